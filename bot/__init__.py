@@ -1,0 +1,1 @@
+"""apv-bot: the human gate between a proposed patch and a pull request."""
