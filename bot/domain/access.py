@@ -1,0 +1,65 @@
+"""Who a person is to us at this moment: entitled with a standing, or refused with the reason."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from bot.domain.outcome import Reason, Refused
+from bot.domain.people import SlackProfile
+from bot.domain.policy import Policy, Principals
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """Somebody entitled to decide. `key` is the same for one person however many names they use."""
+
+    key: str
+    """A Slack user id, `token:<name>`, or `claimed:<e-mail or name>` when the API asks for no token."""
+    name: str
+    email: str | None
+    lead: bool
+    """Named as a lead by the policy."""
+    verified: bool = True
+    """The name came from Slack or a token, not from the client."""
+
+    def reported(self, reporter: str | None) -> bool:
+        """Whether they are the reporter, by Slack id, e-mail or token name, without case."""
+        if not reporter:
+            return False
+        own = {self.key, self.key.partition(":")[2] or self.key, self.email or self.key}
+        return reporter.casefold() in {name.casefold() for name in own}
+
+
+def entitle(
+    profile: SlackProfile | None, team_id: str, policy: Policy, members: Mapping[str, frozenset[str]]
+) -> Person | Refused:
+    """Judge a Slack user. `members` maps each of `policy.groups()` to the user ids in it."""
+    if profile is None:
+        return Refused(Reason.UNKNOWN_PERSON, "Slack does not know this account, so it cannot decide.")
+    if refusal := _account_refusal(profile, team_id):
+        return refusal
+    lead = policy.leads is not None and _among(profile.user_id, policy.leads, members)
+    if not (lead or _among(profile.user_id, policy.reviewers, members)):
+        return Refused(
+            Reason.NOT_A_REVIEWER,
+            "You are not on the list of reviewers, so nothing was recorded as a decision.",
+        )
+    return Person(key=profile.user_id, name=profile.name, email=profile.email, lead=lead)
+
+
+def _account_refusal(profile: SlackProfile, team_id: str) -> Refused | None:
+    if profile.deleted:
+        return Refused(Reason.DEACTIVATED, "This account is deactivated, so it cannot decide.")
+    if profile.is_bot:
+        return Refused(Reason.BOT, "Bots cannot decide.")
+    if profile.is_stranger or profile.team_id != team_id:
+        return Refused(
+            Reason.OTHER_WORKSPACE,
+            "Only members of this workspace can decide; your account belongs to another.",
+        )
+    if profile.is_guest:
+        return Refused(Reason.GUEST, "Guest accounts cannot decide.")
+    return None
+
+
+def _among(user_id: str, principals: Principals, members: Mapping[str, frozenset[str]]) -> bool:
+    return user_id in principals.users or any(user_id in members[group] for group in principals.groups)

@@ -1,0 +1,275 @@
+"""A review and its state machine: what may happen to it, by whom, and what follows.
+
+Pure: every function takes the review as locked and returns an Outcome; nothing here reads a clock or a database.
+"""
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+from enum import StrEnum
+from uuid import UUID
+
+from bot.domain.access import Person
+from bot.domain.apv import Apv, Severity
+from bot.domain.events import (
+    ApprovalRecorded,
+    Approved,
+    ChangesRequested,
+    Claimed,
+    Escalated,
+    Rejected,
+)
+from bot.domain.outcome import Accepted, Outcome, Reason, Refused
+from bot.domain.policy import Policy
+from bot.domain.quorum import Tally
+
+JUSTIFICATION_MIN, JUSTIFICATION_MAX = 10, 3000
+"""Characters without outer white space (contract, section 8; 3000 is Slack's limit for an input)."""
+
+
+class Status(StrEnum):
+    """Where a review stands."""
+
+    PENDING = "pending"
+    ESCALATED = "escalated"
+    APPROVED = "approved"
+    PR_OPEN = "pr_open"
+    MERGED = "merged"
+    PR_CLOSED = "pr_closed"
+    REJECTED = "rejected"
+    CHANGES_REQUESTED = "changes_requested"
+    WITHDRAWN = "withdrawn"
+    EXPIRED = "expired"
+
+
+AWAITING = frozenset({Status.PENDING, Status.ESCALATED})
+"""The statuses in which a decision is awaited."""
+
+
+class Choice(StrEnum):
+    """What a person may decide."""
+
+    APPROVE = "approve"
+    REJECT = "reject"
+    MODIFY = "modify"
+    ESCALATE = "escalate"
+
+
+class Action(StrEnum):
+    """What followed from a decision; the values of `action_taken`."""
+
+    PR_OPENED = "pr_opened"
+    PR_MERGED = "pr_merged"
+    PR_CLOSED = "pr_closed"
+    CHANGES_REQUESTED = "changes_requested"
+    ESCALATED = "escalated"
+    RECORDED = "recorded"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class Vote:
+    """One approval in force, given for the digest in force."""
+
+    person: str
+    name: str
+    at: datetime
+    lead_after_escalation: bool = False
+    """Cast by a lead while the review was escalated."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Review:
+    """The thing with a state. `digest` is of the content in force, 64 hex digits; `version` counts contents from 1."""
+
+    id: UUID
+    code: str
+    status: Status
+    version: int
+    revision: int
+    """Counts changes of any kind: a card rendered from a lower revision is out of date."""
+    digest: str
+    severity: Severity
+    has_patch: bool
+    created_at: datetime
+    reporter: str | None = None
+    due_at: datetime | None = None
+    votes: tuple[Vote, ...] = ()
+    escalated_by: str | None = None
+    escalated_by_name: str | None = None
+    escalated_at: datetime | None = None
+    claimed_by: str | None = None
+    claimed_by_name: str | None = None
+    closed_at: datetime | None = None
+    pr_number: int | None = None
+    pr_url: str | None = None
+    pr_branch: str | None = None
+    note: str | None = None
+    """What the state does not say: why a pull request failed, or why there is nothing to open."""
+
+
+@dataclass(frozen=True, slots=True)
+class Dossier:
+    """All that a card shows: what was reported and where its review stands."""
+
+    apv: Apv
+    review: Review
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """What one person decides, for the content whose digest they were shown (None: whatever is in force)."""
+
+    choice: Choice
+    justification: str = ""
+    category: str = ""
+    """The reason picked from the list in Slack's modal, in words."""
+    digest: str | None = None
+    checked_length: bool = True
+    """False for the older API body, whose comment may have any length."""
+
+
+def is_lead(review: Review, person: Person, policy: Policy) -> bool:
+    """Whether they may close this review's escalation; without LEADS, every reviewer but the one who escalated."""
+    return person.lead if policy.leads is not None else person.key != review.escalated_by
+
+
+def tally(review: Review, policy: Policy) -> Tally:
+    """The approvals in force; while escalated the escalator's earlier one does not count and a lead's is needed."""
+    votes = review.votes
+    lead_missing = False
+    if review.escalated_at is not None:
+        votes = tuple(v for v in votes if v.lead_after_escalation or v.person != review.escalated_by)
+        lead_missing = not any(v.lead_after_escalation for v in votes)
+    distinct = {v.person for v in votes}
+    return Tally(len(distinct), policy.rules[review.severity].approvals, lead_missing)
+
+
+def decide(
+    review: Review, person: Person, decision: Decision, policy: Policy, *, opens_pulls: bool, now: datetime
+) -> Outcome:
+    """Apply one person's decision. `opens_pulls`: whether an approved patch can become a pull request here."""
+    if refusal := _refusal(review, person, decision, policy):
+        return refusal
+    match decision.choice:
+        case Choice.APPROVE:
+            return _approve(review, person, policy, opens_pulls=opens_pulls, now=now)
+        case Choice.REJECT:
+            sentence = f"{person.name} rejected {review.code}: {_because(decision)}"
+            closed = replace(review, status=Status.REJECTED, closed_at=now)
+            return Accepted(closed, (Rejected(sentence),), sentence)
+        case Choice.MODIFY:
+            sentence = f"{person.name} asked for changes to {review.code}: {_because(decision)}"
+            closed = replace(review, status=Status.CHANGES_REQUESTED, closed_at=now)
+            return Accepted(closed, (ChangesRequested(sentence),), sentence)
+        case Choice.ESCALATE:
+            sentence = f"{person.name} escalated {review.code}: {_because(decision)}"
+            raised = replace(
+                review,
+                status=Status.ESCALATED,
+                escalated_by=person.key,
+                escalated_by_name=person.name,
+                escalated_at=now,
+            )
+            return Accepted(raised, (Escalated(sentence),), sentence)
+
+
+def _approve(review: Review, person: Person, policy: Policy, *, opens_pulls: bool, now: datetime) -> Accepted:
+    vote = Vote(person.key, person.name, now, lead_after_escalation=review.status is Status.ESCALATED)
+    others = tuple(v for v in review.votes if v.person != person.key)
+    voted = replace(review, votes=(*others, vote))
+    count = tally(voted, policy)
+    if not count.met:
+        sentence = f"{person.name} approved {review.code}: {count.sentence}."
+        return Accepted(voted, (ApprovalRecorded(sentence),), sentence)
+    opens = review.has_patch and opens_pulls
+    note = None if opens else nothing_to_open(review)
+    follows = "The pull request is being opened." if opens else note
+    sentence = f"{person.name} approved {review.code}: {count.sentence}. {follows}"
+    approved = replace(voted, status=Status.APPROVED, closed_at=now, note=note)
+    return Accepted(approved, (Approved(sentence, opens_pull=opens),), sentence)
+
+
+def nothing_to_open(review: Review) -> str:
+    """Why an approval is only recorded."""
+    if review.has_patch:
+        return "GitHub is not set up here, so there is no pull request to open."
+    return "It has no patch, so there is no pull request to open."
+
+
+def _refusal(review: Review, person: Person, decision: Decision, policy: Policy) -> Refused | None:
+    if review.status not in AWAITING:
+        return closed_refusal(review)
+    if decision.digest is not None and decision.digest != review.digest:
+        return Refused(
+            Reason.STALE,
+            f"{review.code} changed after this was shown (now version {review.version}). "
+            "Please read it again and decide anew.",
+        )
+    if review.status is Status.ESCALATED:
+        if decision.choice is Choice.ESCALATE:
+            return Refused(
+                Reason.ALREADY_ESCALATED,
+                f"{review.code} was already escalated by {review.escalated_by_name}.",
+            )
+        if not is_lead(review, person, policy):
+            return Refused(Reason.NOT_A_LEAD, f"{review.code} is escalated: only a lead can close it now.")
+    if decision.choice is Choice.APPROVE:
+        if person.reported(review.reporter):
+            return Refused(Reason.OWN_REPORT, f"You reported {review.code}, so somebody else must approve it.")
+        if _voted(review, person):
+            return Refused(
+                Reason.ALREADY_VOTED,
+                f"Your approval of {review.code} is already recorded: {tally(review, policy).sentence}.",
+            )
+    return _justification_refusal(decision, policy.rules[review.severity].justification)
+
+
+def _voted(review: Review, person: Person) -> bool:
+    escalated = review.status is Status.ESCALATED
+    # A lead who approved before the escalation votes again: the escalation asks for a vote given after it.
+    return any(v.person == person.key and (v.lead_after_escalation or not escalated) for v in review.votes)
+
+
+def _justification_refusal(decision: Decision, approval_needs_one: bool) -> Refused | None:
+    if not decision.checked_length or (decision.choice is Choice.APPROVE and not approval_needs_one):
+        return None
+    length = len(decision.justification.strip())
+    if JUSTIFICATION_MIN <= length <= JUSTIFICATION_MAX:
+        return None
+    return Refused(
+        Reason.JUSTIFICATION,
+        f"The justification needs {JUSTIFICATION_MIN} to {JUSTIFICATION_MAX} characters; this one has {length}.",
+    )
+
+
+def closed_refusal(review: Review) -> Refused:
+    """A decision on a review that awaits none."""
+    words = {
+        Status.APPROVED: "already approved",
+        Status.PR_OPEN: "already approved, and its pull request is open",
+        Status.MERGED: "already merged",
+        Status.PR_CLOSED: "closed, as its pull request was",
+        Status.REJECTED: "already rejected",
+        Status.CHANGES_REQUESTED: "waiting for changed content",
+        Status.WITHDRAWN: "withdrawn",
+        Status.EXPIRED: "expired",
+    }
+    return Refused(Reason.CLOSED, f"{review.code} is {words[review.status]}: no decision is awaited.")
+
+
+def claim(review: Review, person: Person) -> Outcome:
+    """Say that one is reading it. It binds nobody: anyone entitled may still decide."""
+    if review.status not in AWAITING:
+        return closed_refusal(review)
+    if review.claimed_by == person.key:
+        return Refused(Reason.CLAIMED, f"You have already claimed {review.code}.")
+    if review.claimed_by is not None:
+        return Refused(Reason.CLAIMED, f"{review.claimed_by_name} has already claimed {review.code}.")
+    sentence = f"{person.name} claimed {review.code}."
+    claimed = replace(review, claimed_by=person.key, claimed_by_name=person.name)
+    return Accepted(claimed, (Claimed(sentence),), sentence)
+
+
+def _because(decision: Decision) -> str:
+    text = decision.justification.strip()
+    return f"{decision.category}. {text}" if decision.category else text
