@@ -1,0 +1,200 @@
+"""Turns whatever a call to Slack's Web API can end in into Retry or Permanent, by one table.
+
+No text of Slack's or of a library's survives: the sentences are ours and the codes are the table's or "other".
+"""
+
+import math
+import re
+
+import aiohttp
+import structlog
+from slack_sdk.errors import SlackApiError, SlackClientError
+from slack_sdk.web.async_slack_response import AsyncSlackResponse
+
+from bot.integrations.errors import Permanent, Retry, VendorError
+
+log = structlog.get_logger(__name__)
+
+
+class Ambiguous(Retry):
+    """The call may have had its effect: look for it before doing it again."""
+
+
+class TokenRefused(Permanent):
+    """Slack does not accept the token: readiness is lost until a person replaces it."""
+
+
+class ChannelUnavailable(Permanent):
+    """The bot cannot write to this channel (`not_in_channel` can be cured by `join`): use the fallback."""
+
+
+class MessageGone(Permanent):
+    """The message to change, or the thread to read, does not exist any more: post anew."""
+
+
+class ContentRefused(Permanent):
+    """Slack finds the message or view malformed or too large: our mistake, a shorter form may pass."""
+
+
+class TriggerExpired(Permanent):
+    """The click is too old, or was already used, to open a view: ask for another click."""
+
+
+_BUSY = "Slack asked for fewer requests."
+_TROUBLE = "Slack had an internal failure."
+
+_TABLE: tuple[tuple[type[VendorError], str, tuple[str, ...]], ...] = (
+    (Retry, _BUSY, ("ratelimited", "rate_limited", "message_limit_exceeded")),
+    (Retry, "The Slack workspace is being migrated.", ("team_added_to_org", "org_login_required")),
+    (Ambiguous, _TROUBLE, ("fatal_error", "internal_error", "service_unavailable", "request_timeout")),
+    # Named among chat.postMessage's errors and explained nowhere: read as "seen before".
+    (Ambiguous, "Slack took the message for a repetition.", ("duplicate_message_not_found",)),
+    (
+        TokenRefused,
+        "Slack refused the bot's token.",
+        (
+            "invalid_auth",
+            "not_authed",
+            "account_inactive",
+            "token_revoked",
+            "token_expired",
+            "team_access_not_granted",
+            "not_allowed_token_type",
+        ),
+    ),
+    (Permanent, "The Slack app lacks a permission it needs: reinstall it from the manifest.", ("missing_scope",)),
+    (ChannelUnavailable, "The bot is not a member of the Slack channel: invite it.", ("not_in_channel",)),
+    (ChannelUnavailable, "The Slack channel does not exist or the bot cannot see it.", ("channel_not_found",)),
+    (ChannelUnavailable, "The Slack channel is archived.", ("is_archived",)),
+    (
+        ChannelUnavailable,
+        "The Slack channel does not let the bot post.",
+        (
+            "restricted_action",
+            "restricted_action_read_only_channel",
+            "restricted_action_thread_only_channel",
+            "restricted_action_non_threadable_channel",
+            "restricted_action_thread_locked",
+            "messages_tab_disabled",
+        ),
+    ),
+    (
+        ChannelUnavailable,
+        "The bot cannot join this kind of Slack channel: invite it.",
+        ("method_not_supported_for_channel_type",),
+    ),
+    (MessageGone, "The Slack message does not exist any more.", ("message_not_found", "thread_not_found")),
+    (
+        Permanent,
+        "Slack does not let this message be changed.",
+        (
+            "cant_update_message",
+            "edit_window_closed",
+            "block_mismatch",
+            "is_inactive",
+            "streaming_state_conflict",
+            "cannot_reply_to_message",
+        ),
+    ),
+    (
+        ContentRefused,
+        "Slack refused the content of the message.",
+        (
+            "invalid_blocks",
+            "invalid_blocks_format",
+            "msg_blocks_too_long",
+            "msg_too_long",
+            "no_text",
+            "metadata_too_large",
+            "invalid_metadata_format",
+            "invalid_metadata_schema",
+            "view_too_large",
+            "duplicate_external_id",
+            "invalid_arguments",
+        ),
+    ),
+    (
+        TriggerExpired,
+        "The click was too old for Slack to open a dialog.",
+        (
+            "expired_trigger_id",
+            "exchanged_trigger_id",
+            "invalid_trigger_id",
+            "trigger_expired",
+            "trigger_exchanged",
+        ),
+    ),
+    (Permanent, "The dialog was changed by something else meanwhile.", ("hash_conflict",)),
+    (Permanent, "The dialog is not open any more.", ("not_found", "view_not_found")),
+    (
+        Permanent,
+        "Slack knows no such person.",
+        ("user_not_found", "user_not_visible", "users_not_found"),
+    ),
+    (Permanent, "The person is not in the Slack channel.", ("user_not_in_channel",)),
+    (
+        Permanent,
+        "Slack knows no such user group.",
+        ("no_such_subteam", "subteam_disabled", "plan_upgrade_required"),
+    ),
+)
+"""What to do -> why -> Slack's error codes, from its method reference."""
+
+_BY_CODE = {code: (kind, sentence) for kind, sentence, codes in _TABLE for code in codes}
+
+_PRINTABLE_CODE = re.compile(r"[a-z][a-z0-9_]{0,63}")
+
+
+def classify(error: Exception) -> VendorError | None:
+    """Name the failure behind an exception of slack_sdk or aiohttp; None for one that neither raises."""
+    match error:
+        case SlackApiError():
+            return _api_failure(error)
+        case SlackClientError():
+            return Permanent("The request to Slack was not a valid one.", code="invalid_request")
+        case TimeoutError():
+            return Ambiguous("Slack did not answer in time.", code="timeout")
+        case aiohttp.ClientConnectorError():
+            return Ambiguous("Slack cannot be reached.", code="unreachable")
+        case aiohttp.ClientError() | OSError():
+            return Ambiguous("The connection to Slack broke.", code="connection")
+        # slack_sdk lets these out when a body is not a JSON object; pydantic's ValidationError is a ValueError.
+        case ValueError() | LookupError() | TypeError() | AttributeError():
+            return _unreadable()
+        case _:
+            return None
+
+
+def _api_failure(error: SlackApiError) -> VendorError:
+    response: AsyncSlackResponse | aiohttp.ClientResponse = error.response
+    if isinstance(response, AsyncSlackResponse):
+        status = response.status_code
+        body: object = response.data
+    else:  # slack_sdk hands over the raw response when the body broke off or is not JSON
+        status, body = response.status, None
+    code = body.get("error") if isinstance(body, dict) else None
+    if status == 429 or code in ("ratelimited", "rate_limited"):
+        return Retry(_BUSY, code="ratelimited", after=_seconds(response.headers.get("Retry-After")))
+    if status >= 500:
+        return Ambiguous(_TROUBLE, code="server_error")
+    if not isinstance(code, str):
+        return _unreadable()
+    if code not in _BY_CODE:
+        # The code is the only hint an operator gets; anything but a plain word stays out of the log.
+        log.warning("slack.unknown_error", error=code if _PRINTABLE_CODE.fullmatch(code) else "unprintable")
+        return Permanent("Slack refused the request.", code="other")
+    kind, sentence = _BY_CODE[code]
+    return kind(sentence, code=code)
+
+
+def _unreadable() -> Ambiguous:
+    return Ambiguous("Slack answered with something that is not an answer.", code="unreadable")
+
+
+def _seconds(header: str | None) -> float | None:
+    """Retry-After as seconds; None when it is missing, a date, or no finite number."""
+    try:
+        seconds = float(header or "")
+    except ValueError:
+        return None
+    return max(0.0, seconds) if math.isfinite(seconds) else None
