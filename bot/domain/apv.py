@@ -7,7 +7,7 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from enum import StrEnum
 from typing import TypeAlias
 
@@ -110,6 +110,17 @@ class Apv:
     def has_patch(self) -> bool:
         """Whether an approval has something to open."""
         return bool(self.patch_diff)
+
+
+@dataclass(frozen=True, slots=True)
+class Submission:
+    """An APV as somebody handed it in."""
+
+    apv: Apv
+    apv_code: str | None = None
+    """The code asked for; None takes the next free one of the year."""
+    metadata: Mapping[str, Json] = field(default_factory=dict)
+    """Fields that we do not know, kept as they came."""
 
 
 NOT_JUDGED = frozenset({"reporter"})

@@ -1,0 +1,231 @@
+"""Every setting: its name, default and reason. Read from the environment and `.env`, once, at start.
+
+A wrong value or an unknown `APV_BOT_*` name raises ConfigurationError with one line that names the setting.
+"""
+
+import json
+import os
+import re
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Annotated, Literal, Self
+from urllib.parse import urlsplit
+
+from dotenv import dotenv_values
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from bot.domain.policy import Policy, Principals
+
+LOOPBACK = ("127.0.0.1", "::1", "localhost")
+OWN_PREFIX = "APV_BOT_"
+
+
+class ConfigurationError(Exception):
+    """The settings cannot be used; the message is one line for the terminal, without any value of a secret."""
+
+
+def _comma_list(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    if value.lstrip().startswith("["):
+        try:
+            return tuple(str(item) for item in json.loads(value))
+        except ValueError as error:
+            raise ValueError("must be a comma list or a JSON list") from error
+    return tuple(item.strip() for item in value.split(",") if item.strip())
+
+
+def _matching(pattern: str, accepts: str) -> AfterValidator:
+    compiled = re.compile(pattern)
+
+    def check(value: str) -> str:
+        if not compiled.fullmatch(value):
+            raise ValueError(f"must be {accepts}")
+        return value
+
+    return AfterValidator(check)
+
+
+def _http_url(value: str) -> str:
+    parts = urlsplit(value)
+    if parts.scheme not in {"http", "https"} or not parts.hostname:
+        raise ValueError("must be an http:// or https:// URL")
+    return value
+
+
+CommaList = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_comma_list)]
+ChannelId = Annotated[str, _matching(r"[CGD][A-Z0-9]{1,30}", "a Slack channel id such as C0123ABCD")]
+HttpUrl = Annotated[str, AfterValidator(_http_url)]
+Name = Annotated[str, _matching(r"[A-Za-z0-9._-]{1,100}", "a GitHub name of letters, digits, '.', '_' and '-'")]
+
+PRINCIPAL = re.compile(r"[UW][A-Z0-9]{1,30}|S[A-Z0-9]{1,30}")
+LEAD = re.compile(PRINCIPAL.pattern + r"|token:[A-Za-z0-9._-]{1,100}")
+API_TOKEN = re.compile(r"[A-Za-z0-9._-]{1,100}:(read|submit|decide)(\+(read|submit|decide))*:[0-9a-f]{64}")
+RATE_LIMIT = re.compile(r"off|[1-9]\d{0,5}/(s|m)")
+
+
+class Settings(BaseSettings):
+    """The process's settings; secrets are SecretStr and never leave it."""
+
+    model_config = SettingsConfigDict(
+        env_file=".env", extra="ignore", frozen=True, env_ignore_empty=True, hide_input_in_errors=True
+    )
+
+    host: str = Field("127.0.0.1", description="Address on which the one aiohttp server listens")
+    port: int = Field(8003, ge=0, le=65535, description="Its port")
+    database_url: SecretStr | None = Field(
+        None, description="postgresql+asyncpg://… (plain postgresql:// means the same); unset: embedded PostgreSQL"
+    )
+    apv_bot_home: Path = Field(Path(".apv-bot"), description="Folder of the embedded database and the demo's state")
+
+    slack_bot_token: SecretStr | None = Field(None, description="Bot token (xoxb-…); required to serve")
+    slack_signing_secret: SecretStr | None = Field(None, description="Signing secret; required to serve")
+    slack_app_token: SecretStr | None = Field(None, description="App token (xapp-…); set: Socket Mode, unset: HTTP")
+    slack_api_url: HttpUrl = Field("https://slack.com/api/", description="Base URL of Slack's Web API")
+    slack_review_channel: ChannelId | None = Field(None, description="Channel id for the cards; required to serve")
+    slack_incident_channel: ChannelId | None = Field(
+        None, description="Channel id for alerts and the fallback for cards; required to serve"
+    )
+    reviewers: CommaList = Field((), description="Comma list of Slack user ids and user-group ids; required to serve")
+    leads: CommaList = Field((), description="Like REVIEWERS, and token:<name>: who may close an escalated review")
+    policy_file: Path | None = Field(None, description="Policy file (TOML); unset: the built-in policy")
+
+    github_token: SecretStr | None = Field(None, description="Token that may push branches and open pull requests")
+    github_app_id: str | None = Field(None, description="GitHub App, in place of a token")
+    github_app_private_key: SecretStr | None = Field(None, description="Its key: PEM text or a path")
+    github_installation_id: int | None = Field(None, ge=1, description="Its installation")
+    github_api_url: HttpUrl = Field("https://api.github.com", description="Base URL of GitHub's REST API")
+    github_repo_owner: Name | None = Field(None, description="Owner of the default repository")
+    github_repo_name: Name | None = Field(None, description="Name of the default repository")
+    github_repo_allowlist: CommaList = Field((), description="owner/name of every repository that an APV may name")
+    github_webhook_secret: SecretStr | None = Field(None, description="Secret of GitHub's webhooks")
+
+    api_auth: Literal["token", "none"] = Field("token", description="REST authentication; none only on loopback")
+    api_tokens: CommaList = Field((), description="Comma list of name:scope+scope:sha256-of-token", repr=False)
+    cors_origins: CommaList = Field((), description="Comma list or JSON list of origins")
+    rate_limit: str = Field("60/s", description="REST requests per principal: <number>/s, <number>/m or off")
+
+    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least severe level shown")
+    log_format: Literal["auto", "console", "json"] = Field("auto", description="auto: console on a terminal, else JSON")
+    debug: bool = Field(False, description="More detail in the log; never in an answer")
+    prometheus_enabled: bool = Field(True, description="Serve /metrics")
+    websocket_enabled: bool = Field(True, description="Serve the live feed")
+    redis_url: SecretStr | None = Field(None, description="Reserved for the optional stream intake")
+    otel_exporter_otlp_endpoint: HttpUrl | None = Field(None, description="Where traces go")
+
+    @field_validator("log_level", mode="before")
+    @classmethod
+    def _lower(cls, value: object) -> object:
+        return value.lower() if isinstance(value, str) else value
+
+    @field_validator("database_url")
+    @classmethod
+    def _postgresql(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is None:
+            return None
+        scheme, separator, rest = value.get_secret_value().partition("://")
+        if not separator or scheme not in {"postgresql", "postgres", "postgresql+asyncpg"}:
+            raise ValueError("must be a postgresql+asyncpg:// or postgresql:// URL")
+        return SecretStr(f"postgresql+asyncpg://{rest}")
+
+    @field_validator("slack_api_url")
+    @classmethod
+    def _ends_with_slash(cls, value: str) -> str:
+        return value.rstrip("/") + "/"
+
+    @field_validator("reviewers", "leads", "api_tokens", "github_repo_allowlist")
+    @classmethod
+    def _each(cls, value: tuple[str, ...], info: object) -> tuple[str, ...]:
+        pattern, accepts = {
+            "reviewers": (PRINCIPAL, "a comma list of Slack user ids (U…, W…) and user-group ids (S…)"),
+            "leads": (LEAD, "a comma list of Slack user ids (U…, W…), user-group ids (S…) and token:<name>"),
+            "api_tokens": (API_TOKEN, "a comma list of name:scope+scope:sha256-of-token (read, submit, decide)"),
+            "github_repo_allowlist": (re.compile(r"[\w.-]+/[\w.-]+"), "a comma list of owner/name"),
+        }[getattr(info, "field_name", "")]
+        if not all(pattern.fullmatch(item) for item in value):
+            raise ValueError(f"must be {accepts}")
+        return value
+
+    @field_validator("rate_limit")
+    @classmethod
+    def _rate(cls, value: str) -> str:
+        if not RATE_LIMIT.fullmatch(value):
+            raise ValueError("must be <number>/s, <number>/m or off")
+        return value
+
+    @classmethod
+    def load(cls, env_file: Path | None = Path(".env")) -> Self:
+        """Read and check all settings; raises ConfigurationError."""
+        _refuse_unknown(env_file)
+        try:
+            settings = cls(_env_file=env_file)
+        except ValidationError as error:
+            raise ConfigurationError("; ".join(_line(e["loc"], e["msg"]) for e in error.errors())) from None
+        settings._check_together()
+        return settings
+
+    def _check_together(self) -> None:
+        if self.api_auth == "none" and self.host not in LOOPBACK:
+            raise ConfigurationError(
+                "API_AUTH: none is accepted only when HOST is loopback (127.0.0.1, ::1, localhost)"
+            )
+        app = (self.github_app_id, self.github_app_private_key, self.github_installation_id)
+        if any(app) and not all(app):
+            raise ConfigurationError(
+                "GITHUB_APP_ID: must be set together with GITHUB_APP_PRIVATE_KEY and GITHUB_INSTALLATION_ID"
+            )
+        if (self.github_token or all(app)) and not (self.github_repo_owner and self.github_repo_name):
+            raise ConfigurationError("GITHUB_REPO_OWNER, GITHUB_REPO_NAME: must both be set when GitHub is")
+
+    def require_to_serve(self) -> None:
+        """Raise ConfigurationError naming every setting that serving needs and that is missing."""
+        needed = {
+            "SLACK_BOT_TOKEN": self.slack_bot_token,
+            "SLACK_SIGNING_SECRET": self.slack_signing_secret,
+            "SLACK_REVIEW_CHANNEL": self.slack_review_channel,
+            "SLACK_INCIDENT_CHANNEL": self.slack_incident_channel,
+            "REVIEWERS": self.reviewers,
+        }
+        missing = [name for name, value in needed.items() if not value]
+        if missing:
+            raise ConfigurationError(
+                f"{', '.join(missing)}: required to serve, and not set (see docs/configuration.md)"
+            )
+
+    @property
+    def default_repository(self) -> str:
+        """`owner/name`, empty without GitHub settings."""
+        if self.github_repo_owner and self.github_repo_name:
+            return f"{self.github_repo_owner}/{self.github_repo_name}"
+        return ""
+
+    @property
+    def opens_pulls(self) -> bool:
+        """Whether GitHub credentials and a default repository are set."""
+        return bool((self.github_token or self.github_app_id) and self.default_repository)
+
+    def policy(self) -> Policy:
+        """The built-in policy with the people and channels of these settings."""
+        return Policy(
+            reviewers=Principals.of(self.reviewers),
+            leads=Principals.of(self.leads) if self.leads else None,
+            review_channel=self.slack_review_channel or "",
+            incident_channel=self.slack_incident_channel or "",
+        )
+
+
+def _line(loc: tuple[int | str, ...], message: str) -> str:
+    return f"{str(loc[0]).upper() if loc else 'settings'}: {message.removeprefix('Value error, ')}"
+
+
+def _refuse_unknown(env_file: Path | None) -> None:
+    names: Iterable[str] = os.environ
+    if env_file is not None and env_file.is_file():
+        names = [*names, *dotenv_values(env_file)]
+    known = {name.upper() for name in Settings.model_fields}
+    for name in sorted(names):
+        if name.upper().startswith(OWN_PREFIX) and name.upper() not in known:
+            raise ConfigurationError(
+                f"{name}: no such setting; the only one that begins with {OWN_PREFIX} is APV_BOT_HOME"
+            )

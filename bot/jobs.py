@@ -1,0 +1,93 @@
+"""Every outside effect as a frozen value: what may be queued. The fields are ids; state is read when a job runs."""
+
+from dataclasses import dataclass
+from typing import ClassVar, TypeAlias
+from uuid import UUID
+
+from pydantic import TypeAdapter
+
+from bot.domain.apv import Severity
+
+URGENCY = {Severity.CRITICAL: 40, Severity.HIGH: 30, Severity.MEDIUM: 20, Severity.LOW: 10}
+"""A job's place in the queue by its review's severity; higher runs sooner."""
+
+
+@dataclass(frozen=True, slots=True)
+class SyncCard:
+    """Make the Slack card show the review as it is at `revision` or later: post it once, else update it."""
+
+    task: ClassVar[str] = "slack.card"
+    lead: ClassVar[int] = 5
+    review_id: UUID
+    revision: int
+
+    @property
+    def key(self) -> str:
+        """Unique while queued or running; the revision keeps a change that comes during a run from being lost."""
+        return f"{self.task}:{self.review_id}:{self.revision}"
+
+
+@dataclass(frozen=True, slots=True)
+class ReplyInThread:
+    """Tell the card's thread what an audit entry says."""
+
+    task: ClassVar[str] = "slack.reply"
+    lead: ClassVar[int] = 0
+    review_id: UUID
+    entry_id: UUID
+
+    @property
+    def key(self) -> str:
+        """One reply for one audit entry."""
+        return f"{self.task}:{self.entry_id}"
+
+
+@dataclass(frozen=True, slots=True)
+class AlertIncident:
+    """Tell the incident channel what an audit entry says."""
+
+    task: ClassVar[str] = "slack.alert"
+    lead: ClassVar[int] = 7
+    review_id: UUID
+    entry_id: UUID
+
+    @property
+    def key(self) -> str:
+        """One alert for one audit entry."""
+        return f"{self.task}:{self.entry_id}"
+
+
+@dataclass(frozen=True, slots=True)
+class OpenPull:
+    """Turn the approved patch into a branch, a commit and a pull request."""
+
+    task: ClassVar[str] = "github.pull"
+    lead: ClassVar[int] = 0
+    review_id: UUID
+    digest: str
+
+    @property
+    def key(self) -> str:
+        """One pull request for one content."""
+        return f"{self.task}:{self.review_id}:{self.digest}"
+
+
+Job: TypeAlias = SyncCard | ReplyInThread | AlertIncident | OpenPull
+ADAPTERS: dict[str, TypeAdapter[Job]] = {
+    job.task: TypeAdapter(job) for job in (SyncCard, ReplyInThread, AlertIncident, OpenPull)
+}
+
+
+def priority(job: Job, severity: Severity) -> int:
+    """The job's place in the queue: severity first, then what it does."""
+    return URGENCY[severity] + job.lead
+
+
+def payload(job: Job) -> bytes:
+    """The job as JSON, for the queue."""
+    return ADAPTERS[job.task].dump_json(job)
+
+
+def parse(task: str, raw: bytes | None) -> Job:
+    """The job that `payload` wrote; raises KeyError or pydantic's ValidationError for what no release of ours wrote."""
+    return ADAPTERS[task].validate_json(raw or b"{}")

@@ -1,0 +1,36 @@
+"""Runs migrations on the database that the caller connected; alembic itself is configured in pyproject.toml."""
+
+from alembic import context
+from sqlalchemy import Connection, pool
+from sqlalchemy.ext.asyncio import create_async_engine
+
+from storage.tables import metadata
+
+
+def migrate(connection: Connection) -> None:
+    """Run what was asked for, all of it in one transaction."""
+    context.configure(connection=connection, target_metadata=metadata)
+    with context.begin_transaction():
+        context.run_migrations()
+
+
+async def connect_and_migrate() -> None:
+    """For the `alembic` command during development: the database of the settings."""
+    from bot.config import Settings  # noqa: PLC0415 - only this way in needs settings
+
+    settings = Settings.load()
+    if settings.database_url is None:
+        raise SystemExit("DATABASE_URL: must be set to run alembic by hand")
+    engine = create_async_engine(settings.database_url.get_secret_value(), poolclass=pool.NullPool)
+    async with engine.begin() as connection:
+        await connection.run_sync(migrate)
+    await engine.dispose()
+
+
+given = context.config.attributes.get("connection")
+if given is not None:
+    migrate(given)
+else:
+    import asyncio
+
+    asyncio.run(connect_and_migrate())

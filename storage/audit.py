@@ -1,0 +1,106 @@
+"""The audit log's entries and their chain: each entry of a review holds the hash of the one before it.
+
+The review row holds the last hash, and is locked while an entry is added, so a chain has neither forks nor gaps.
+"""
+
+import hashlib
+import json
+from collections.abc import AsyncIterator, Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID, uuid4
+
+from sqlalchemy import RowMapping, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from bot.domain.apv import Json
+from storage.tables import audit_log
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One thing that happened. `actor` is a person's key, a reporter's name or `apv-bot`."""
+
+    kind: str
+    actor: str
+    source: str
+    """`slack`, `api`, `cli` or `bot`."""
+    sentence: str
+    at: datetime
+    detail: Mapping[str, Json] = field(default_factory=dict)
+    id: UUID = field(default_factory=uuid4)
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """Where a review's chain ends: how many entries it has and the hash of the last."""
+
+    seq: int = 0
+    hash: str = ""
+
+
+def link(head: Head, entry: Entry, apv_id: UUID | None, apv_code: str | None) -> tuple[Head, dict[str, Json]]:
+    """The chain's new head and the row of `audit_log` as JSON values."""
+    row: dict[str, Json] = {
+        "id": str(entry.id),
+        "at": entry.at.astimezone(UTC).isoformat(timespec="microseconds"),
+        "apv_id": str(apv_id) if apv_id else None,
+        "apv_code": apv_code,
+        "seq": head.seq + 1,
+        "kind": entry.kind,
+        "actor": entry.actor,
+        "source": entry.source,
+        "sentence": entry.sentence,
+        "detail": dict(entry.detail),
+        "previous": head.hash,
+    }
+    new = Head(head.seq + 1, _hash(row))
+    return new, {**row, "hash": new.hash}
+
+
+def _hash(row: Mapping[str, Json]) -> str:
+    canonical = json.dumps(row, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return hashlib.sha256(canonical.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def as_json(row: RowMapping) -> dict[str, Json]:
+    """A stored entry in the shape that `link` hashed, with its hash and position."""
+    values: dict[str, Any] = dict(row)
+    return {
+        **values,
+        "id": str(row["id"]),
+        "apv_id": str(row["apv_id"]) if row["apv_id"] else None,
+        "at": row["at"].astimezone(UTC).isoformat(timespec="microseconds"),
+    }
+
+
+def broken_links(rows: Iterable[Mapping[str, Json]]) -> list[str]:
+    """What is wrong with one review's chain, its entries given in order of `seq`: a sentence each, none when intact."""
+    faults, previous = [], ""
+    for count, row in enumerate(rows, 1):
+        hashed = {k: v for k, v in row.items() if k not in {"hash", "position"}}
+        if row["seq"] != count:
+            faults.append(f"{row['apv_code']}: entry {count} is missing, {row['seq']} was found in its place")
+            break
+        if row["previous"] != previous or _hash(hashed) != row["hash"]:
+            faults.append(f"{row['apv_code']}: entry {count} ({row['kind']}) is not as it was written")
+        previous = str(row["hash"])
+    return faults
+
+
+async def entry(tx: AsyncConnection, entry_id: UUID) -> RowMapping | None:
+    """One entry by its id."""
+    return (await tx.execute(select(audit_log).where(audit_log.c.id == entry_id))).mappings().one_or_none()
+
+
+async def history(tx: AsyncConnection, apv_id: UUID) -> list[RowMapping]:
+    """A review's entries, oldest first."""
+    query = select(audit_log).where(audit_log.c.apv_id == apv_id).order_by(audit_log.c.seq)
+    return list((await tx.execute(query)).mappings())
+
+
+async def stream(tx: AsyncConnection) -> AsyncIterator[dict[str, Json]]:
+    """Every entry in the order written, without holding them all in memory."""
+    async for row in (await tx.stream(select(audit_log).order_by(audit_log.c.position))).mappings():
+        yield as_json(row)

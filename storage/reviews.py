@@ -1,0 +1,156 @@
+"""Reading, locking and inserting reviews. A row is locked before a rule looks at it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, RowMapping, Select, TextClause, bindparam, func, select, text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from bot.domain.apv import Apv, Json, PatchStrategy, Severity, WargameVerdict
+from bot.domain.review import AWAITING, Dossier, Review, Status, Vote
+from storage.audit import Head
+from storage.tables import AWAITING_SQL, apv_reviews
+
+T = apv_reviews.c
+COLUMN_OF = {"patch_diff": "patch_content"}
+"""Where a column and the field of `Apv` that it holds are named differently."""
+APV_COLUMNS = tuple(f.name for f in fields(Apv) if COLUMN_OF.get(f.name, f.name) in apv_reviews.c)
+DETAILS = tuple(f.name for f in fields(Apv) if f.name not in APV_COLUMNS)
+TUPLES = frozenset(f.name for f in fields(Apv) if f.default == ())
+
+STATE = (
+    T.id, T.apv_code, T.status, T.version, T.revision, T.digest, T.severity, T.created_at, T.reporter, T.due_at,
+    T.votes, T.escalated_by, T.escalated_by_name, T.escalated_at, T.claimed_by, T.claimed_by_name, T.closed_at,
+    T.pr_number, T.pr_url, T.pr_branch, T.note,
+    # The length of a diff is known without reading it.
+    (func.coalesce(func.octet_length(T.patch_content), 0) > 0).label("has_patch"),
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Locked:
+    """A review nobody else can change until the transaction ends, and the end of its audit chain."""
+
+    review: Review
+    head: Head
+
+
+LOCK = (
+    select(*STATE, T.audit_seq, T.audit_head)
+    .where(T.id == bindparam("id"), T.digest.is_not(None))
+    # Two clicks at once: the second waits here and then sees the first's vote, which lies in this same row.
+    .with_for_update()
+)
+
+
+async def lock(tx: AsyncConnection, review_id: UUID) -> Locked | None:
+    """Lock one review for the rest of the transaction."""
+    row = (await tx.execute(LOCK, {"id": review_id})).mappings().one_or_none()
+    return Locked(_review(row), Head(row["audit_seq"], row["audit_head"])) if row else None
+
+
+def _review(row: RowMapping) -> Review:
+    values: dict[str, Any] = {f.name: row[f.name] for f in fields(Review) if f.name in row}
+    return Review(
+        **{
+            **values,
+            "code": row["apv_code"],
+            "status": Status(row["status"]),
+            "severity": Severity(row["severity"]),
+            "votes": tuple(
+                Vote(v["person"], v["name"], datetime.fromisoformat(v["at"]), v["lead_after_escalation"])
+                for v in row["votes"]
+            ),
+        }
+    )
+
+
+def _apv(row: RowMapping) -> Apv:
+    values: dict[str, Any] = {name: row[COLUMN_OF.get(name, name)] for name in APV_COLUMNS} | dict(row["details"])
+    values["severity"] = Severity(values["severity"])
+    values["patch_strategy"] = PatchStrategy(values["patch_strategy"])
+    if values["wargame_verdict"] is not None:
+        values["wargame_verdict"] = WargameVerdict(values["wargame_verdict"])
+    values |= {name: tuple(values[name]) for name in TUPLES}
+    return Apv(**values)
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """A review with what was reported and what is kept beside it."""
+
+    dossier: Dossier
+    priority: int
+    updated_at: datetime
+    metadata: Mapping[str, Json]
+
+
+def _stored(row: RowMapping) -> Stored:
+    return Stored(Dossier(_apv(row), _review(row)), row["priority"], row["updated_at"], row["metadata"])
+
+
+FULL = select(*[c for c in apv_reviews.c if c.name not in {"audit_seq", "audit_head"}], STATE[-1]).where(
+    T.digest.is_not(None)
+)
+
+
+async def get(tx: AsyncConnection, review_id: UUID) -> Stored | None:
+    """One review by its id."""
+    row = (await tx.execute(FULL.where(T.id == review_id))).mappings().one_or_none()
+    return _stored(row) if row else None
+
+
+async def find(tx: AsyncConnection, name: str) -> Stored | None:
+    """One review by its UUID or its `apv_code` (in any case)."""
+    try:
+        return await get(tx, UUID(name))
+    except ValueError:
+        row = (await tx.execute(FULL.where(T.apv_code == name.upper()))).mappings().one_or_none()
+        return _stored(row) if row else None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Filter:
+    """What a list of reviews is limited to; `statuses` None means every status."""
+
+    statuses: frozenset[Status] | None = AWAITING
+    severity: Severity | None = None
+    patch_strategy: PatchStrategy | None = None
+    wargame_verdict: WargameVerdict | None = None
+    package_name: str | None = None
+    claimed_by: str | None = None
+
+    def conditions(self) -> list[ColumnElement[bool] | TextClause]:
+        """As SQL."""
+        found: list[ColumnElement[bool] | TextClause] = [T.digest.is_not(None)]
+        if self.statuses == AWAITING:
+            # Spelled as in the partial index, so that the planner knows it for the same.
+            found.append(text(AWAITING_SQL))
+        elif self.statuses is not None:
+            found.append(T.status.in_(sorted(self.statuses)))
+        for column, value in (
+            (T.severity, self.severity),
+            (T.patch_strategy, self.patch_strategy),
+            (T.wargame_verdict, self.wargame_verdict),
+            (T.claimed_by, self.claimed_by),
+        ):
+            if value is not None:
+                found.append(column == value)
+        if self.package_name is not None:
+            found.append(T.package_name.icontains(self.package_name, autoescape=True))
+        return found
+
+
+async def count(tx: AsyncConnection, what: Filter) -> int:
+    """How many reviews there are."""
+    return (await tx.execute(select(func.count()).select_from(apv_reviews).where(*what.conditions()))).scalar_one()
+
+
+async def most_urgent(tx: AsyncConnection, what: Filter, *, limit: int, offset: int = 0) -> list[Stored]:
+    """A page of reviews, most urgent first: priority, then deadline, then age."""
+    query: Select[Any] = FULL.where(*what.conditions())
+    query = query.order_by(T.priority.desc(), T.due_at, T.created_at, T.id).limit(limit).offset(offset)
+    return [_stored(row) for row in (await tx.execute(query)).mappings()]

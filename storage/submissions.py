@@ -1,0 +1,103 @@
+"""Writing what was submitted: new reviews with a code of their own, and new content for those that wait."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID, uuid4
+
+from sqlalchemy import select, text, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from bot.domain.apv import Apv, Json, content, digest, identity, priority
+from storage.reviews import APV_COLUMNS, COLUMN_OF, DETAILS, Locked, T, lock
+from storage.tables import apv_code_years, apv_contents, apv_reviews
+
+
+async def lock_names(tx: AsyncConnection, names: Sequence[str]) -> None:
+    """Hold identities and codes until the transaction ends, so that two reports of one APV cannot both be new.
+
+    Taken in one order by everyone: two lists that overlap wait for each other instead of deadlocking.
+    """
+    await tx.execute(
+        text("SELECT pg_advisory_xact_lock(hashtextextended(name, 0)) FROM unnest(CAST(:names AS text[])) AS name"),
+        {"names": sorted(set(names))},
+    )
+
+
+async def latest_of(tx: AsyncConnection, identity_key: str) -> Locked | None:
+    """The newest review of this identity, locked."""
+    query = select(T.id).where(T.identity == identity_key).order_by(T.created_at.desc(), T.version).limit(1)
+    found = (await tx.execute(query)).scalar_one_or_none()
+    return await lock(tx, found) if found else None
+
+
+async def by_code(tx: AsyncConnection, code: str) -> tuple[Locked, str] | None:
+    """The review with this code, locked, and its identity."""
+    row = (await tx.execute(select(T.id, T.identity).where(T.apv_code == code, T.digest.is_not(None)))).one_or_none()
+    locked = await lock(tx, row.id) if row else None
+    return (locked, row.identity) if row and locked else None
+
+
+async def insert_new(
+    tx: AsyncConnection, apv: Apv, *, code: str | None, metadata: Mapping[str, Json], due_at: datetime, now: datetime
+) -> Locked:
+    """A new review under `code`, or under the next free one of the year."""
+    values = {**_values(apv), "metadata": dict(metadata), "due_at": due_at, "created_at": now, "updated_at": now}
+    while True:
+        attempt = insert(apv_reviews).values(**values, id=uuid4(), apv_code=code or await _next_code(tx, now.year))
+        added = (
+            await tx.execute(attempt.on_conflict_do_nothing(index_elements=[T.apv_code]).returning(T.id))
+        ).scalar_one_or_none()
+        if added:
+            break
+        code = None
+    await _keep_content(tx, added, 1, apv)
+    return await _locked(tx, added)
+
+
+async def replace_content(tx: AsyncConnection, review_id: UUID, apv: Apv, *, version: int, due_at: datetime) -> Locked:
+    """New content for a review that waits."""
+    await tx.execute(
+        update(apv_reviews).where(T.id == review_id).values(**_values(apv), version=version, due_at=due_at)
+    )
+    await _keep_content(tx, review_id, version, apv)
+    return await _locked(tx, review_id)
+
+
+async def unadopted(tx: AsyncConnection, limit: int) -> Sequence[UUID]:
+    """Rows that another program inserted and that nobody has looked at, locked and oldest first."""
+    query = select(T.id).where(T.digest.is_(None)).order_by(T.created_at).limit(limit)
+    return (await tx.execute(query.with_for_update(skip_locked=True))).scalars().all()
+
+
+async def _locked(tx: AsyncConnection, review_id: UUID) -> Locked:
+    locked = await lock(tx, review_id)
+    assert locked is not None, "a row written in this transaction is there"
+    return locked
+
+
+def _values(apv: Apv) -> dict[str, Any]:
+    columns = {COLUMN_OF.get(name, name): getattr(apv, name) for name in APV_COLUMNS}
+    return {
+        **columns,
+        "details": {name: getattr(apv, name) for name in DETAILS},
+        "identity": identity(apv),
+        "digest": digest(apv),
+        "priority": priority(apv),
+    }
+
+
+async def _keep_content(tx: AsyncConnection, review_id: UUID, version: int, apv: Apv) -> None:
+    await tx.execute(
+        insert(apv_contents).values(apv_id=review_id, version=version, digest=digest(apv), content=content(apv))
+    )
+
+
+async def _next_code(tx: AsyncConnection, year: int) -> str:
+    counter = insert(apv_code_years).values(year=year, last=1)
+    counter = counter.on_conflict_do_update(
+        index_elements=[apv_code_years.c.year], set_={"last": apv_code_years.c.last + 1}
+    )
+    number = (await tx.execute(counter.returning(apv_code_years.c.last))).scalar_one()
+    return f"APV-{year}-{number:04d}"

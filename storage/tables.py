@@ -1,0 +1,207 @@
+"""The tables, with every constraint named. `migrations/` builds the same; a test holds the two equal."""
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    Column,
+    DateTime,
+    Float,
+    ForeignKey,
+    Identity,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    SmallInteger,
+    Table,
+    Text,
+    Uuid,
+    false,
+    func,
+    text,
+    true,
+)
+from sqlalchemy.dialects.postgresql import JSONB
+
+from bot.domain.apv import PatchStrategy, Severity, WargameVerdict
+from bot.domain.review import AWAITING, Action, Choice, Status
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+TIME = DateTime(timezone=True)
+
+
+def _one_of(column: str, values: type[Severity | Status | Choice | Action | PatchStrategy | WargameVerdict]) -> str:
+    return f"{column} IN ({', '.join(repr(v.value) for v in values)})"
+
+
+AWAITING_SQL = f"status IN ({', '.join(repr(s.value) for s in sorted(AWAITING))})"
+
+apv_reviews = Table(
+    "apv_reviews",
+    metadata,
+    Column("id", Uuid, primary_key=True, server_default=text("gen_random_uuid()")),
+    Column("apv_code", Text, nullable=False, unique=True),
+    Column("cve_id", Text),
+    Column("severity", Text, CheckConstraint(_one_of("severity", Severity), name="severity"), nullable=False),
+    Column("package_name", Text, nullable=False),
+    Column("package_version", Text),
+    Column(
+        "patch_strategy",
+        Text,
+        CheckConstraint(_one_of("patch_strategy", PatchStrategy), name="patch_strategy"),
+        nullable=False,
+        server_default=PatchStrategy.MANUAL.value,
+    ),
+    Column("patch_content", Text),
+    Column(
+        "wargame_verdict", Text, CheckConstraint(_one_of("wargame_verdict", WargameVerdict), name="wargame_verdict")
+    ),
+    Column("wargame_confidence", Float),
+    Column("wargame_evidence", JSONB(none_as_null=True)),
+    Column("confirmation_score", Float),
+    Column(
+        "status",
+        Text,
+        CheckConstraint(_one_of("status", Status), name="status"),
+        nullable=False,
+        server_default=Status.PENDING.value,
+    ),
+    Column("created_at", TIME, nullable=False, server_default=func.now()),
+    Column("updated_at", TIME, nullable=False, server_default=func.now()),
+    Column("metadata", JSONB, nullable=False, server_default=text("'{}'")),
+    # Beyond what other programs may insert, every column has a default.
+    Column("package_ecosystem", Text, nullable=False, server_default=""),
+    Column("repository", Text, nullable=False, server_default=""),
+    Column("base_ref", Text),
+    Column("reporter", Text),
+    Column("details", JSONB, nullable=False, server_default=text("'{}'")),
+    Column("identity", Text),
+    Column("digest", Text),
+    Column("version", Integer, nullable=False, server_default="1"),
+    Column("revision", Integer, nullable=False, server_default="0"),
+    Column("priority", SmallInteger, nullable=False, server_default="0"),
+    Column("due_at", TIME),
+    Column("breached_at", TIME),
+    Column("closed_at", TIME),
+    Column("votes", JSONB, nullable=False, server_default=text("'[]'")),
+    Column("escalated_by", Text),
+    Column("escalated_by_name", Text),
+    Column("escalated_at", TIME),
+    Column("claimed_by", Text),
+    Column("claimed_by_name", Text),
+    Column("pr_number", Integer),
+    Column("pr_url", Text),
+    Column("pr_branch", Text),
+    Column("note", Text),
+    Column("audit_seq", Integer, nullable=False, server_default="0"),
+    Column("audit_head", Text, nullable=False, server_default=""),
+)
+Index("ix_apv_reviews_identity", apv_reviews.c.identity, apv_reviews.c.created_at.desc())
+Index(
+    "ix_apv_reviews_queue",
+    apv_reviews.c.priority.desc(),
+    apv_reviews.c.due_at,
+    apv_reviews.c.created_at,
+    apv_reviews.c.id,
+    postgresql_where=text(AWAITING_SQL),
+)
+Index("ix_apv_reviews_due", apv_reviews.c.due_at, postgresql_where=text(f"breached_at IS NULL AND {AWAITING_SQL}"))
+Index("ix_apv_reviews_unadopted", apv_reviews.c.created_at, postgresql_where=text("digest IS NULL"))
+Index("ix_apv_reviews_claimed_by", apv_reviews.c.claimed_by, postgresql_where=text(AWAITING_SQL))
+
+apv_contents = Table(
+    "apv_contents",
+    metadata,
+    Column("apv_id", Uuid, ForeignKey("apv_reviews.id", ondelete="RESTRICT"), primary_key=True),
+    Column("version", Integer, primary_key=True),
+    Column("digest", Text, nullable=False),
+    Column("content", JSONB, nullable=False),
+    Column("created_at", TIME, nullable=False, server_default=func.now()),
+    comment="Each content that was ever shown, so that a decision's digest can be opened years later.",
+)
+
+apv_code_years = Table(
+    "apv_code_years",
+    metadata,
+    Column("year", Integer, primary_key=True),
+    Column("last", Integer, nullable=False),
+)
+
+hitl_decisions = Table(
+    "hitl_decisions",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("apv_id", Uuid, ForeignKey("apv_reviews.id", ondelete="RESTRICT"), nullable=False),
+    Column("apv_code", Text, nullable=False),
+    Column("decision", Text, CheckConstraint(_one_of("decision", Choice), name="decision"), nullable=False),
+    Column("reviewer_name", Text, nullable=False),
+    Column("reviewer_email", Text),
+    Column("action_taken", Text, CheckConstraint(_one_of("action_taken", Action), name="action_taken")),
+    Column("comments", Text, nullable=False, server_default=""),
+    Column("confidence_override", Float),
+    Column("created_at", TIME, nullable=False, server_default=func.now()),
+    Column("metadata", JSONB, nullable=False, server_default=text("'{}'")),
+    Column("reviewer_key", Text, nullable=False),
+    Column("reviewer_verified", Boolean, nullable=False, server_default=true()),
+    Column("source", Text, nullable=False),
+    Column("digest", Text, nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("modifications", JSONB(none_as_null=True)),
+    Column("outcome_notes", Text),
+    Column("action_completed_at", TIME),
+)
+Index("ix_hitl_decisions_apv_id", hitl_decisions.c.apv_id, hitl_decisions.c.created_at)
+
+audit_log = Table(
+    "audit_log",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("position", BigInteger, Identity(always=True), nullable=False, unique=True),
+    Column("at", TIME, nullable=False),
+    Column("apv_id", Uuid, ForeignKey("apv_reviews.id", ondelete="RESTRICT")),
+    Column("apv_code", Text),
+    Column("seq", Integer),
+    Column("kind", Text, nullable=False),
+    Column("actor", Text, nullable=False),
+    Column("source", Text, nullable=False),
+    Column("sentence", Text, nullable=False),
+    Column("detail", JSONB, nullable=False, server_default=text("'{}'")),
+    Column("previous", Text, nullable=False, server_default=""),
+    Column("hash", Text, nullable=False),
+)
+Index("ix_audit_log_apv_id", audit_log.c.apv_id, audit_log.c.seq)
+
+slack_messages = Table(
+    "slack_messages",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("kind", Text, nullable=False),
+    Column("review_id", Uuid, ForeignKey("apv_reviews.id", ondelete="RESTRICT"), nullable=False),
+    Column("channel", Text, nullable=False),
+    Column("ts", Text),
+    Column("thread_ts", Text),
+    Column("attempted_at", TIME),
+    Column("rendered_revision", Integer, nullable=False, server_default="-1"),
+    Column("gone", Boolean, nullable=False, server_default=false()),
+    Column("created_at", TIME, nullable=False, server_default=func.now()),
+)
+Index("ix_slack_messages_review_id", slack_messages.c.review_id, slack_messages.c.kind)
+
+slack_deliveries = Table(
+    "slack_deliveries",
+    metadata,
+    Column("key", LargeBinary, primary_key=True),
+    Column("received_at", TIME, nullable=False, server_default=func.now()),
+    comment="The signature or event id of each request that had an effect: the same one again has none.",
+)
+Index("ix_slack_deliveries_received_at", slack_deliveries.c.received_at)
