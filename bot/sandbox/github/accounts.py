@@ -1,0 +1,107 @@
+"""The routes about the caller: who it is, how much it may still call, and the App's installation token."""
+
+from pydantic import Field
+
+from bot.sandbox.github.call import Answer, Body, Call, Route
+from bot.sandbox.github.errors import Json, not_found, unprocessable
+from bot.sandbox.github.hub import RateLimit
+from bot.sandbox.github.model import Account
+from bot.sandbox.github.render import account_json, instant
+
+# What the one App was granted when it was installed; a token may ask for less, never for more.
+GRANTED = {
+    "metadata": "read", "contents": "write", "pull_requests": "write", "issues": "write",
+    "checks": "write", "statuses": "write",
+}  # fmt: skip
+
+
+class TokenRequest(Body):
+    """POST app/installations/{id}/access_tokens."""
+
+    permissions: dict[str, str] = Field(default_factory=dict)
+    repositories: list[str] = Field(default_factory=list)
+    repository_ids: list[int] = Field(default_factory=list)
+
+
+def root(call: Call) -> Answer:
+    """Answer with where things are."""
+    return Answer(
+        200,
+        {
+            "current_user_url": f"{call.root}/user",
+            "rate_limit_url": f"{call.root}/rate_limit",
+            "repository_url": f"{call.root}/repos/{{owner}}/{{repo}}",
+            "user_url": f"{call.root}/users/{{user}}",
+        },
+    )
+
+
+def rate_limit(call: Call) -> Answer:
+    """Answer with the caller's budget; asking costs nothing."""
+    core = _budget(call.caller.rate)
+    return Answer(200, {"resources": {"core": core}, "rate": core})
+
+
+def _budget(rate: RateLimit) -> Json:
+    return {"limit": rate.limit, "used": rate.used, "remaining": rate.remaining, "reset": rate.reset}
+
+
+def get_authenticated(call: Call) -> Answer:
+    """Answer with the user whose token it is; an installation is not a user."""
+    return Answer(200, account_json(call.root, call.caller.account) | {"name": None, "email": None})
+
+
+def create_installation_token(call: Call) -> Answer:
+    """Exchange the App's JSON web token for an installation token."""
+    call.hub.authenticate_app(call.authorization)
+    if int(call.arguments["installation"]) != call.hub.installation_id:
+        raise not_found()
+    sent = call.body(TokenRequest)
+    levels = ("read", "write")
+    for name, level in sent.permissions.items():
+        if level not in levels or levels.index(level) > levels.index(GRANTED.get(name, "read")) or name not in GRANTED:
+            raise unprocessable("The permissions requested are not granted to this installation.")
+    permissions = {"metadata": "read"} | (sent.permissions or GRANTED)
+    token, caller = call.hub.install(permissions)
+    return Answer(
+        201,
+        {
+            "token": token,
+            "expires_at": instant(caller.expires_at),
+            "permissions": permissions,
+            "repository_selection": "all",
+        },
+    )
+
+
+def get_app(call: Call) -> Answer:
+    """Answer with the App itself."""
+    call.hub.authenticate_app(call.authorization)
+    slug = f"app-{call.hub.app_id}"
+    return Answer(
+        200,
+        {
+            "id": int(call.hub.app_id),
+            "slug": slug,
+            "name": slug,
+            "html_url": f"{call.root}/apps/{slug}",
+            "owner": account_json(call.root, Account("sandbox", "Organization")),
+            "permissions": GRANTED,
+            "events": [],
+        },
+    )
+
+
+ROUTES = (
+    Route("meta/root", "GET", "/", root),
+    Route("rate-limit/get", "GET", "/rate_limit", rate_limit),
+    Route("users/get-authenticated", "GET", "/user", get_authenticated, "user:read"),
+)
+# These two are called with the App's own token, which no other route takes.
+APP_ROUTES = (
+    Route("apps/get-authenticated", "GET", "/app", get_app),
+    Route(
+        "apps/create-installation-access-token", "POST", "/app/installations/{installation:\\d+}/access_tokens",
+        create_installation_token,
+    ),
+)  # fmt: skip

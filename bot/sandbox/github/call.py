@@ -1,0 +1,122 @@
+"""One request on its way through: who calls, which repository, what was sent; and the answer that goes back."""
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TypeVar
+from urllib.parse import urlencode
+
+from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
+from pydantic_core import ErrorDetails
+
+from bot.sandbox.github.errors import ApiError, Json, invalid_request
+from bot.sandbox.github.hub import Caller, Hub
+from bot.sandbox.github.repository import Repository
+
+T = TypeVar("T")
+
+
+class Body(BaseModel):
+    """A request body of the documented shape: nothing unknown, nothing converted."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a handler returns; `content` None means an empty body."""
+
+    status: int
+    content: object = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Call:
+    """A request after routing: `root` is the stand-in's own address, `arguments` come from the path."""
+
+    hub: Hub
+    caller: Caller
+    root: str
+    path: str
+    arguments: Mapping[str, str]
+    query: Mapping[str, str]
+    raw: bytes
+    authorization: str | None = None
+
+    @property
+    def repository(self) -> Repository:
+        """The repository the path names; 404 when there is none."""
+        return self.hub.repository(self.arguments["owner"], self.arguments["repo"])
+
+    def number(self) -> int:
+        """Return the issue or pull request number of the path."""
+        return int(self.arguments["number"])
+
+    def json(self) -> object:
+        """Parse the body as JSON; 400 when it is not."""
+        try:
+            return json.loads(self.raw or b"{}")
+        except ValueError:
+            raise ApiError(400, "Problems parsing JSON", unexpected=True) from None
+
+    def body(self, shape: type[T]) -> T:
+        """Read the body as `shape`; 422 that names every fault when it is something else."""
+        sent = self.json()
+        try:
+            return TypeAdapter(shape).validate_python(sent)
+        except ValidationError as error:
+            raise invalid_request(*map(_fault, error.errors())) from None
+
+    def choice(self, name: str, default: str, *allowed: str) -> str:
+        """Read one of a few words from the query; 422 for any other word."""
+        word = self.query.get(name, default)
+        if word not in allowed:
+            raise invalid_request(f'"{name}" must be one of {", ".join(allowed)}')
+        return word
+
+    def page(self, rows: Sequence[Json]) -> Answer:
+        """Answer with the part of a list that `page` and `per_page` ask for, and where the other parts are."""
+        size = min(max(_whole(self.query, "per_page", 30), 1), 100)
+        page, last = max(_whole(self.query, "page", 1), 1), max(1, -(-len(rows) // size))
+        where = {"first": 1, "prev": page - 1} if page > 1 else {}
+        where |= {"next": page + 1, "last": last} if page < last else {}
+        links = [
+            f'<{self.root}{self.path}?{urlencode({**self.query, "page": number})}>; rel="{name}"'
+            for name, number in where.items()
+        ]
+        chosen = list(rows[(page - 1) * size : page * size])
+        return Answer(200, chosen, {"Link": ", ".join(links)} if links else {})
+
+
+Handler = Callable[[Call], Answer]
+
+
+@dataclass(frozen=True)
+class Route:
+    """One call the stand-in understands.
+
+    `operation` is GitHub's own operation id; `permission` is what an installation token needs
+    (`contents:write`; alternatives are separated by a bar), None where none is asked for.
+    """
+
+    operation: str
+    method: str
+    path: str
+    handler: Handler
+    permission: str | None = None
+    query: tuple[str, ...] = ()
+
+
+def _whole(query: Mapping[str, str], name: str, default: int) -> int:
+    text = query.get(name, "")
+    return int(text) if text.isdecimal() else default
+
+
+def _fault(error: ErrorDetails) -> str:
+    where = "/".join(str(part) for part in error["loc"])
+    if error["type"] == "missing":
+        return f'"{where}" wasn\'t supplied.'
+    if error["type"] == "extra_forbidden":
+        return f'"{where}" is not a permitted key.'
+    return f"For 'properties/{where}', {error['msg'][:1].lower()}{error['msg'][1:]}."

@@ -1,0 +1,115 @@
+"""What the stand-in remembers beside git: accounts, issues, pull requests, labels, statuses and check runs."""
+
+import zlib
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+
+def now() -> datetime:
+    """Return the present in UTC, to the second as GitHub shows it."""
+    return datetime.now(UTC).replace(microsecond=0)
+
+
+@dataclass(frozen=True)
+class Account:
+    """A user, machine account or organisation; its id follows from its login."""
+
+    login: str
+    kind: str = "User"
+
+    @property
+    def id(self) -> int:
+        """A number that is the same in every run."""
+        return zlib.crc32(self.login.lower().encode())
+
+
+@dataclass
+class Label:
+    """A label of a repository; names are unique without regard to case."""
+
+    id: int
+    name: str
+    color: str = "ededed"
+    description: str | None = None
+
+
+@dataclass
+class Comment:
+    """A comment on an issue or pull request."""
+
+    id: int
+    author: Account
+    body: str
+    created_at: datetime = field(default_factory=now)
+
+
+@dataclass
+class Issue:
+    """An issue; a pull request is one too and takes its number from the same sequence."""
+
+    id: int
+    number: int
+    author: Account
+    title: str
+    body: str | None
+    state: str = "open"
+    created_at: datetime = field(default_factory=now)
+    updated_at: datetime = field(default_factory=now)
+    closed_at: datetime | None = None
+    closed_by: Account | None = None
+    labels: list[Label] = field(default_factory=list)
+    comments: list[Comment] = field(default_factory=list)
+
+
+@dataclass
+class Pull(Issue):
+    """A pull request between two branches of one repository.
+
+    `head_sha` follows the head branch while the request is open and stays put once it is closed.
+    """
+
+    head_ref: str = ""
+    head_sha: str = ""
+    base_ref: str = ""
+    base_sha: str = ""
+    draft: bool = False
+    maintainer_can_modify: bool = False
+    reviewers: list[Account] = field(default_factory=list)
+    teams: list[str] = field(default_factory=list)
+    merged_at: datetime | None = None
+    merged_by: Account | None = None
+    merge_commit_sha: str | None = None
+
+    @property
+    def merged(self) -> bool:
+        """Tell whether it was merged."""
+        return self.merged_at is not None
+
+
+@dataclass(frozen=True)
+class Status:
+    """A commit status; the newest of a context counts."""
+
+    id: int
+    author: Account
+    state: str
+    context: str
+    target_url: str | None
+    description: str | None
+    created_at: datetime = field(default_factory=now)
+
+
+@dataclass
+class CheckRun:
+    """A check run of an App on one commit; completed exactly when it has a conclusion."""
+
+    id: int
+    name: str
+    head_sha: str
+    status: str
+    conclusion: str | None
+    details_url: str | None
+    external_id: str | None
+    output: dict[str, str | None]
+    started_at: datetime
+    completed_at: datetime | None

@@ -1,0 +1,272 @@
+"""The git database routes: blobs, trees, commits and references, as GitHub documents them."""
+
+import base64
+import binascii
+from datetime import datetime
+from typing import Literal
+
+from pydantic import Field
+
+from bot.sandbox.github.call import Answer, Body, Call, Route
+from bot.sandbox.github.errors import ApiError, not_found, unprocessable
+from bot.sandbox.github.git import SHA, GitError, Signature, TreeEdit
+from bot.sandbox.github.model import now
+from bot.sandbox.github.render import Renderer
+
+Mode = Literal["100644", "100755", "040000", "160000", "120000"]
+_KIND_OF_MODE = {"040000": "tree", "160000": "commit"}
+
+
+class NewBlob(Body):
+    """POST git/blobs."""
+
+    content: str
+    encoding: Literal["utf-8", "base64"] = "utf-8"
+
+
+class NewTreeEntry(Body):
+    """A row of POST git/trees: content, or a sha, or a sha of null to remove the path."""
+
+    path: str
+    mode: Mode
+    type: Literal["blob", "tree", "commit"] | None = None
+    sha: str | None = None
+    content: str | None = None
+
+
+class NewTree(Body):
+    """POST git/trees."""
+
+    tree: list[NewTreeEntry]
+    base_tree: str | None = None
+
+
+class Person(Body):
+    """Author or committer of POST git/commits."""
+
+    name: str
+    email: str
+    date: str | None = None
+
+
+class NewCommit(Body):
+    """POST git/commits."""
+
+    message: str
+    tree: str
+    parents: list[str] = Field(default_factory=list)
+    author: Person | None = None
+    committer: Person | None = None
+
+
+class NewRef(Body):
+    """POST git/refs."""
+
+    ref: str
+    sha: str
+
+
+class RefMove(Body):
+    """PATCH git/refs/{ref}."""
+
+    sha: str
+    force: bool = False
+
+
+def get_blob(call: Call) -> Answer:
+    """Answer with one blob in base64."""
+    git, sha = call.repository.git, _sha(call)
+    if git.kind(sha) != "blob":
+        raise not_found()
+    return Answer(200, _render(call).blob(sha, git.blob(sha)))
+
+
+def create_blob(call: Call) -> Answer:
+    """Store a blob."""
+    sent = call.body(NewBlob)
+    try:
+        content = base64.b64decode(sent.content) if sent.encoding == "base64" else sent.content.encode()
+    except (binascii.Error, ValueError):
+        raise unprocessable("content is not valid Base64") from None
+    sha = call.repository.git.write_blob(content)
+    return Answer(201, {"sha": sha, "url": f"{_render(call).url}/git/blobs/{sha}"})
+
+
+def get_tree(call: Call) -> Answer:
+    """Answer with a tree, cut off at the limit and saying so; any value of `recursive` means yes."""
+    repository, name = call.repository, call.arguments["sha"]
+    if SHA.fullmatch(name) and repository.git.kind(name) == "tree":
+        tree = name
+    else:
+        commit = repository.find_commit(name)
+        if commit is None:
+            raise not_found()
+        tree = repository.git.tree_of(commit)
+    entries = repository.git.entries(tree, recursive="recursive" in call.query)
+    limit = call.hub.tree_limit
+    return Answer(200, _render(call).tree(tree, entries[:limit], truncated=len(entries) > limit))
+
+
+def create_tree(call: Call) -> Answer:
+    """Write a tree laid over a base tree."""
+    repository, sent = call.repository, call.body(NewTree)
+    if sent.base_tree is not None and repository.git.kind(sent.base_tree) != "tree":
+        raise unprocessable("base_tree is not a valid tree oid")
+    if not sent.tree and sent.base_tree is None:
+        raise unprocessable("Invalid tree info")
+    shas = [entry.sha for entry in sent.tree if entry.sha is not None]
+    kinds = repository.git.kinds(shas)
+    held = set()
+    if sent.base_tree is not None:
+        held = {entry.path for entry in repository.git.entries(sent.base_tree, recursive=True)}
+    edits = [_edit(call, entry, kinds, held) for entry in sent.tree]
+    try:
+        sha = repository.git.build_tree(sent.base_tree, edits)
+    except GitError as error:
+        raise unprocessable("GitRPC::BadObjectState") from error
+    entries = repository.git.entries(sha, recursive=False)
+    return Answer(201, _render(call).tree(sha, entries, truncated=False))
+
+
+def _edit(call: Call, entry: NewTreeEntry, kinds: dict[str, str], held: set[str]) -> TreeEdit:
+    parts = entry.path.split("/")
+    if entry.path.startswith("/"):
+        raise unprocessable("tree.path cannot start with a slash")
+    if any(part.lower() in ("", ".", "..", ".git") for part in parts) or "\0" in entry.path:
+        raise unprocessable("tree.path contains a malformed path component")
+    kind = _KIND_OF_MODE.get(entry.mode, "blob")
+    if entry.type not in (None, kind):
+        raise unprocessable(f"tree.mode {entry.mode} does not fit a tree.type of {entry.type}")
+    given = {"sha", "content"} & entry.model_fields_set
+    if len(given) != 1 or ("content" in given and entry.content is None):
+        raise unprocessable("Must supply tree.sha or tree.content, and not both")
+    if entry.content is not None:
+        if kind != "blob":
+            raise unprocessable("tree.content can only be given for a blob")
+        return TreeEdit(entry.path, entry.mode, call.repository.git.write_blob(entry.content.encode()))
+    if entry.sha is None:
+        if entry.path not in held:
+            raise unprocessable("GitRPC::BadObjectState")
+        return TreeEdit(entry.path, entry.mode, None)
+    if not SHA.fullmatch(entry.sha) or (kind != "commit" and kinds.get(entry.sha) != kind):
+        raise unprocessable(f"tree.sha {entry.sha} is not a valid {kind}")
+    return TreeEdit(entry.path, entry.mode, entry.sha)
+
+
+def get_commit(call: Call) -> Answer:
+    """Answer with one commit object."""
+    git, sha = call.repository.git, _sha(call)
+    if git.kind(sha) != "commit":
+        raise not_found()
+    return Answer(200, _render(call).git_commit(git.commit(sha)))
+
+
+def create_commit(call: Call) -> Answer:
+    """Write a commit of exactly the fields sent; what is left out is the caller, now."""
+    git, sent = call.repository.git, call.body(NewCommit)
+    if not SHA.fullmatch(sent.tree):
+        raise unprocessable("The tree parameter must be exactly 40 characters and contain only [0-9a-f].")
+    if not all(SHA.fullmatch(parent) for parent in sent.parents):
+        raise unprocessable(
+            "Each SHA in the 'parents' parameter must be exactly 40 characters and contain only [0-9a-f]."
+        )
+    kinds = git.kinds([sent.tree, *sent.parents])
+    if sent.tree not in kinds:
+        raise unprocessable("Tree SHA does not exist")
+    if kinds[sent.tree] != "tree":
+        raise unprocessable("Tree SHA is not a tree object")
+    if any(kinds.get(parent) != "commit" for parent in sent.parents):
+        raise unprocessable("Parent SHA does not exist or is not a commit object")
+    login = call.caller.account.login
+    default = Signature(login, f"{login}@users.noreply.example", now())
+    author = default if sent.author is None else _signature(sent.author)
+    committer = author if sent.committer is None else _signature(sent.committer)
+    sha = git.write_commit(sent.tree, sent.parents, author, committer, sent.message)
+    return Answer(201, _render(call).git_commit(git.commit(sha)))
+
+
+def _signature(person: Person) -> Signature:
+    name, email = person.name.strip(), person.email.strip()
+    if not name or not email or any(character in name + email for character in "<>\n\0"):
+        raise unprocessable("author and committer need a name and an e-mail without angle brackets")
+    if person.date is None:
+        return Signature(name, email, now())
+    try:
+        date = datetime.fromisoformat(person.date)
+    except ValueError:
+        date = None
+    if date is None or date.tzinfo is None:
+        raise ApiError(422, f"{person.date} is not a valid ISO 8601 timestamp", unexpected=True)
+    return Signature(name, email, date)
+
+
+def get_ref(call: Call) -> Answer:
+    """Answer with the one reference of that name; a mere beginning of a name is 404."""
+    name = _ref(call)
+    sha = call.repository.git.ref(name)
+    if sha is None:
+        raise not_found()
+    return Answer(200, _render(call).ref(name, sha))
+
+
+def list_matching_refs(call: Call) -> Answer:
+    """Answer with every reference whose name begins so; none is an empty list."""
+    render = _render(call)
+    prefix = f"refs/{call.arguments.get('ref', '')}"
+    return call.page([render.ref(name, sha) for name, sha in call.repository.git.refs(prefix).items()])
+
+
+def create_ref(call: Call) -> Answer:
+    """Create a reference."""
+    sent = call.body(NewRef)
+    call.repository.create_ref(sent.ref, sent.sha)
+    return Answer(201, _render(call).ref(sent.ref, sent.sha))
+
+
+def update_ref(call: Call) -> Answer:
+    """Move a reference."""
+    name, sent = _ref(call), call.body(RefMove)
+    call.repository.update_ref(name, sent.sha, force=sent.force)
+    return Answer(200, _render(call).ref(name, sent.sha))
+
+
+def delete_ref(call: Call) -> Answer:
+    """Remove a reference."""
+    call.repository.delete_ref(_ref(call), call.caller.account)
+    return Answer(204)
+
+
+def _ref(call: Call) -> str:
+    return f"refs/{call.arguments['ref']}"
+
+
+def _render(call: Call) -> Renderer:
+    if call.repository.is_empty():
+        raise ApiError(409, "Git Repository is empty.")
+    return Renderer(call.root, call.repository)
+
+
+def _sha(call: Call) -> str:
+    sha = call.arguments["sha"]
+    _render(call)
+    if not SHA.fullmatch(sha):
+        raise unprocessable("The sha parameter must be exactly 40 characters and contain only [0-9a-f].")
+    return sha
+
+
+_GIT = "/repos/{owner}/{repo}/git"
+ROUTES = (
+    Route("git/create-blob", "POST", f"{_GIT}/blobs", create_blob, "contents:write"),
+    Route("git/get-blob", "GET", f"{_GIT}/blobs/{{sha}}", get_blob, "contents:read"),
+    Route("git/create-tree", "POST", f"{_GIT}/trees", create_tree, "contents:write"),
+    Route("git/get-tree", "GET", f"{_GIT}/trees/{{sha:.+}}", get_tree, "contents:read", ("recursive",)),
+    Route("git/create-commit", "POST", f"{_GIT}/commits", create_commit, "contents:write"),
+    Route("git/get-commit", "GET", f"{_GIT}/commits/{{sha}}", get_commit, "contents:read"),
+    Route("git/create-ref", "POST", f"{_GIT}/refs", create_ref, "contents:write"),
+    Route("git/list-matching-refs", "GET", f"{_GIT}/refs", list_matching_refs, "contents:read"),
+    Route("git/list-matching-refs", "GET", f"{_GIT}/matching-refs/{{ref:.*}}", list_matching_refs, "contents:read"),
+    Route("git/get-ref", "GET", f"{_GIT}/ref/{{ref:.+}}", get_ref, "contents:read"),
+    Route("git/get-ref", "GET", f"{_GIT}/refs/{{ref:.+}}", get_ref, "contents:read"),
+    Route("git/update-ref", "PATCH", f"{_GIT}/refs/{{ref:.+}}", update_ref, "contents:write"),
+    Route("git/delete-ref", "DELETE", f"{_GIT}/refs/{{ref:.+}}", delete_ref, "contents:write"),
+)

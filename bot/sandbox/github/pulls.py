@@ -1,0 +1,192 @@
+"""The pull request routes."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from bot.sandbox.github import history
+from bot.sandbox.github.call import Answer, Body, Call, Route
+from bot.sandbox.github.errors import not_found
+from bot.sandbox.github.model import Pull
+from bot.sandbox.github.render import Renderer
+
+
+class NewPull(Body):
+    """POST pulls."""
+
+    title: str
+    head: str
+    base: str
+    body: str | None = None
+    draft: bool = False
+    maintainer_can_modify: bool = True
+
+
+class PullEdit(Body):
+    """PATCH pulls/{number}; what is left out stays."""
+
+    title: str | None = None
+    body: str | None = None
+    state: Literal["open", "closed"] | None = None
+    base: str | None = None
+    maintainer_can_modify: bool | None = None
+
+
+class Merge(Body):
+    """PUT pulls/{number}/merge."""
+
+    commit_title: str | None = None
+    commit_message: str | None = None
+    sha: str | None = None
+    merge_method: Literal["merge", "squash", "rebase"] = "merge"
+
+
+class Reviewers(Body):
+    """POST and DELETE pulls/{number}/requested_reviewers."""
+
+    reviewers: list[str] = Field(default_factory=list)
+    team_reviewers: list[str] = Field(default_factory=list)
+
+
+def create(call: Call) -> Answer:
+    """Open a pull request."""
+    sent = call.body(NewPull)
+    pull = call.repository.open_pull(
+        author=call.caller.account,
+        title=sent.title,
+        body=sent.body,
+        head=sent.head,
+        base=sent.base,
+        draft=sent.draft,
+        modifiable=sent.maintainer_can_modify,
+    )
+    # GitHub works out whether it merges after it has answered: mergeable is null here.
+    return Answer(201, _in_full(call, pull, mergeable=None))
+
+
+def list_pulls(call: Call) -> Answer:
+    """Answer with the pull requests that the query asks for, newest first unless it says otherwise."""
+    state = call.choice("state", "open", "open", "closed", "all")
+    sort = call.choice("sort", "created", "created", "updated")
+    direction = call.choice("direction", "desc", "asc", "desc")
+    base, head = call.query.get("base"), call.query.get("head", "")
+    owner, colon, branch = head.partition(":")
+    found = [
+        pull
+        for pull in call.repository.pulls()
+        if state in ("all", pull.state)
+        and base in (None, pull.base_ref)
+        # Without `owner:` GitHub does not filter by head at all.
+        and (not colon or (owner.lower(), branch) == (call.repository.owner.lower(), pull.head_ref))
+    ]
+    found.sort(
+        key=lambda pull: (pull.updated_at if sort == "updated" else pull.created_at, pull.number),
+        reverse=direction == "desc",
+    )
+    render = _render(call)
+    return call.page([render.pull(pull) for pull in found])
+
+
+def get(call: Call) -> Answer:
+    """Answer with one pull request and whether it merges."""
+    pull = _pull(call)
+    return Answer(200, _in_full(call, pull, mergeable=call.repository.mergeable(pull)))
+
+
+def update(call: Call) -> Answer:
+    """Change title, body, state or base."""
+    pull, sent = _pull(call), call.body(PullEdit)
+    call.repository.edit_pull(
+        pull, call.caller.account, title=sent.title, body=sent.body, state=sent.state, base=sent.base
+    )
+    if sent.maintainer_can_modify is not None:
+        pull.maintainer_can_modify = sent.maintainer_can_modify
+    return Answer(200, _in_full(call, pull, mergeable=call.repository.mergeable(pull)))
+
+
+def list_files(call: Call) -> Answer:
+    """Answer with the files it changes."""
+    pull, render = _pull(call), _render(call)
+    files = history.changes(call.repository.git, pull.base_sha, pull.head_sha)
+    return call.page([render.file(change, pull.head_sha) for change in files])
+
+
+def list_commits(call: Call) -> Answer:
+    """Answer with its commits, oldest first."""
+    pull, render, git = _pull(call), _render(call), call.repository.git
+    shas = history.commits_between(git, pull.base_sha, pull.head_sha)
+    return call.page([render.commit(git.commit(sha)) for sha in shas])
+
+
+def check_if_merged(call: Call) -> Answer:
+    """Answer 204 when it is merged, else 404."""
+    if not _pull(call).merged:
+        raise not_found()
+    return Answer(204)
+
+
+def merge(call: Call) -> Answer:
+    """Merge it."""
+    pull, sent = _pull(call), call.body(Merge)
+    message = "\n\n".join(part for part in (sent.commit_title, sent.commit_message) if part)
+    sha = call.repository.merge_pull(
+        pull, call.caller.account, method=sent.merge_method, head=sent.sha, message=message or None
+    )
+    return Answer(200, {"sha": sha, "merged": True, "message": "Pull Request successfully merged"})
+
+
+def list_requested_reviewers(call: Call) -> Answer:
+    """Answer with who is asked for a review."""
+    pull, render = _pull(call), _render(call)
+    users, teams = [render.account(account) for account in pull.reviewers], [render.team(slug) for slug in pull.teams]
+    return Answer(200, {"users": users, "teams": teams})
+
+
+def request_reviewers(call: Call) -> Answer:
+    """Ask for reviews."""
+    pull, sent = _pull(call), call.body(Reviewers)
+    call.repository.request_reviews(pull, sent.reviewers, sent.team_reviewers)
+    return Answer(201, _render(call).pull(pull))
+
+
+def remove_requested_reviewers(call: Call) -> Answer:
+    """Ask no longer."""
+    pull, sent = _pull(call), call.body(Reviewers)
+    gone = {login.lower() for login in sent.reviewers}
+    pull.reviewers = [account for account in pull.reviewers if account.login.lower() not in gone]
+    pull.teams = [slug for slug in pull.teams if slug not in sent.team_reviewers]
+    return Answer(200, _render(call).pull(pull))
+
+
+def _pull(call: Call) -> Pull:
+    return call.repository.pull(call.number())
+
+
+def _render(call: Call) -> Renderer:
+    return Renderer(call.root, call.repository)
+
+
+def _in_full(call: Call, pull: Pull, *, mergeable: bool | None) -> dict[str, object]:
+    git = call.repository.git
+    commits = history.commits_between(git, pull.base_sha, pull.head_sha)
+    files = history.changes(git, pull.base_sha, pull.head_sha)
+    return _render(call).pull_in_full(pull, len(commits), files, mergeable=mergeable)
+
+
+_PULLS = "/repos/{owner}/{repo}/pulls"
+_ONE = f"{_PULLS}/{{number:\\d+}}"
+_REVIEWERS = f"{_ONE}/requested_reviewers"
+_FILTERS = ("state", "head", "base", "sort", "direction")
+ROUTES = (
+    Route("pulls/create", "POST", _PULLS, create, "pull_requests:write"),
+    Route("pulls/list", "GET", _PULLS, list_pulls, "pull_requests:read", _FILTERS),
+    Route("pulls/get", "GET", _ONE, get, "pull_requests:read"),
+    Route("pulls/update", "PATCH", _ONE, update, "pull_requests:write"),
+    Route("pulls/list-files", "GET", f"{_ONE}/files", list_files, "pull_requests:read"),
+    Route("pulls/list-commits", "GET", f"{_ONE}/commits", list_commits, "pull_requests:read"),
+    Route("pulls/check-if-merged", "GET", f"{_ONE}/merge", check_if_merged, "pull_requests:read"),
+    Route("pulls/merge", "PUT", f"{_ONE}/merge", merge, "contents:write"),
+    Route("pulls/list-requested-reviewers", "GET", _REVIEWERS, list_requested_reviewers, "pull_requests:read"),
+    Route("pulls/request-reviewers", "POST", _REVIEWERS, request_reviewers, "pull_requests:write"),
+    Route("pulls/remove-requested-reviewers", "DELETE", _REVIEWERS, remove_requested_reviewers, "pull_requests:write"),
+)

@@ -1,0 +1,318 @@
+"""The stand-in itself: mounts the routes, carries each call through, and lets tests and a page act as people.
+
+Invariant: one call at a time touches the state, on one thread; whoever waits in `changed` is told after each.
+"""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+from aiohttp import web
+
+from bot.sandbox.github import accounts, checks, history, issues, objects, pulls, repos
+from bot.sandbox.github.call import Answer, Call, Route
+from bot.sandbox.github.errors import ApiError
+from bot.sandbox.github.faults import Fault, FaultPlan, refusal
+from bot.sandbox.github.hub import Caller, Hub
+from bot.sandbox.github.model import Account, CheckRun, Pull, Status
+from bot.sandbox.github.repository import Repository
+
+T = TypeVar("T")
+ROUTES: tuple[Route, ...] = (
+    *accounts.ROUTES, *objects.ROUTES, *pulls.ROUTES, *issues.ROUTES, *checks.ROUTES, *repos.ROUTES,
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class JournalEntry:
+    """One call: what was asked and answered. No status: the connection was cut."""
+
+    operation: str
+    method: str
+    path: str
+    query: Mapping[str, str]
+    body: str
+    status: int | None
+    fault: Fault | None
+
+
+class GitHubSandbox:
+    """GitHub's REST API over bare repositories below `root`.
+
+    `token` is a personal access token of the machine account `login`. `app_id` and `installation_id` name the one
+    App that is installed everywhere. Every name in here that takes `repository` means `owner/name`, and without it
+    the repository that was created first.
+    """
+
+    def __init__(
+        self,
+        root: Path,
+        *,
+        token: str,
+        login: str = "sandbox-bot",
+        app_id: str = "1",
+        installation_id: int = 1,
+        rate_limit: int = 5000,
+    ) -> None:
+        self.hub = Hub(root, token=token, login=login, app_id=app_id, installation_id=installation_id, limit=rate_limit)
+        self.journal: list[JournalEntry] = []
+        self.unexpected: list[str] = []
+        self.faults = FaultPlan()
+        self._changed = asyncio.Condition()
+        self._stopping = asyncio.Event()
+        # One thread of its own: git runs off the event loop, and the state needs no lock.
+        self._thread = ThreadPoolExecutor(1, "github-sandbox")
+        self._prefix = ""
+
+    def setup(self, app: web.Application, prefix: str) -> None:
+        """Mount the API at `prefix` (`/github`, or nothing); GITHUB_API_URL is the server's address and `prefix`."""
+        self._prefix = prefix.rstrip("/")
+        for route in (*accounts.APP_ROUTES, *ROUTES):
+            app.router.add_route(route.method, self._prefix + route.path, self._serving(route))
+        if self._prefix:
+            app.router.add_route("GET", self._prefix, self._serving(ROUTES[0]))
+        app.router.add_route("*", self._prefix + "/{unknown:.*}", self._serve_unknown)
+        app.on_shutdown.append(self._stop)
+
+    async def _stop(self, _app: web.Application) -> None:
+        self._stopping.set()
+
+    # What people do and see
+
+    def create_repository(
+        self,
+        owner: str,
+        name: str,
+        files: Mapping[str, bytes],
+        default_branch: str = "main",
+        *,
+        collaborators: Sequence[str] = (),
+        teams: Sequence[str] = (),
+    ) -> Path:
+        """Make `<root>/owner/name.git`, bare, with one commit of `files`, and return its directory.
+
+        A directory that is there already is taken over as it is. Without files the repository is empty.
+        """
+        repository = self.hub.create_repository(
+            owner, name, files, default_branch=default_branch, collaborators=list(collaborators), teams=list(teams)
+        )
+        return repository.git.git_dir
+
+    def repository(self, full_name: str | None = None) -> Repository:
+        """Return a repository by `owner/name`, or the first that was created."""
+        if full_name is None:
+            return next(iter(self.hub.repositories.values()))
+        return self.hub.repositories[full_name.lower()]
+
+    def git_dir(self, owner: str, name: str) -> Path:
+        """Return the directory of a bare repository, for plain git."""
+        return self.repository(f"{owner}/{name}").git.git_dir
+
+    def pulls(self, repository: str | None = None) -> list[Pull]:
+        """List the pull requests, oldest first."""
+        return self.repository(repository).pulls()
+
+    def branches(self, repository: str | None = None) -> dict[str, str]:
+        """Map each branch to its head."""
+        return self.repository(repository).branches()
+
+    def diff(self, pull: Pull, repository: str | None = None) -> str:
+        """Return what a pull request changes, as a unified diff."""
+        return history.diff(self.repository(repository).git, pull.base_sha, pull.head_sha)
+
+    def diffstat(self, pull: Pull, repository: str | None = None) -> str:
+        """Return what a pull request changes, as `git diff --stat` sums it up."""
+        return history.diffstat(self.repository(repository).git, pull.base_sha, pull.head_sha)
+
+    def file_at(self, ref: str, path: str, repository: str | None = None) -> bytes:
+        """Return a file's content at a branch or commit; GitError when it is not there."""
+        return self.repository(repository).git.run("cat-file", "blob", f"{ref}:{path}")
+
+    async def push_commit(
+        self,
+        branch: str,
+        files: Mapping[str, bytes | None],
+        *,
+        by: str = "maintainer",
+        message: str = "Change files",
+        repository: str | None = None,
+    ) -> str:
+        """Put somebody else's commit on a branch (None removes a file) and return its sha."""
+        it = self.repository(repository)
+        return await self._act(lambda: it.commit_files(branch, files, Account(by), message))
+
+    async def close_pull(self, number: int, *, by: str = "maintainer", repository: str | None = None) -> None:
+        """Close a pull request without merging it."""
+        it = self.repository(repository)
+        await self._act(
+            lambda: it.edit_pull(it.pull(number), Account(by), title=None, body=None, state="closed", base=None)
+        )
+
+    async def merge_pull(
+        self, number: int, *, method: str = "merge", by: str = "maintainer", repository: str | None = None
+    ) -> str:
+        """Merge a pull request (`merge` or `squash`) and return the new head of its base."""
+        it = self.repository(repository)
+        return await self._act(lambda: it.merge_pull(it.pull(number), Account(by), method=method))
+
+    async def set_status(
+        self, sha: str, state: str, *, context: str = "ci", by: str = "maintainer", repository: str | None = None
+    ) -> None:
+        """Set a commit status (`error`, `failure`, `pending`, `success`)."""
+        it = self.repository(repository)
+        status = Status(it.next_id(), Account(by), state, context, None, None)
+        await self._act(lambda: it.statuses.setdefault(sha, []).append(status))
+
+    async def set_check(
+        self, sha: str, name: str, conclusion: str | None = None, *, repository: str | None = None
+    ) -> CheckRun:
+        """Add a check run to a commit: queued, or completed with a conclusion."""
+        it = self.repository(repository)
+
+        def add() -> CheckRun:
+            run = checks.add_check_run(it, sha, name)
+            if conclusion is not None:
+                checks.conclude(run, conclusion)
+            return run
+
+        return await self._act(add)
+
+    # For tests: wait until something happened, make something go wrong.
+
+    async def changed(self, predicate: Callable[[], bool], timeout: float = 10.0) -> None:  # noqa: ASYNC109
+        """Return once `predicate` holds, looked at after each call and act; TimeoutError after `timeout` seconds."""
+        async with asyncio.timeout(timeout), self._changed:
+            await self._changed.wait_for(predicate)
+
+    def fail(self, operation: str, kind: Fault | str, times: int = 1, *, seconds: float = 60.0) -> None:
+        """Let the next `times` calls of an operation fail.
+
+        `operation` is GitHub's operation id (`pulls/create`) or `*`; `seconds` is what a rate limit asks the caller
+        to wait, or how long a slow answer takes.
+        """
+        known = {route.operation for route in (*accounts.APP_ROUTES, *ROUTES)} | {"*"}
+        if operation not in known:
+            raise ValueError(f"no operation {operation!r}; known are {', '.join(sorted(known))}")
+        self.faults.add(operation, Fault(kind), times, seconds)
+
+    # Carrying a call through
+
+    async def _act(self, act: Callable[[], T]) -> T:
+        done = await asyncio.get_running_loop().run_in_executor(self._thread, act)
+        async with self._changed:
+            self._changed.notify_all()
+        return done
+
+    def _serving(self, route: Route) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
+        async def serve(request: web.Request) -> web.StreamResponse:
+            return await self._serve(request, route)
+
+        return serve
+
+    async def _serve(self, request: web.Request, route: Route) -> web.StreamResponse:
+        raw = await request.read()
+        planned = self.faults.take(route.operation)
+        fault = None if planned is None else planned.fault
+        if planned is not None and fault is Fault.SLOW:
+            await self._wait(planned.seconds)
+        caller: Caller | None = None
+        try:
+            caller = self._admit(request, route)
+            call = self._call(request, route, caller, raw)
+            if fault is None or fault is Fault.SLOW or fault.after:
+                answer = await self._act(lambda: route.handler(call))
+            if planned is not None and fault is not Fault.SLOW:
+                answer = refusal(planned)
+        except ApiError as error:
+            answer = self._refuse(request, error)
+        status = None if fault is not None and fault.drops else answer.status
+        await self._record(request, route.operation, raw, status, fault)
+        if status is None and request.transport is not None:
+            request.transport.abort()
+        return _respond(answer, caller)
+
+    def _admit(self, request: web.Request, route: Route) -> Caller:
+        if not request.headers.get("User-Agent"):
+            raise ApiError(403, "Request forbidden by administrative rules. Please make sure your request has a"
+                                " User-Agent header.", unexpected=True)  # fmt: skip
+        if route in accounts.APP_ROUTES:
+            return self.hub.app_caller
+        caller = self.hub.authenticate(request.headers.get("Authorization"))
+        if route.operation != "rate-limit/get":
+            caller.rate.spend()
+        if not _permitted(caller, route):
+            raise ApiError(403, "Resource not accessible by integration")
+        return caller
+
+    def _call(self, request: web.Request, route: Route, caller: Caller, raw: bytes) -> Call:
+        unknown = set(request.query) - {"page", "per_page", *route.query}
+        if unknown:
+            self.unexpected.append(f"{request.method} {request.path}: unknown query {', '.join(sorted(unknown))}")
+        return Call(
+            hub=self.hub,
+            caller=caller,
+            root=f"{request.scheme}://{request.host}{self._prefix}",
+            path=request.raw_path.partition("?")[0].removeprefix(self._prefix),
+            arguments=dict(request.match_info),
+            query=dict(request.query),
+            raw=raw,
+            authorization=request.headers.get("Authorization"),
+        )
+
+    def _refuse(self, request: web.Request, error: ApiError) -> Answer:
+        if error.unexpected:
+            self.unexpected.append(f"{request.method} {request.path}: {error.message}")
+        return Answer(error.status, error.body())
+
+    async def _serve_unknown(self, request: web.Request) -> web.StreamResponse:
+        error = ApiError(404, "Not Found", unexpected=True)
+        answer = self._refuse(request, error)
+        await self._record(request, "unknown", await request.read(), answer.status, None)
+        return _respond(answer, None)
+
+    async def _record(
+        self, request: web.Request, operation: str, raw: bytes, status: int | None, fault: Fault | None
+    ) -> None:
+        body, query = raw.decode(errors="replace"), dict(request.query)
+        self.journal.append(JournalEntry(operation, request.method, request.path, query, body, status, fault))
+        async with self._changed:
+            self._changed.notify_all()
+
+    async def _wait(self, seconds: float) -> None:
+        # Until the time is up, or the server stops: a slow answer must not hold up its shut-down.
+        try:
+            async with asyncio.timeout(seconds):
+                await self._stopping.wait()
+        except TimeoutError:
+            pass
+
+
+def _permitted(caller: Caller, route: Route) -> bool:
+    if caller.permissions is None or route.permission is None:
+        return True
+    levels = ("read", "write")
+    for choice in route.permission.split("|"):
+        name, level = choice.split(":")
+        held = caller.permissions.get(name)
+        if held is not None and levels.index(held) >= levels.index(level):
+            return True
+    return False
+
+
+def _respond(answer: Answer, caller: Caller | None) -> web.Response:
+    shown = {"X-GitHub-Media-Type": "github.v3; format=json", "X-GitHub-Request-Id": f"{time.time_ns():X}"}
+    if caller is not None:
+        rate = caller.rate
+        shown |= {
+            "X-RateLimit-Limit": str(rate.limit), "X-RateLimit-Remaining": str(rate.remaining),
+            "X-RateLimit-Used": str(rate.used), "X-RateLimit-Reset": str(rate.reset),
+            "X-RateLimit-Resource": "core",
+        }  # fmt: skip
+    shown |= answer.headers
+    if answer.content is None:
+        return web.Response(status=answer.status, headers=shown)
+    return web.json_response(answer.content, status=answer.status, headers=shown)
