@@ -75,7 +75,8 @@ WITH delivered AS (
     FROM fresh WHERE id = $2::uuid
 ), settled AS (
     UPDATE hitl_decisions SET action_taken = $19, outcome_notes = $20, action_completed_at = $21
-    FROM fresh WHERE $19::text IS NOT NULL AND apv_id = $2::uuid AND action_taken IS NULL
+    FROM fresh
+    WHERE $19::text IS NOT NULL AND apv_id = $2::uuid AND (action_taken IS NULL OR action_taken = 'failed')
 ), decided AS (
     INSERT INTO hitl_decisions (
         id, apv_id, apv_code, decision, reviewer_key, reviewer_name, reviewer_email, reviewer_verified, source,

@@ -1,12 +1,12 @@
 """Reading, locking and inserting reviews. A row is locked before a rule looks at it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, RowMapping, Select, TextClause, bindparam, func, select, text
+from sqlalchemy import ColumnElement, RowMapping, Select, TextClause, bindparam, func, select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.domain.apv import Apv, Json, PatchStrategy, Severity, WargameVerdict
@@ -68,7 +68,8 @@ def _review(row: RowMapping) -> Review:
     )
 
 
-def _apv(row: RowMapping) -> Apv:
+def apv_of(row: RowMapping) -> Apv:
+    """What was reported, from a whole row."""
     values: dict[str, Any] = {name: row[COLUMN_OF.get(name, name)] for name in APV_COLUMNS} | dict(row["details"])
     values["severity"] = Severity(values["severity"])
     values["patch_strategy"] = PatchStrategy(values["patch_strategy"])
@@ -89,7 +90,7 @@ class Stored:
 
 
 def _stored(row: RowMapping) -> Stored:
-    return Stored(Dossier(_apv(row), _review(row)), row["priority"], row["updated_at"], row["metadata"])
+    return Stored(Dossier(apv_of(row), _review(row)), row["priority"], row["updated_at"], row["metadata"])
 
 
 FULL = select(*[c for c in apv_reviews.c if c.name not in {"audit_seq", "audit_head"}], STATE[-1]).where(
@@ -154,3 +155,20 @@ async def most_urgent(tx: AsyncConnection, what: Filter, *, limit: int, offset: 
     query: Select[Any] = FULL.where(*what.conditions())
     query = query.order_by(T.priority.desc(), T.due_at, T.created_at, T.id).limit(limit).offset(offset)
     return [_stored(row) for row in (await tx.execute(query)).mappings()]
+
+
+async def set_branch(tx: AsyncConnection, review_id: UUID, branch: str) -> None:
+    """Something is about to be pushed for this review, which the caller has locked."""
+    await tx.execute(update(apv_reviews).where(T.id == review_id).values(pr_branch=branch))
+
+
+async def overdue(tx: AsyncConnection, now: datetime, *, limit: int) -> Sequence[UUID]:
+    """Reviews that await a decision past their deadline, and of which nobody has been told."""
+    late = select(T.id).where(T.due_at < now, T.breached_at.is_(None), text(AWAITING_SQL), T.digest.is_not(None))
+    return (await tx.execute(late.order_by(T.due_at).limit(limit))).scalars().all()
+
+
+async def mark_breached(tx: AsyncConnection, review_id: UUID, now: datetime) -> bool:
+    """Mark one overdue review; False when somebody else did, or it was decided meanwhile."""
+    mark = update(apv_reviews).where(T.id == review_id, T.due_at < now, T.breached_at.is_(None), text(AWAITING_SQL))
+    return (await tx.execute(mark.values(breached_at=now))).rowcount == 1

@@ -1,6 +1,7 @@
 """Writing what was submitted: new reviews with a code of their own, and new content for those that wait."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID, uuid4
@@ -10,7 +11,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.domain.apv import Apv, Json, content, digest, identity, priority
-from storage.reviews import APV_COLUMNS, COLUMN_OF, DETAILS, Locked, T, lock
+from storage.reviews import APV_COLUMNS, COLUMN_OF, DETAILS, Locked, T, apv_of, lock
 from storage.tables import apv_code_years, apv_contents, apv_reviews
 
 
@@ -65,10 +66,21 @@ async def replace_content(tx: AsyncConnection, review_id: UUID, apv: Apv, *, ver
     return await _locked(tx, review_id)
 
 
-async def unadopted(tx: AsyncConnection, limit: int) -> Sequence[UUID]:
-    """Rows that another program inserted and that nobody has looked at, locked and oldest first."""
-    query = select(T.id).where(T.digest.is_(None)).order_by(T.created_at).limit(limit)
-    return (await tx.execute(query.with_for_update(skip_locked=True))).scalars().all()
+@dataclass(frozen=True, slots=True)
+class Unadopted:
+    """A row that another program inserted."""
+
+    id: UUID
+    apv: Apv
+    created_at: datetime
+    due_at: datetime | None
+
+
+async def unadopted(tx: AsyncConnection, limit: int) -> list[Unadopted]:
+    """Rows of other programs that nobody has looked at, locked, oldest first."""
+    query = select(apv_reviews).where(T.digest.is_(None)).order_by(T.created_at).limit(limit)
+    rows = (await tx.execute(query.with_for_update(skip_locked=True))).mappings()
+    return [Unadopted(row["id"], apv_of(row), row["created_at"], row["due_at"]) for row in rows]
 
 
 async def _locked(tx: AsyncConnection, review_id: UUID) -> Locked:

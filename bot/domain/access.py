@@ -30,12 +30,19 @@ class Person:
 
 
 def entitle(
-    profile: SlackProfile | None, team_id: str, policy: Policy, members: Mapping[str, frozenset[str]]
+    profile: SlackProfile | None,
+    clicked_in: str,
+    team_id: str,
+    policy: Policy,
+    members: Mapping[str, frozenset[str]],
 ) -> Person | Refused:
-    """Judge a Slack user. `members` maps each of `policy.groups()` to the user ids in it."""
+    """Judge a Slack user who clicked in workspace `clicked_in`, ours being `team_id`.
+
+    `members` maps each of `policy.groups()` to the user ids in it.
+    """
     if profile is None:
         return Refused(Reason.UNKNOWN_PERSON, "Slack does not know this account, so it cannot decide.")
-    if refusal := _account_refusal(profile, team_id):
+    if refusal := _account_refusal(profile, clicked_in, team_id):
         return refusal
     lead = policy.leads is not None and _among(profile.user_id, policy.leads, members)
     if not (lead or _among(profile.user_id, policy.reviewers, members)):
@@ -46,12 +53,12 @@ def entitle(
     return Person(key=profile.user_id, name=profile.name, email=profile.email, lead=lead)
 
 
-def _account_refusal(profile: SlackProfile, team_id: str) -> Refused | None:
+def _account_refusal(profile: SlackProfile, clicked_in: str, team_id: str) -> Refused | None:
     if profile.deleted:
         return Refused(Reason.DEACTIVATED, "This account is deactivated, so it cannot decide.")
     if profile.is_bot:
         return Refused(Reason.BOT, "Bots cannot decide.")
-    if profile.is_stranger or profile.team_id != team_id:
+    if profile.is_stranger or not (profile.team_id == clicked_in == team_id):
         return Refused(
             Reason.OTHER_WORKSPACE,
             "Only members of this workspace can decide; your account belongs to another.",

@@ -100,6 +100,7 @@ class JobHeld:
 
     kind: ClassVar[str] = "job.held"
     sentence: str
+    task: str
 
 
 Event = (

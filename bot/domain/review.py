@@ -17,6 +17,7 @@ from bot.domain.events import (
     Claimed,
     Escalated,
     Rejected,
+    Revised,
 )
 from bot.domain.outcome import Accepted, Outcome, Reason, Refused
 from bot.domain.policy import Policy
@@ -268,6 +269,22 @@ def claim(review: Review, person: Person) -> Outcome:
     sentence = f"{person.name} claimed {review.code}."
     claimed = replace(review, claimed_by=person.key, claimed_by_name=person.name)
     return Accepted(claimed, (Claimed(sentence),), sentence)
+
+
+def takes_new_content(review: Review) -> bool:
+    """Whether changed content goes into this review; from the first push on, and once ended, it opens a new one."""
+    if review.status is Status.APPROVED:
+        return review.pr_branch is None
+    return review.status in AWAITING or review.status is Status.CHANGES_REQUESTED
+
+
+def revise(review: Review) -> Accepted:
+    """The review has new content already; its votes were for the old one."""
+    status = Status.ESCALATED if review.status is Status.ESCALATED else Status.PENDING
+    void = " Approvals given before are void." if review.votes else ""
+    sentence = f"{review.code} changed and is now version {review.version}.{void}"
+    revised = replace(review, status=status, votes=(), closed_at=None, note=None)
+    return Accepted(revised, (Revised(sentence),), sentence)
 
 
 def _because(decision: Decision) -> str:

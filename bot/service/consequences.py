@@ -1,0 +1,59 @@
+"""What follows from an event: its audit entry and its jobs. The one place where events become effects."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import assert_never
+
+from bot.domain.apv import Json
+from bot.domain.events import (
+    ApprovalRecorded,
+    Approved,
+    ChangesRequested,
+    Claimed,
+    DeadlineMissed,
+    Escalated,
+    Event,
+    JobHeld,
+    PullFailed,
+    PullOpened,
+    Rejected,
+    Revised,
+    Submitted,
+)
+from bot.domain.review import Review
+from bot.jobs import AlertIncident, Job, OpenPull, ReplyInThread, SyncCard
+from storage.audit import Entry
+
+
+def follow(
+    review: Review, events: Sequence[Event], *, actor: str, source: str, now: datetime, detail: Mapping[str, Json]
+) -> tuple[list[Entry], list[Job]]:
+    """One audit entry an event, and the jobs of all of them; `review` is as it is after them."""
+    entries, jobs = [], []
+    for event in events:
+        entry = Entry(event.kind, actor, source, event.sentence, now, detail)
+        entries.append(entry)
+        jobs += _jobs(review, event, entry)
+    return entries, jobs
+
+
+def _jobs(review: Review, event: Event, entry: Entry) -> list[Job]:
+    card = SyncCard(review.id, review.revision)
+    reply = ReplyInThread(review.id, entry.id)
+    alert = AlertIncident(review.id, entry.id)
+    match event:
+        case Submitted(critical=critical):
+            return [card, alert] if critical else [card]
+        case Approved(opens_pull=True):
+            return [card, reply, OpenPull(review.id, review.digest)]
+        case Approved() | ApprovalRecorded() | Rejected() | ChangesRequested() | Claimed() | Revised() | PullOpened():
+            return [card, reply]
+        case Escalated() | PullFailed() | DeadlineMissed():
+            return [card, reply, alert]
+        case JobHeld(task=task):
+            # What could not be said in one place is said in the other; a held alert has nowhere left to go.
+            if task == AlertIncident.task:
+                return []
+            return [alert] if task == ReplyInThread.task else [reply, alert]
+        case _:
+            assert_never(event)

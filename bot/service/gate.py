@@ -1,0 +1,28 @@
+"""What every service function works with, put together once at start."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+from bot.domain.people import Directory
+from bot.domain.policy import Policy
+from storage.database import Database
+
+
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """The database, who people are, the policy in force, and the clock."""
+
+    database: Database
+    directory: Directory
+    policy: Callable[[], Policy]
+    team_id: Callable[[], str]
+    """Our workspace; empty until Slack has said which it is, and then nobody is a member of it."""
+    opens_pulls: bool
+    default_repository: str
+    """`owner/name`, empty without GitHub."""
+    repositories: frozenset[str]
+    """`owner/name`, case-folded, of every repository that an APV may name; empty without GitHub: any."""
+    now: Callable[[], datetime]
+    patience: float = 2.0
+    """Seconds that a click may take before it is refused: Slack waits three."""

@@ -1,0 +1,188 @@
+"""What a person does to a review. One function, one transaction: lock, decide, record; then it is true or it is not.
+
+Slack is asked who they are before the row is locked, and nothing outside is called while it is.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from datetime import datetime
+from uuid import UUID, uuid4
+
+from bot import metrics
+from bot.domain import review as rules
+from bot.domain.access import Person
+from bot.domain.apv import Json
+from bot.domain.events import Approved, Event
+from bot.domain.outcome import Accepted, Outcome, Reason, Refused
+from bot.domain.review import Action, Choice, Decision, Review, Status
+from bot.service.consequences import follow
+from bot.service.gate import Gate
+from bot.service.people import SlackUser, judge
+from storage import reviews
+from storage.audit import Entry
+from storage.record import Change, DecisionRow, Settlement, record
+from storage.reviews import Locked
+
+
+async def decide(
+    gate: Gate, who: SlackUser, review_id: UUID, decision: Decision, *, source: str, delivery: bytes | None = None
+) -> Outcome:
+    """Record one person's decision, or their refusal with its reason.
+
+    Raises TimeoutError after `gate.patience`, DirectoryUnavailable, or the database's error: then nothing is recorded;
+    CommitUnknown: then it may be. The same `delivery` again changes nothing.
+    """
+    began = time.perf_counter()
+    now = gate.now()
+
+    def rule(review: Review, person: Person) -> Outcome:
+        return rules.decide(review, person, decision, gate.policy(), opens_pulls=gate.opens_pulls, now=now)
+
+    outcome, fresh = await _apply(gate, who, review_id, rule, decision, now=now, source=source, delivery=delivery)
+    metrics.DECISION_SECONDS.observe(time.perf_counter() - began)
+    if fresh and isinstance(outcome, Accepted):
+        review = outcome.review
+        metrics.DECISIONS.labels(decision.choice, review.severity, source).inc()
+        if review.closed_at is not None:
+            metrics.REVIEW_WAIT_SECONDS.labels(review.severity).observe((now - review.created_at).total_seconds())
+    return outcome
+
+
+async def claim(gate: Gate, who: SlackUser, review_id: UUID, *, source: str, delivery: bytes | None = None) -> Outcome:
+    """Say that somebody is reading it; refused and raised as in `decide`."""
+    outcome, _ = await _apply(gate, who, review_id, rules.claim, None, now=gate.now(), source=source, delivery=delivery)
+    return outcome
+
+
+async def may_decide(gate: Gate, who: SlackUser) -> Refused | None:
+    """Whether to open a modal at all; what counts is asked again when it is submitted."""
+    async with asyncio.timeout(gate.patience):
+        judged = await judge(gate, who)
+    return judged if isinstance(judged, Refused) else None
+
+
+async def _apply(
+    gate: Gate,
+    who: SlackUser,
+    review_id: UUID,
+    rule: Callable[[Review, Person], Outcome],
+    decision: Decision | None,
+    *,
+    now: datetime,
+    source: str,
+    delivery: bytes | None,
+) -> tuple[Outcome, bool]:
+    async with asyncio.timeout(gate.patience):
+        person = await judge(gate, who)
+        async with gate.database.transaction() as tx:
+            locked = await reviews.lock(tx, review_id)
+            if locked is None:
+                return Refused(Reason.UNKNOWN_REVIEW, "This review does not exist in the database."), True
+            outcome = person if isinstance(person, Refused) else rule(locked.review, person)
+            if isinstance(outcome, Refused):
+                change = _refused(locked, outcome, who, decision, now=now, source=source, delivery=delivery)
+            else:
+                assert isinstance(person, Person), "a refused person is refused"
+                change = _accepted(locked, outcome, person, decision, now=now, source=source, delivery=delivery)
+            fresh = await record(tx, change)
+    if not fresh:
+        return Accepted(locked.review, (), ""), False
+    return outcome, True
+
+
+def _refused(
+    locked: Locked,
+    outcome: Refused,
+    who: SlackUser,
+    decision: Decision | None,
+    *,
+    now: datetime,
+    source: str,
+    delivery: bytes | None,
+) -> Change:
+    detail: dict[str, Json] = {"reason": outcome.reason.value, "asked": decision.choice.value if decision else "claim"}
+    entry = Entry("decision.refused", who.id, source, outcome.sentence, now, detail)
+    return Change(review=locked.review, head=locked.head, entries=[entry], now=now, touched=False, delivery=delivery)
+
+
+def _accepted(
+    locked: Locked,
+    outcome: Accepted,
+    person: Person,
+    decision: Decision | None,
+    *,
+    now: datetime,
+    source: str,
+    delivery: bytes | None,
+) -> Change:
+    review = replace(outcome.review, revision=locked.review.revision + 1)
+    row = _decision_row(review, person, decision, outcome.events, source) if decision else None
+    detail = _detail(review, decision, row)
+    entries, jobs = follow(review, outcome.events, actor=person.key, source=source, now=now, detail=detail)
+    return Change(
+        review=review,
+        head=locked.head,
+        entries=entries,
+        now=now,
+        touched=True,
+        decision=row,
+        settlement=_settlement(review, row),
+        jobs=jobs,
+        delivery=delivery,
+    )
+
+
+def _detail(review: Review, decision: Decision | None, row: DecisionRow | None) -> Mapping[str, Json]:
+    if decision is None or row is None:
+        return {"version": review.version}
+    return {
+        "version": review.version,
+        "digest": review.digest,
+        "decision_id": str(row.id),
+        "decision": decision.choice.value,
+        "category": decision.category,
+        "justification": row.comments,
+    }
+
+
+def _decision_row(
+    review: Review, person: Person, decision: Decision, events: tuple[Event, ...], source: str
+) -> DecisionRow:
+    return DecisionRow(
+        id=uuid4(),
+        choice=decision.choice,
+        reviewer_key=person.key,
+        reviewer_name=person.name,
+        reviewer_email=person.email,
+        reviewer_verified=person.verified,
+        source=source,
+        comments=decision.justification.strip(),
+        confidence=None,
+        action_taken=_action(review, decision.choice, events),
+        metadata={"category": decision.category} if decision.category else None,
+    )
+
+
+def _action(review: Review, choice: Choice, events: tuple[Event, ...]) -> Action | None:
+    match choice:
+        case Choice.REJECT:
+            return Action.RECORDED
+        case Choice.MODIFY:
+            return Action.CHANGES_REQUESTED
+        case Choice.ESCALATE:
+            return Action.ESCALATED
+        case Choice.APPROVE:
+            nothing_follows = review.status is Status.APPROVED and not any(
+                isinstance(e, Approved) and e.opens_pull for e in events
+            )
+            return Action.RECORDED if nothing_follows else None
+
+
+def _settlement(review: Review, row: DecisionRow | None) -> Settlement | None:
+    """Earlier approvals are no longer under way once the review is closed with nothing more to follow."""
+    if row is None or row.action_taken is None or row.choice is Choice.ESCALATE:
+        return None
+    notes = None if row.choice is Choice.APPROVE else f"The review was closed: {review.status.value.replace('_', ' ')}."
+    return Settlement(Action.RECORDED, notes)

@@ -1,0 +1,184 @@
+"""Taking APVs in: each is a new review, new content for one that waits, or known already. A list is one transaction."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from bot.domain import review as rules
+from bot.domain import sla
+from bot.domain.apv import Apv, Json, Submission, digest, identity
+from bot.domain.events import Event, Submitted
+from bot.domain.review import Action
+from bot.service.consequences import follow
+from bot.service.gate import Gate
+from storage import reviews, submissions
+from storage.record import Change, Settlement, record
+from storage.reviews import Locked, Stored
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """Why one of the submitted APVs cannot be taken: `loc` is its place in the list and the field."""
+
+    type: str
+    loc: tuple[int | str, ...]
+    msg: str
+
+
+class _CodeTaken(Exception):  # noqa: N818 - turned into a Fault by its only caller
+    """The code asked for belongs to another APV."""
+
+
+class NotAccepted(Exception):  # noqa: N818 - it says what was not, not that something broke
+    """Nothing of the list was stored; every fault is named."""
+
+    def __init__(self, faults: Sequence[Fault]) -> None:
+        super().__init__("; ".join(fault.msg for fault in faults))
+        self.faults = tuple(faults)
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """A submitted APV's review as it is now, and whether this submission made it."""
+
+    stored: Stored
+    created: bool
+
+
+async def submit(gate: Gate, submitted: Sequence[Submission], *, principal: str, source: str) -> list[Receipt]:
+    """Store all or none, in the order sent; raises NotAccepted. `principal` is the reporter where none is named."""
+    _refuse_foreign(gate, submitted)
+    items = [replace(s, apv=replace(s.apv, reporter=s.apv.reporter or principal)) for s in submitted]
+    async with gate.database.transaction() as tx:
+        names = [identity(s.apv) for s in items] + [s.apv_code for s in items if s.apv_code]
+        await submissions.lock_names(tx, names)
+        placed, faults = [], []
+        for index, item in enumerate(items):
+            try:
+                placed.append(await _place(gate, tx, item, principal=principal, source=source))
+            except _CodeTaken as taken:
+                faults.append(Fault("apv_code_taken", (index, "apv_code"), str(taken)))
+        if faults:
+            raise NotAccepted(faults)
+        receipts = []
+        for review_id, created in placed:
+            stored = await reviews.get(tx, review_id)
+            assert stored is not None, "it was written in this transaction"
+            receipts.append(Receipt(stored, created))
+        return receipts
+
+
+def _refuse_foreign(gate: Gate, submitted: Sequence[Submission]) -> None:
+    if not gate.repositories:
+        return
+    faults = [
+        Fault("repository_not_allowed", (index, "repository"), "is not a repository that APVs may name here")
+        for index, item in enumerate(submitted)
+        if item.apv.repository.casefold() not in gate.repositories
+    ]
+    if faults:
+        raise NotAccepted(faults)
+
+
+async def _place(
+    gate: Gate, tx: AsyncConnection, item: Submission, *, principal: str, source: str
+) -> tuple[UUID, bool]:
+    former = await _former(tx, item)
+    if former and former.review.digest == digest(item.apv):
+        return former.review.id, False
+    now = gate.now()
+    if former and rules.takes_new_content(former.review):
+        await _revise(gate, tx, former, item.apv, principal=principal, source=source, now=now)
+        return former.review.id, False
+    metadata = dict(item.metadata)
+    if former:
+        metadata["follows"] = former.review.code
+    due_at = sla.due_at(now, gate.policy().rules[item.apv.severity])
+    code = item.apv_code if former is None or item.apv_code != former.review.code else None
+    locked = await submissions.insert_new(tx, item.apv, code=code, metadata=metadata, due_at=due_at, now=now)
+    event = Submitted(arrival(locked.review, item.apv), critical=item.apv.severity.value == "critical")
+    await _write(tx, locked, locked.review, [event], principal=principal, source=source, now=now)
+    return locked.review.id, True
+
+
+async def _former(tx: AsyncConnection, item: Submission) -> Locked | None:
+    """The newest review of this APV: by its identity, or by the code it gives."""
+    key = identity(item.apv)
+    same = await submissions.latest_of(tx, key)
+    named = await submissions.by_code(tx, item.apv_code) if item.apv_code else None
+    if named is None or named[1] == key:
+        return same
+    if same is not None:
+        raise _CodeTaken(f"{item.apv_code} is the code of another APV; this one is {same.review.code}")
+    return await submissions.latest_of(tx, named[1])
+
+
+async def _revise(
+    gate: Gate, tx: AsyncConnection, former: Locked, apv: Apv, *, principal: str, source: str, now: datetime
+) -> None:
+    due_at = former.review.due_at
+    if due_at is None or apv.severity is not former.review.severity:
+        due_at = sla.due_at(former.review.created_at, gate.policy().rules[apv.severity])
+    version = former.review.version + 1
+    locked = await submissions.replace_content(tx, former.review.id, apv, version=version, due_at=due_at)
+    outcome = rules.revise(locked.review)
+    void = Settlement(Action.RECORDED, "Void: the content changed before this took effect.")
+    await _write(
+        tx, locked, outcome.review, outcome.events, principal=principal, source=source, now=now, settlement=void
+    )
+
+
+async def _write(
+    tx: AsyncConnection,
+    locked: Locked,
+    review: rules.Review,
+    events: Sequence[Event],
+    *,
+    principal: str,
+    source: str,
+    now: datetime,
+    settlement: Settlement | None = None,
+) -> None:
+    review = replace(review, revision=locked.review.revision + 1)
+    detail: dict[str, Json] = {"version": review.version, "digest": review.digest}
+    entries, jobs = follow(review, events, actor=principal, source=source, now=now, detail=detail)
+    await record(
+        tx,
+        Change(
+            review=review,
+            head=locked.head,
+            entries=entries,
+            now=now,
+            touched=True,
+            settlement=settlement,
+            jobs=jobs,
+        ),
+    )
+
+
+def arrival(review: rules.Review, apv: Apv) -> str:
+    """The sentence that tells of a new review."""
+    version = f" {apv.package_version}" if apv.package_version else ""
+    advisory = f" {apv.advisory}" if apv.advisory else ""
+    reported = f", reported by {apv.reporter}" if apv.reporter else ""
+    return f"{review.code} arrived: {apv.severity.value}{advisory} in {apv.package_name}{version}{reported}."
+
+
+ADOPTED_AT_ONCE = 200
+
+
+async def adopt(gate: Gate) -> int:
+    """Take in rows that another program inserted: fill in what derives from them, and post them like any other."""
+    async with gate.database.transaction() as tx:
+        rows = await submissions.unadopted(tx, ADOPTED_AT_ONCE)
+        for row in rows:
+            apv = row.apv if row.apv.repository else replace(row.apv, repository=gate.default_repository)
+            due_at = row.due_at or sla.due_at(row.created_at, gate.policy().rules[apv.severity])
+            locked = await submissions.replace_content(tx, row.id, apv, version=1, due_at=due_at)
+            event = Submitted(arrival(locked.review, apv), critical=apv.severity.value == "critical")
+            actor = apv.reporter or "database"
+            await _write(tx, locked, locked.review, [event], principal=actor, source="database", now=gate.now())
+    return len(rows)
