@@ -63,20 +63,20 @@ def create_status(call: Call) -> Answer:
     status = Status(
         repository.next_id(), call.caller.account, sent.state, sent.context, sent.target_url, sent.description
     )
-    repository.statuses.setdefault(sha, []).append(status)
+    repository.records.statuses.setdefault(sha, []).append(status)
     return Answer(201, _render(call).status(status, sha))
 
 
 def list_statuses(call: Call) -> Answer:
     """Answer with every status of a commit, newest first."""
     sha, render = required_commit(call, call.arguments["ref"]), _render(call)
-    return call.page([render.status(status, sha) for status in reversed(call.repository.statuses.get(sha, []))])
+    return call.page([render.status(status, sha) for status in reversed(call.repository.records.statuses.get(sha, []))])
 
 
 def combined_status(call: Call) -> Answer:
     """Answer with the newest status of each context, and what they come to together."""
     sha, render = required_commit(call, call.arguments["ref"]), _render(call)
-    newest = {status.context: status for status in call.repository.statuses.get(sha, [])}
+    newest = {status.context: status for status in call.repository.records.statuses.get(sha, [])}
     states = {status.state for status in newest.values()}
     failed = bool(states & {"error", "failure"})
     state = "failure" if failed else "success" if states == {"success"} else "pending"
@@ -121,7 +121,7 @@ def list_check_runs(call: Call) -> Answer:
     """Answer with the check runs of a commit: the newest of each name, or all of them."""
     sha, render = required_commit(call, call.arguments["ref"]), _render(call)
     wanted = call.choice("filter", "latest", "latest", "all")
-    runs = [run for run in call.repository.check_runs.values() if run.head_sha == sha]
+    runs = [run for run in call.repository.records.check_runs.values() if run.head_sha == sha]
     if wanted == "latest":
         runs = list({run.name: run for run in runs}.values())
     for name, value in (("check_name", "name"), ("status", "status")):
@@ -135,7 +135,7 @@ def add_check_run(repository: Repository, sha: str, name: str) -> CheckRun:
     """Queue a check run on a commit."""
     no_text: dict[str, str | None] = {"title": None, "summary": None, "text": None}
     run = CheckRun(repository.next_id(), name, sha, "queued", None, None, None, no_text, now(), None)
-    repository.check_runs[run.id] = run
+    repository.records.check_runs[run.id] = run
     return run
 
 
@@ -172,7 +172,7 @@ def _require_app(call: Call) -> None:
 
 
 def _run(call: Call) -> CheckRun:
-    found = call.repository.check_runs.get(int(call.arguments["run"]))
+    found = call.repository.records.check_runs.get(int(call.arguments["run"]))
     if found is None:
         raise not_found()
     return found

@@ -63,8 +63,9 @@ class Hub:
         self.tree_limit = 100_000
         self.repositories: dict[str, Repository] = {}
         self.callers = {token: Caller(Account(login), RateLimit(limit))}
+        self.anonymous = RateLimit(60)
         self.app_caller = Caller(Account(f"app-{app_id}[bot]", "Bot"), RateLimit(limit))
-        self._ids = itertools.count(1001)
+        self._ids = itertools.count(int(time.time()))  # beyond every number of a former run
 
     def next_id(self) -> int:
         """Return a number that nothing else here has."""
@@ -83,6 +84,7 @@ class Hub:
         """Make `<root>/owner/name.git` with one commit of these files; none at all leaves it empty."""
         git = BareRepository.create(self.root / owner / f"{name}.git", default_branch)
         repository = Repository(owner, name, git, default_branch, self.next_id, self.next_id(), collaborators, teams)
+        repository.restore()
         if files and repository.is_empty():
             repository.commit_files(default_branch, files, Account(owner), "Initial commit")
         self.repositories[repository.full_name.lower()] = repository
@@ -113,7 +115,7 @@ class Hub:
         if scheme.lower() != "bearer" or claims is None:
             raise ApiError(401, "A JSON web token could not be decoded")
         if str(claims.get("iss")) != self.app_id:
-            raise ApiError(401, "'Issuer' claim ('iss') must be an Integer")
+            raise ApiError(404, "Integration not found")
         expires = claims.get("exp")
         if not isinstance(expires, int) or expires <= time.time():
             raise ApiError(401, "'Expiration time' claim ('exp') must be a numeric value representing a future time")

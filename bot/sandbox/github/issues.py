@@ -39,9 +39,14 @@ def create(call: Call) -> Answer:
         raise validation_failed("Issue", "missing_field", field="title")
     labels = [repository.label(name) for name in sent.labels]
     issue = Issue(
-        repository.next_id(), repository.next_number(), call.caller.account, sent.title, sent.body, labels=labels
+        id=repository.next_id(),
+        number=repository.next_number(),
+        author=call.caller.account,
+        title=sent.title,
+        body=sent.body,
+        labels=labels,
     )
-    repository.issues[issue.number] = issue
+    repository.records.issues[issue.number] = issue
     return Answer(201, _render(call).issue(issue))
 
 
@@ -118,12 +123,12 @@ def _names(call: Call) -> list[str]:
 
 def list_labels(call: Call) -> Answer:
     """Answer with the labels of the repository."""
-    return call.page([_render(call).label(label) for label in call.repository.labels.values()])
+    return call.page([_render(call).label(label) for label in call.repository.records.labels.values()])
 
 
 def get_label(call: Call) -> Answer:
     """Answer with one label of the repository."""
-    found = call.repository.labels.get(call.arguments["name"].lower())
+    found = call.repository.records.labels.get(call.arguments["name"].lower())
     if found is None:
         raise not_found()
     return Answer(200, _render(call).label(found))
@@ -132,15 +137,15 @@ def get_label(call: Call) -> Answer:
 def create_label(call: Call) -> Answer:
     """Make a label."""
     repository, sent = call.repository, call.body(NewLabel)
-    if sent.name.lower() in repository.labels:
+    if sent.name.lower() in repository.records.labels:
         raise validation_failed("Label", "already_exists", field="name")
     label = Label(repository.next_id(), sent.name, sent.color, sent.description)
-    repository.labels[sent.name.lower()] = label
+    repository.records.labels[sent.name.lower()] = label
     return Answer(201, _render(call).label(label))
 
 
 def _issue(call: Call) -> Issue:
-    found = call.repository.issues.get(call.number())
+    found = call.repository.records.issues.get(call.number())
     if found is None:
         raise not_found()
     return found

@@ -43,7 +43,7 @@ class Comment:
     created_at: datetime = field(default_factory=now)
 
 
-@dataclass
+@dataclass(kw_only=True)
 class Issue:
     """An issue; a pull request is one too and takes its number from the same sequence."""
 
@@ -61,17 +61,17 @@ class Issue:
     comments: list[Comment] = field(default_factory=list)
 
 
-@dataclass
+@dataclass(kw_only=True)
 class Pull(Issue):
     """A pull request between two branches of one repository.
 
     `head_sha` follows the head branch while the request is open and stays put once it is closed.
     """
 
-    head_ref: str = ""
-    head_sha: str = ""
-    base_ref: str = ""
-    base_sha: str = ""
+    head_ref: str
+    head_sha: str
+    base_ref: str
+    base_sha: str
     draft: bool = False
     maintainer_can_modify: bool = False
     reviewers: list[Account] = field(default_factory=list)
@@ -113,3 +113,13 @@ class CheckRun:
     output: dict[str, str | None]
     started_at: datetime
     completed_at: datetime | None
+
+
+@dataclass
+class Records:
+    """All of a repository that git does not hold; `labels` by name in lower case, `statuses` by commit."""
+
+    issues: dict[int, Pull | Issue] = field(default_factory=dict)
+    labels: dict[str, Label] = field(default_factory=dict)
+    statuses: dict[str, list[Status]] = field(default_factory=dict)
+    check_runs: dict[int, CheckRun] = field(default_factory=dict)

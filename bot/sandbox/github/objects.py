@@ -186,8 +186,8 @@ def create_commit(call: Call) -> Answer:
 
 
 def _signature(person: Person) -> Signature:
-    name, email = person.name.strip(), person.email.strip()
-    if not name or not email or any(character in name + email for character in "<>\n\0"):
+    name, email = person.name, person.email
+    if not name.strip() or not email.strip() or any(character in name + email for character in "<>\n\0"):
         raise unprocessable("author and committer need a name and an e-mail without angle brackets")
     if person.date is None:
         return Signature(name, email, now())

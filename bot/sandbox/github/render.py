@@ -58,7 +58,7 @@ class Renderer:
         }  # fmt: skip
 
     def _open_issues(self) -> int:
-        return sum(issue.state == "open" for issue in list(self.repository.issues.values()))
+        return sum(issue.state == "open" for issue in list(self.repository.records.issues.values()))
 
     # The git database
 

@@ -6,12 +6,15 @@ Invariant: every open pull request's head is its branch's head; a branch that go
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
+from pydantic import TypeAdapter
+
 from bot.sandbox.github import history
 from bot.sandbox.github.errors import ApiError, not_found, unprocessable, validation_failed
 from bot.sandbox.github.git import SHA, BareRepository, GitError, Signature, write_files
-from bot.sandbox.github.model import Account, CheckRun, Issue, Label, Pull, Status, now
+from bot.sandbox.github.model import Account, Issue, Label, Pull, Records, now
 
 HEADS = "refs/heads/"
+_RECORDS = TypeAdapter(Records)
 
 
 @dataclass
@@ -26,15 +29,25 @@ class Repository:
     id: int
     collaborators: list[str] = field(default_factory=list)
     teams: list[str] = field(default_factory=list)
-    issues: dict[int, Issue] = field(default_factory=dict)
-    labels: dict[str, Label] = field(default_factory=dict)
-    statuses: dict[str, list[Status]] = field(default_factory=dict)
-    check_runs: dict[int, CheckRun] = field(default_factory=dict)
+    records: Records = field(default_factory=Records)
 
     @property
     def full_name(self) -> str:
         """`owner/name`."""
         return f"{self.owner}/{self.name}"
+
+    def save(self) -> None:
+        """Write the records beside the git directory, whole or not at all."""
+        path = self.git.git_dir.with_suffix(".json")
+        written = path.with_suffix(".json.new")
+        written.write_bytes(_RECORDS.dump_json(self.records))
+        written.replace(path)
+
+    def restore(self) -> None:
+        """Read back what a former run saved, if there was one."""
+        path = self.git.git_dir.with_suffix(".json")
+        if path.exists():
+            self.records = _RECORDS.validate_json(path.read_bytes())
 
     # Commits and branches
 
@@ -126,15 +139,15 @@ class Repository:
 
     def next_number(self) -> int:
         """Return the number of the next issue or pull request: they share one sequence."""
-        return max(self.issues, default=0) + 1
+        return max(self.records.issues, default=0) + 1
 
     def pulls(self) -> list[Pull]:
         """List every pull request, oldest first."""
-        return [issue for issue in list(self.issues.values()) if isinstance(issue, Pull)]
+        return [issue for issue in list(self.records.issues.values()) if isinstance(issue, Pull)]
 
     def pull(self, number: int) -> Pull:
         """Return one pull request; 404 when there is none of that number."""
-        found = self.issues.get(number)
+        found = self.records.issues.get(number)
         if not isinstance(found, Pull):
             raise not_found()
         return found
@@ -160,7 +173,7 @@ class Repository:
             id=self.next_id(), number=number, author=author, title=title, body=body, head_ref=branch,
             head_sha=head_sha, base_ref=base, base_sha=base_sha, draft=draft, maintainer_can_modify=modifiable,
         )  # fmt: skip
-        self.issues[number] = pull
+        self.records.issues[number] = pull
         return pull
 
     def _require_difference(self, base: str, base_sha: str, branch: str, head_sha: str) -> None:
@@ -265,7 +278,7 @@ class Repository:
         """Return the label of that name, made on the spot if the repository has none like it."""
         if not name.strip() or len(name) > 50:
             raise validation_failed("Label", "invalid", field="name")
-        return self.labels.setdefault(name.lower(), Label(self.next_id(), name))
+        return self.records.labels.setdefault(name.lower(), Label(self.next_id(), name))
 
 
 def _check_text(title: str, body: str | None, resource: str) -> None:

@@ -17,7 +17,7 @@ from bot.sandbox.github import accounts, checks, history, issues, objects, pulls
 from bot.sandbox.github.call import Answer, Call, Route
 from bot.sandbox.github.errors import ApiError
 from bot.sandbox.github.faults import Fault, FaultPlan, refusal
-from bot.sandbox.github.hub import Caller, Hub
+from bot.sandbox.github.hub import Caller, Hub, RateLimit
 from bot.sandbox.github.model import Account, CheckRun, Pull, Status
 from bot.sandbox.github.repository import Repository
 
@@ -70,7 +70,7 @@ class GitHubSandbox:
 
     def setup(self, app: web.Application, prefix: str) -> None:
         """Mount the API at `prefix` (`/github`, or nothing); GITHUB_API_URL is the server's address and `prefix`."""
-        self._prefix = prefix.rstrip("/")
+        self._prefix, self._stopping = prefix.rstrip("/"), asyncio.Event()
         for route in (*accounts.APP_ROUTES, *ROUTES):
             app.router.add_route(route.method, self._prefix + route.path, self._serving(route))
         if self._prefix:
@@ -143,13 +143,13 @@ class GitHubSandbox:
     ) -> str:
         """Put somebody else's commit on a branch (None removes a file) and return its sha."""
         it = self.repository(repository)
-        return await self._act(lambda: it.commit_files(branch, files, Account(by), message))
+        return await self.act(it, lambda: it.commit_files(branch, files, Account(by), message))
 
     async def close_pull(self, number: int, *, by: str = "maintainer", repository: str | None = None) -> None:
         """Close a pull request without merging it."""
         it = self.repository(repository)
-        await self._act(
-            lambda: it.edit_pull(it.pull(number), Account(by), title=None, body=None, state="closed", base=None)
+        await self.act(
+            it, lambda: it.edit_pull(it.pull(number), Account(by), title=None, body=None, state="closed", base=None)
         )
 
     async def merge_pull(
@@ -157,7 +157,7 @@ class GitHubSandbox:
     ) -> str:
         """Merge a pull request (`merge` or `squash`) and return the new head of its base."""
         it = self.repository(repository)
-        return await self._act(lambda: it.merge_pull(it.pull(number), Account(by), method=method))
+        return await self.act(it, lambda: it.merge_pull(it.pull(number), Account(by), method=method))
 
     async def set_status(
         self, sha: str, state: str, *, context: str = "ci", by: str = "maintainer", repository: str | None = None
@@ -165,7 +165,7 @@ class GitHubSandbox:
         """Set a commit status (`error`, `failure`, `pending`, `success`)."""
         it = self.repository(repository)
         status = Status(it.next_id(), Account(by), state, context, None, None)
-        await self._act(lambda: it.statuses.setdefault(sha, []).append(status))
+        await self.act(it, lambda: it.records.statuses.setdefault(sha, []).append(status))
 
     async def set_check(
         self, sha: str, name: str, conclusion: str | None = None, *, repository: str | None = None
@@ -179,7 +179,7 @@ class GitHubSandbox:
                 checks.conclude(run, conclusion)
             return run
 
-        return await self._act(add)
+        return await self.act(it, add)
 
     # For tests: wait until something happened, make something go wrong.
 
@@ -201,8 +201,18 @@ class GitHubSandbox:
 
     # Carrying a call through
 
-    async def _act(self, act: Callable[[], T]) -> T:
-        done = await asyncio.get_running_loop().run_in_executor(self._thread, act)
+    async def act(self, repository: Repository, act: Callable[[], T]) -> T:
+        """Change a repository as a person would: one at a time, remembered, and told to whoever waits."""
+
+        def remembered() -> T:
+            done = act()
+            repository.save()
+            return done
+
+        return await self._run(remembered)
+
+    async def _run(self, work: Callable[[], T]) -> T:
+        done = await asyncio.get_running_loop().run_in_executor(self._thread, work)
         async with self._changed:
             self._changed.notify_all()
         return done
@@ -214,17 +224,19 @@ class GitHubSandbox:
         return serve
 
     async def _serve(self, request: web.Request, route: Route) -> web.StreamResponse:
-        raw = await request.read()
+        raw = await request.content.read()  # without the size limit that the surrounding server may have
         planned = self.faults.take(route.operation)
         fault = None if planned is None else planned.fault
         if planned is not None and fault is Fault.SLOW:
             await self._wait(planned.seconds)
-        caller: Caller | None = None
+        rate = self.hub.anonymous
         try:
-            caller = self._admit(request, route)
+            caller = self._authenticate(request, route)
+            rate = caller.rate
+            self._admit(caller, route)
             call = self._call(request, route, caller, raw)
             if fault is None or fault is Fault.SLOW or fault.after:
-                answer = await self._act(lambda: route.handler(call))
+                answer = await self._run(lambda: _work(route, call))
             if planned is not None and fault is not Fault.SLOW:
                 answer = refusal(planned)
         except ApiError as error:
@@ -233,20 +245,21 @@ class GitHubSandbox:
         await self._record(request, route.operation, raw, status, fault)
         if status is None and request.transport is not None:
             request.transport.abort()
-        return _respond(answer, caller)
+        return _respond(answer, rate)
 
-    def _admit(self, request: web.Request, route: Route) -> Caller:
+    def _authenticate(self, request: web.Request, route: Route) -> Caller:
         if not request.headers.get("User-Agent"):
-            raise ApiError(403, "Request forbidden by administrative rules. Please make sure your request has a"
-                                " User-Agent header.", unexpected=True)  # fmt: skip
+            sentence = "Please make sure your request has a User-Agent header."
+            raise ApiError(403, f"Request forbidden by administrative rules. {sentence}", unexpected=True)
         if route in accounts.APP_ROUTES:
             return self.hub.app_caller
-        caller = self.hub.authenticate(request.headers.get("Authorization"))
+        return self.hub.authenticate(request.headers.get("Authorization"))
+
+    def _admit(self, caller: Caller, route: Route) -> None:
         if route.operation != "rate-limit/get":
             caller.rate.spend()
         if not _permitted(caller, route):
             raise ApiError(403, "Resource not accessible by integration")
-        return caller
 
     def _call(self, request: web.Request, route: Route, caller: Caller, raw: bytes) -> Call:
         unknown = set(request.query) - {"page", "per_page", *route.query}
@@ -272,7 +285,7 @@ class GitHubSandbox:
         error = ApiError(404, "Not Found", unexpected=True)
         answer = self._refuse(request, error)
         await self._record(request, "unknown", await request.read(), answer.status, None)
-        return _respond(answer, None)
+        return _respond(answer, self.hub.anonymous)
 
     async def _record(
         self, request: web.Request, operation: str, raw: bytes, status: int | None, fault: Fault | None
@@ -291,6 +304,13 @@ class GitHubSandbox:
             pass
 
 
+def _work(route: Route, call: Call) -> Answer:
+    answer = route.handler(call)
+    if route.method != "GET" and "repo" in call.arguments:
+        call.repository.save()
+    return answer
+
+
 def _permitted(caller: Caller, route: Route) -> bool:
     if caller.permissions is None or route.permission is None:
         return True
@@ -303,15 +323,16 @@ def _permitted(caller: Caller, route: Route) -> bool:
     return False
 
 
-def _respond(answer: Answer, caller: Caller | None) -> web.Response:
-    shown = {"X-GitHub-Media-Type": "github.v3; format=json", "X-GitHub-Request-Id": f"{time.time_ns():X}"}
-    if caller is not None:
-        rate = caller.rate
-        shown |= {
-            "X-RateLimit-Limit": str(rate.limit), "X-RateLimit-Remaining": str(rate.remaining),
-            "X-RateLimit-Used": str(rate.used), "X-RateLimit-Reset": str(rate.reset),
-            "X-RateLimit-Resource": "core",
-        }  # fmt: skip
+def _respond(answer: Answer, rate: RateLimit) -> web.Response:
+    shown = {
+        "X-GitHub-Media-Type": "github.v3; format=json",
+        "X-GitHub-Request-Id": f"{time.time_ns():X}",
+        "X-RateLimit-Limit": str(rate.limit),
+        "X-RateLimit-Remaining": str(rate.remaining),
+        "X-RateLimit-Used": str(rate.used),
+        "X-RateLimit-Reset": str(rate.reset),
+        "X-RateLimit-Resource": "core",
+    }
     shown |= answer.headers
     if answer.content is None:
         return web.Response(status=answer.status, headers=shown)
