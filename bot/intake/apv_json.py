@@ -1,0 +1,303 @@
+"""APV JSON, the bot's own format, as the API takes and shows it: one object -> one `Submission`.
+
+Input is refused whole with every fault named; what is accepted can be stored, and read back with the same digest.
+"""
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, fields
+from typing import Annotated, Final, LiteralString, TypeVar, cast
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic_core import PydanticCustomError
+
+from bot.domain.apv import CODE_PATTERN, Apv, Json, PatchStrategy, Severity, WargameVerdict, severity_of_score
+from bot.intake.bounds import DIFF_LIMIT, ITEM_LIMIT, TEXT_LIMIT, as_stored, faults_in
+from bot.intake.faults import Fault, InvalidApv, Loc
+from bot.intake.scores import base_score
+
+SERVER_OWNED: Final = frozenset(
+    (
+        *("apv_id", "status", "version", "digest", "priority", "due_at", "waiting_since", "created_at", "updated_at"),
+        *("pr_number", "pr_url", "pr_branch"),
+    )
+)
+"""Shown by the API and ignored here, so that a review may be sent back as it was read."""
+
+SEVERITIES: Final = {s.value: s for s in Severity} | {
+    "moderate": Severity.MEDIUM,
+    "negligible": Severity.LOW,
+    "info": Severity.LOW,
+    "none": Severity.LOW,
+}
+STRATEGIES: Final = {s.value: s for s in PatchStrategy}
+VERDICTS: Final = {v.value: v for v in WargameVerdict} | {
+    "patch_effective": WargameVerdict.SUCCESS,
+    "patch_insufficient": WargameVerdict.FAILURE,
+}
+
+CVE_ID: Final = re.compile(r"CVE-[0-9]{4}-[0-9]{4,19}", re.IGNORECASE)
+"""The CVE record format, version 5: four to nineteen digits after the year."""
+REPOSITORY: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,99}/(?!\.{1,2}$)[A-Za-z0-9._-]{1,100}")
+NOT_A_BRANCH: Final = re.compile(r"[\x00-\x20\x7f~^:?*\[\\]|\.\.|//|@\{|^@$|^[-/]|[/.]$|(^|/)\.|\.lock(/|$)")
+"""What git-check-ref-format(1) refuses in a branch name, and a leading `-`."""
+
+E = TypeVar("E")
+
+
+def _one_of(words: Mapping[str, E]) -> Callable[[object], E]:
+    accepted = ", ".join(dict.fromkeys(str(word) for word in words.values()))
+
+    def read(value: object) -> E:
+        word = words.get(value.strip().lower()) if isinstance(value, str) else None
+        if word is None:
+            raise PydanticCustomError("enum", "one of {accepted} is expected, in any case", {"accepted": accepted})
+        return word
+
+    return read
+
+
+def _matching(accepts: Callable[[str], object], kind: LiteralString, sentence: LiteralString) -> Callable[[str], str]:
+    def check(value: str) -> str:
+        if not accepts(value):
+            raise PydanticCustomError(kind, sentence)
+        return value
+
+    return check
+
+
+def _is_code(value: str) -> bool:
+    # `\d` of the pattern takes digits of every script.
+    return value.isascii() and CODE_PATTERN.fullmatch(value) is not None
+
+
+def _is_branch(value: str) -> bool:
+    return len(value) <= 250 and NOT_A_BRANCH.search(value) is None
+
+
+# Sizes are held by bounds.faults_in() before the model sees a value; here they are only told to readers of the schema.
+Text = Annotated[str, Field(json_schema_extra={"maxLength": TEXT_LIMIT})]
+Word = Annotated[Text, StringConstraints(strip_whitespace=True)]
+Texts = Annotated[list[Text], Field(json_schema_extra={"maxItems": ITEM_LIMIT})]
+Id = Annotated[Word, AfterValidator(_matching(bool, "string_too_short", "an id must not be empty"))]
+Fraction = Annotated[float, Field(ge=0, le=1)]
+
+CveId = Annotated[
+    Word, AfterValidator(_matching(CVE_ID.fullmatch, "cve_id", "a CVE id is expected, such as CVE-2024-12345"))
+]
+Code = Annotated[
+    Word, AfterValidator(_matching(_is_code, "apv_code", "APV-<year>-<number> is expected, such as APV-2026-17"))
+]
+Vector = Annotated[
+    Word,
+    AfterValidator(
+        _matching(lambda v: base_score(v) is not None, "cvss_vector", "a CVSS 2.0, 3.0, 3.1 or 4.0 vector is expected")
+    ),
+]
+Repository = Annotated[
+    Word, AfterValidator(_matching(REPOSITORY.fullmatch, "repository", "a repository as owner/name is expected"))
+]
+Branch = Annotated[
+    Word, AfterValidator(_matching(_is_branch, "base_ref", "a branch name that git accepts is expected"))
+]
+
+
+class ApvSubmission(BaseModel):
+    """The fields that one may submit; each but the required ones may be absent, null or empty. Scores: see `Apv`."""
+
+    model_config = ConfigDict(
+        strict=True, extra="ignore", frozen=True, json_schema_extra={"additionalProperties": True}
+    )
+
+    package_name: Word
+    package_ecosystem: Word
+    apv_code: Code | None = None
+    cve_id: CveId | None = None
+    aliases: Annotated[list[Id], Field(json_schema_extra={"maxItems": ITEM_LIMIT})] = []
+    severity: Annotated[Severity | None, BeforeValidator(_one_of(SEVERITIES))] = None
+    severity_assumed: bool = False
+    cvss_vector: Vector | None = None
+    cvss_score: Annotated[float, Field(ge=0, le=10)] | None = None
+    epss_score: Fraction | None = None
+    epss_percentile: Fraction | None = None
+    kev: bool | None = None
+    cve_title: Text | None = None
+    cve_description: Text | None = None
+    cwe_ids: Texts = []
+    package_version: Word | None = None
+    purl: Word | None = None
+    fixed_version: Word | None = None
+    references: Texts = []
+    repository: Repository | None = None
+    base_ref: Branch | None = None
+    reporter: Word | None = None
+
+    vulnerable_code_signature: Text | None = None
+    vulnerable_code_type: Text | None = None
+    affected_files: Texts = []
+    confirmed: bool | None = None
+    confirmation_confidence: Fraction | None = None
+    confirmation_score: Annotated[float, Field(ge=0, le=100)] | None = None
+    static_confidence: Fraction | None = None
+    dynamic_confidence: Fraction | None = None
+    false_positive_probability: Fraction | None = None
+
+    patch_strategy: Annotated[PatchStrategy | None, BeforeValidator(_one_of(STRATEGIES))] = None
+    patch_description: Text | None = None
+    patch_diff: Annotated[str, Field(json_schema_extra={"maxLength": DIFF_LIMIT})] | None = None
+    patch_confidence: Fraction | None = None
+    patch_risk_level: Text | None = None
+    validation_passed: bool | None = None
+    validation_confidence: Fraction | None = None
+    validation_warnings: Texts = []
+
+    wargame_verdict: Annotated[WargameVerdict | None, BeforeValidator(_one_of(VERDICTS))] = None
+    wargame_confidence: Fraction | None = None
+    wargame_run_url: Text | None = None
+    wargame_evidence: object = None
+
+
+KNOWN: Final = frozenset(ApvSubmission.model_fields)
+LISTS: Final = frozenset(f.name for f in fields(Apv) if f.default == ())
+
+
+@dataclass(frozen=True, slots=True)
+class Submission:
+    """One accepted APV, the code it asked for, and the fields the bot has no name for."""
+
+    apv: Apv
+    apv_code: str | None
+    metadata: dict[str, Json]
+
+
+def recognises(document: object) -> bool:
+    """Whether it is meant as an APV or a list of APVs, right or wrong; an empty list is."""
+    if isinstance(document, dict):
+        return not document.keys().isdisjoint(("package_name", "package_ecosystem", "cve_id", "apv_code"))
+    return isinstance(document, list) and (not document or any(isinstance(d, dict) and recognises(d) for d in document))
+
+
+def parse_any(document: object, *, default_repository: str) -> list[Submission]:
+    """One APV or a list of them. Raises `InvalidApv`."""
+    if isinstance(document, list):
+        return parse_many(document, default_repository=default_repository)
+    return [parse(document, default_repository=default_repository)]
+
+
+def parse(document: object, *, default_repository: str, index: int | None = None) -> Submission:
+    """One APV from its JSON value; `index` is its place in a list. Raises `InvalidApv` with every fault."""
+    checked = check(document, default_repository=default_repository, loc=() if index is None else (index,))
+    if isinstance(checked, Submission):
+        return checked
+    raise InvalidApv(checked)
+
+
+def parse_many(documents: object, *, default_repository: str) -> list[Submission]:
+    """At most 1,000 APVs from a JSON list, in its order. Raises `InvalidApv` with every fault of every item."""
+    if not isinstance(documents, list):
+        raise InvalidApv([Fault("list_type", (), "a list of APVs is expected")])
+    if len(documents) > ITEM_LIMIT:
+        raise InvalidApv([Fault("too_long", (), f"at most {ITEM_LIMIT:,} APVs are accepted at once")])
+    return all_or_faults(check(d, default_repository=default_repository, loc=(i,)) for i, d in enumerate(documents))
+
+
+def all_or_faults(checked: Iterable[Submission | list[Fault]]) -> list[Submission]:
+    """Every submission, in order; or `InvalidApv` with the faults of all that were refused."""
+    submissions: list[Submission] = []
+    faults: list[Fault] = []
+    for one in checked:
+        if isinstance(one, Submission):
+            submissions.append(one)
+        else:
+            faults += one
+    if faults:
+        raise InvalidApv(faults)
+    return submissions
+
+
+def check(document: object, *, default_repository: str, loc: Loc) -> Submission | list[Fault]:
+    """One APV from the JSON value found at `loc`, or everything that is wrong with it."""
+    if not isinstance(document, dict):
+        return [Fault("dict_type", loc, "an APV is a JSON object")]
+    faults = _bounds(document, loc)
+    given = {name: value for name, value in document.items() if name in KNOWN and not _absent(name, value)}
+    try:
+        fields_given = ApvSubmission.model_validate(given)
+    except ValidationError as error:
+        found = [Fault(e["type"], (*loc, *e["loc"]), e["msg"]) for e in error.errors(include_url=False)]
+        bounded = {fault.loc for fault in faults}
+        faults += [fault for fault in found if fault.loc not in bounded]
+    faults += _missing(given, loc)
+    if faults:
+        return faults
+    return Submission(
+        apv=_apv(fields_given, default_repository),
+        apv_code=fields_given.apv_code,
+        metadata=_metadata(document),
+    )
+
+
+def _bounds(document: dict[object, object], loc: Loc) -> list[Fault]:
+    faults: list[Fault] = []
+    unknown = {}
+    for name, value in document.items():
+        if name in KNOWN or name in SERVER_OWNED or name == "metadata":
+            limit = DIFF_LIMIT if name == "patch_diff" else TEXT_LIMIT
+            faults += faults_in(value, (*loc, str(name)), text_limit=limit)
+        else:
+            unknown[name] = value
+    return faults + faults_in(unknown, loc)
+
+
+def _absent(name: str, value: object) -> bool:
+    """Null and blank strings count as not given; a diff only when it has no character at all."""
+    if not isinstance(value, str):
+        return value is None
+    if name == "severity" and value.strip().lower() == "unknown":
+        return True
+    return not (value if name == "patch_diff" else value.strip())
+
+
+def _missing(given: Mapping[str, object], loc: Loc) -> list[Fault]:
+    faults = []
+    if "cve_id" not in given and not given.get("aliases"):
+        faults.append(Fault("missing", (*loc, "cve_id"), "cve_id, or another advisory id in aliases, is required"))
+    if "severity" not in given and "cvss_vector" not in given:
+        faults.append(Fault("missing", (*loc, "severity"), "severity or cvss_vector is required"))
+    return faults
+
+
+def _apv(given: ApvSubmission, default_repository: str) -> Apv:
+    values = {name: getattr(given, name) for name in KNOWN - {"apv_code"}}
+    for name in LISTS:
+        values[name] = tuple(item for item in values[name] if item.strip())
+    for name, value in values.items():
+        if isinstance(value, float):
+            values[name] = value + 0.0  # -0.0 is stored as 0.0
+    score = base_score(given.cvss_vector) if given.cvss_vector else None
+    if given.severity is None:
+        assert score is not None, "without a severity there is a vector, and it is valid"
+        values["severity"] = severity_of_score(score)
+    if given.cvss_score is None:
+        values["cvss_score"] = score
+    if given.patch_strategy is None:
+        values["patch_strategy"] = _strategy(given)
+    values["cve_id"] = given.cve_id and given.cve_id.upper()
+    values["repository"] = given.repository or default_repository
+    values["wargame_evidence"] = as_stored(cast("Json", given.wargame_evidence))
+    return Apv(**values)
+
+
+def _strategy(given: ApvSubmission) -> PatchStrategy:
+    if given.patch_diff:
+        return PatchStrategy.CODE_REWRITE
+    return PatchStrategy.VERSION_BUMP if given.fixed_version else PatchStrategy.MANUAL
+
+
+def _metadata(document: Mapping[str, object]) -> dict[str, Json]:
+    """The fields without a name here, over those of `metadata` if it is an object."""
+    kept = document.get("metadata")
+    unknown = {k: v for k, v in document.items() if k not in KNOWN and k not in SERVER_OWNED and k != "metadata"}
+    if not isinstance(kept, dict):
+        kept = {} if kept is None else {"metadata": kept}
+    return cast("dict[str, Json]", as_stored(cast("Json", {**kept, **unknown})))

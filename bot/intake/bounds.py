@@ -1,0 +1,121 @@
+"""What any JSON value must keep to before it may be stored: sizes, depth, characters, numbers.
+
+PostgreSQL stores neither NUL nor lone surrogates, and `jsonb` neither NaN nor infinities.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+from bot.domain.apv import Json
+from bot.intake.faults import FAULT_LIMIT, Fault, Loc, shown
+
+TEXT_LIMIT: Final = 64 * 1024
+"""Characters (not bytes) in one string, `patch_diff` excepted."""
+DIFF_LIMIT: Final = 1024 * 1024
+"""Characters in `patch_diff`."""
+ITEM_LIMIT: Final = 1_000
+"""Items in a list, keys in an object."""
+DEPTH_LIMIT: Final = 32
+"""Lists and objects inside one another."""
+SIZE_LIMIT: Final = 1024 * 1024
+"""Characters and values in one list or object, with all that is inside it."""
+NUMBER_LIMIT: Final = 1e308
+"""A larger integer has no floating-point value, which other readers of the JSON need."""
+
+
+class _Walk:
+    """Looks at every value once; stops where a bound makes going on pointless."""
+
+    def __init__(self, text_limit: int) -> None:
+        self.text_limit = text_limit
+        self.size = 0
+        self.faults: list[Fault] = []
+
+    def look(self, value: object, loc: Loc, depth: int) -> None:
+        self.size += 1
+        if value is None or isinstance(value, bool):
+            return
+        if isinstance(value, str):
+            self.text(value, loc)
+        elif isinstance(value, (int, float)):
+            self.number(value, loc)
+        elif isinstance(value, (list, dict)):
+            self.container(value, loc, depth)
+        else:
+            self.fault("json_type", loc, "a value that JSON does not have")
+
+    def text(self, value: str, loc: Loc) -> None:
+        self.size += len(value)
+        if len(value) > self.text_limit:
+            self.fault("string_too_long", loc, f"a string of at most {self.text_limit:,} characters is accepted here")
+        self.characters(value, loc)
+
+    def characters(self, value: str, loc: Loc) -> None:
+        if "\0" in value:
+            self.fault("string_nul", loc, "a NUL character is not accepted")
+        if not value.isascii():
+            try:
+                value.encode()
+            except UnicodeEncodeError:
+                self.fault("string_unicode", loc, "half of a surrogate pair is not a character")
+
+    def number(self, value: float, loc: Loc) -> None:
+        if isinstance(value, float) and not math.isfinite(value):
+            self.fault("finite_number", loc, "NaN and infinities are not numbers in JSON")
+        elif abs(value) > NUMBER_LIMIT:
+            self.fault("number_too_large", loc, "a number of at most 1e308 is accepted")
+
+    def container(self, value: list[object] | dict[object, object], loc: Loc, depth: int) -> None:
+        if depth >= DEPTH_LIMIT:
+            self.fault("too_deep", loc, f"at most {DEPTH_LIMIT} lists and objects inside one another are accepted")
+        elif len(value) > ITEM_LIMIT:
+            self.fault("too_long", loc, f"at most {ITEM_LIMIT:,} items are accepted here")
+        elif isinstance(value, list):
+            for position, item in enumerate(value):
+                if not self.enough:
+                    self.look(item, (*loc, position), depth + 1)
+        else:
+            for key, item in value.items():
+                if not self.enough:
+                    self.key(key, (*loc, shown(key)))
+                    self.look(item, (*loc, shown(key)), depth + 1)
+
+    def key(self, key: object, loc: Loc) -> None:
+        if not isinstance(key, str):
+            self.fault("json_type", loc, "a key that JSON does not have")
+            return
+        self.size += len(key)
+        if len(key) > TEXT_LIMIT:
+            self.fault("string_too_long", loc, f"a key of at most {TEXT_LIMIT:,} characters is accepted")
+        self.characters(key, loc)
+
+    @property
+    def enough(self) -> bool:
+        return self.size > SIZE_LIMIT or len(self.faults) >= FAULT_LIMIT
+
+    def fault(self, kind: str, loc: Loc, msg: str) -> None:
+        self.faults.append(Fault(kind, loc, msg))
+
+
+def faults_in(value: object, loc: Loc, *, text_limit: int = TEXT_LIMIT) -> list[Fault]:
+    """Every reason why `value`, found at `loc`, may not be stored; any Python object may be given."""
+    walk = _Walk(text_limit)
+    walk.look(value, loc, depth=0)
+    if isinstance(value, (list, dict)) and walk.size > SIZE_LIMIT:
+        walk.fault("too_large", loc, f"at most {SIZE_LIMIT:,} characters and values are accepted here")
+    return walk.faults
+
+
+def as_stored(value: Json) -> Json:
+    """The same value with its numbers as `jsonb` gives them back, so that a digest survives the database.
+
+    `jsonb` keeps decimals, not floats: 1e16 comes back as an integer and -0.0 as 0.0.
+    """
+    if isinstance(value, float):
+        return int(value) if abs(value) >= 1e16 else value + 0.0
+    if isinstance(value, Mapping):
+        return {key: as_stored(item) for key, item in value.items()}
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return [as_stored(item) for item in value]
+    return value
