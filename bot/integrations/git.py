@@ -1,0 +1,137 @@
+"""Git in a scratch repository: objects and an index, never a work tree, never the network.
+
+Whatever the input, git sees no configuration but ours and no directory but a private one that is deleted after.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from bot.integrations.errors import Permanent, Retry
+
+if sys.platform == "linux":
+    import resource
+
+TIMEOUT_SECONDS = 20
+MEMORY_BYTES = 1 << 30
+"""Address space of one git process: a compressed binary patch of a megabyte can ask for terabytes."""
+
+OPTIONS = (
+    "-c", "core.autocrlf=false",
+    "-c", "core.eol=lf",
+    "-c", "core.protectHFS=true",
+    "-c", "core.protectNTFS=true",
+)  # fmt: skip
+
+
+class GitError(Exception):
+    """Git refused; `line` is its last word, without its own prefix. Not yet fit for a person."""
+
+    def __init__(self, line: str) -> None:
+        super().__init__(line)
+        self.line = line
+
+
+class ScratchRepository:
+    """A bare repository in a private temporary directory, from `with` to the end of its block."""
+
+    def __enter__(self) -> Self:
+        self._directory = tempfile.TemporaryDirectory(prefix="apv-bot-git-", ignore_cleanup_errors=True)
+        git_dir = Path(self._directory.name) / "scratch.git"
+        self._environment = {
+            "PATH": os.environ.get("PATH", os.defpath),
+            "HOME": "/nonexistent",
+            "LC_ALL": "C",
+            "GIT_CONFIG_NOSYSTEM": "1",
+            "GIT_CONFIG_GLOBAL": "/dev/null",
+            "GIT_TERMINAL_PROMPT": "0",
+            "GIT_DIR": str(git_dir),
+        }
+        try:
+            self.run("init", "--quiet", "--bare", "--template=", str(git_dir))
+        except BaseException:
+            self._directory.cleanup()
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._directory.cleanup()
+
+    def run(self, *arguments: str, stdin: bytes = b"") -> bytes:
+        """What `git <arguments>` writes, given `stdin`.
+
+        Raises `GitError` when git ends with an error, `Permanent` when it is not installed,
+        `Retry` when it has not ended after 20 seconds.
+        """
+        git = shutil.which("git")
+        if git is None:
+            raise Permanent("git is not installed where the worker runs", code="git_missing")
+        with subprocess.Popen(  # noqa: S603 - no shell, and what is foreign goes through the pipe only
+            [git, *OPTIONS, *arguments],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            cwd=self._directory.name,
+            env=self._environment,
+        ) as process:
+            _limit_memory(process.pid)
+            try:
+                out, err = process.communicate(stdin, timeout=TIMEOUT_SECONDS)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                raise Retry(f"git did not finish within {TIMEOUT_SECONDS} seconds", code="git_timeout") from None
+        if process.returncode != 0:
+            lines = err.decode("utf-8", "replace").strip().splitlines() or ["no message"]
+            raise GitError(lines[-1].removeprefix("error: ").removeprefix("fatal: "))
+        return out
+
+    def text(self, *arguments: str, stdin: bytes = b"") -> str:
+        """The one line that `git <arguments>` writes."""
+        return self.run(*arguments, stdin=stdin).decode("ascii").strip()
+
+    def read_index(self, entries: Iterable[tuple[str, str, str]]) -> None:
+        """Fill the index from (mode, sha, path); the blobs need not exist."""
+        listing = "".join(f"{mode} {sha}\t{path}\0" for mode, sha, path in entries)
+        self.run("update-index", "-z", "--index-info", stdin=listing.encode("utf-8", "surrogatepass"))
+
+    def write_tree(self) -> str:
+        """The sha of the index as a tree; blobs that were never fetched are taken on trust."""
+        return self.text("write-tree", "--missing-ok")
+
+    def add_blob(self, content: bytes) -> str:
+        """Store a blob; its sha."""
+        return self.text("hash-object", "-w", "--stdin", stdin=content)
+
+    def blob_sizes(self, shas: Sequence[str]) -> list[int]:
+        """Sizes in bytes, in the order asked."""
+        out = self.run("cat-file", "--batch-check=%(objectsize)", stdin="".join(f"{sha}\n" for sha in shas).encode())
+        return [int(size) for size in out.split()]
+
+    def blobs(self, shas: Sequence[str]) -> list[bytes]:
+        """Contents, in the order asked."""
+        out = self.run("cat-file", "--batch=%(objectsize)", stdin="".join(f"{sha}\n" for sha in shas).encode())
+        contents, at = [], 0
+        for _ in shas:
+            start = out.index(b"\n", at) + 1
+            end = start + int(out[at:start])
+            contents.append(out[start:end])
+            at = end + 1
+        return contents
+
+
+def _limit_memory(pid: int) -> None:
+    """Bound a git process that has started but not yet been given its input."""
+    if sys.platform == "linux":
+        with contextlib.suppress(OSError):  # some container runtimes allow no limits on another process
+            resource.prlimit(pid, resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))

@@ -1,0 +1,137 @@
+"""Whether the file names of a unified diff carry a prefix (`a/`, `b/`) for git to strip.
+
+Git strips one directory unless told; from a name without a prefix that would be a real one, and another file's.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+
+from bot.integrations.errors import Permanent
+
+NO_FILE = b"/dev/null"
+HUNK = re.compile(rb"@@ -\d+(?:,(\d+))? \+\d+(?:,(\d+))? @@")
+EXTENDED = re.compile(
+    rb"(?:old mode|new mode|deleted file mode|new file mode|copy from|copy to|rename from|rename to"
+    rb"|similarity index|dissimilarity index|index) "
+)
+MOVED = re.compile(rb"(?:copy|rename) (?:from|to) (.*)", re.DOTALL)
+FIRST_DIRECTORY = re.compile(rb'^("?)[^/]*/')
+TIME = re.compile(rb"(?:\t.*|\r| \d{4}-\d\d-\d\d \d\d:\d\d:\d\d.*)$")
+
+
+class Headers(NamedTuple):
+    """What the headers of a diff say all together."""
+
+    strip: int
+    """How many leading directories git must strip from each name: 0 or 1."""
+    files: int
+    """Headers found; git must find as many, or the two of us read the diff differently."""
+    state_modes: bool
+    """Whether any header asks for a mode of its file."""
+
+
+def read_headers(diff: bytes) -> Headers:
+    """Read every file's header; prose around them is passed over, as git does.
+
+    Raises `Permanent` when the prefixes cannot be told from the names, or only some names carry them.
+    """
+    lines = diff.split(b"\n")
+    levels: list[int | None] = []
+    state_modes = False
+    at = 0
+    while at < len(lines):
+        names = _names(lines, at)
+        if lines[at].startswith(b"diff --git "):
+            end = at + 1
+            while end < len(lines) and EXTENDED.match(lines[end]):
+                end += 1
+            names = _names(lines, end)
+            if names or end > at + 1:  # git takes the line alone for prose
+                levels.append(_git_level(lines[at:end], names))
+            state_modes |= any(line.startswith((b"new mode ", b"new file mode ")) for line in lines[at:end])
+            at = end + 2 if names else end
+        elif names and at + 2 < len(lines) and HUNK.match(lines[at + 2]):
+            levels.append(_level(*names))
+            at += 2
+        elif hunk := HUNK.match(lines[at]):
+            at = _after_hunk(lines, at + 1, int(hunk[1] or 1), int(hunk[2] or 1))
+        else:
+            at += 1
+    if {0, 1} <= set(levels):
+        raise Permanent(
+            "The patch is malformed: some of its file names carry the prefixes a/ and b/, others do not",
+            code="patch_malformed",
+        )
+    return Headers(strip=0 if 0 in levels else 1, files=len(levels), state_modes=state_modes)
+
+
+def _names(lines: list[bytes], at: int) -> tuple[bytes, bytes] | None:
+    """The names in a `---` and a `+++` line at `at`, as written."""
+    pair = lines[at : at + 2]
+    if len(pair) == 2 and pair[0].startswith(b"--- ") and pair[1].startswith(b"+++ "):
+        return TIME.sub(b"", pair[0][4:]), TIME.sub(b"", pair[1][4:])
+    return None
+
+
+def _after_hunk(lines: list[bytes], at: int, old: int, new: int) -> int:
+    """Where a hunk's body ends by its own counts: a deleted line may look like a header."""
+    while at < len(lines) and (old > 0 or new > 0):
+        match lines[at][:1]:
+            case b" " | b"" | b"\r":
+                old, new = old - 1, new - 1
+            case b"-":
+                old -= 1
+            case b"+":
+                new -= 1
+            case b"\\":
+                pass
+            case _:
+                return at
+        at += 1
+    return at
+
+
+def _git_level(header: list[bytes], names: tuple[bytes, bytes] | None) -> int | None:
+    """Directories to strip after a `diff --git` line; None where only unprefixed rename lines name the files.
+
+    `names` are its `---` and `+++`, which must agree with it: git goes by them alone when they are there.
+    """
+    both = header[0].removeprefix(b"diff --git ").removesuffix(b"\r")
+    half = len(both) // 2
+    same = (both[:half], both[half + 1 :])
+    if both[half : half + 1] == b" " and _same_file(*same):
+        if names and any(name not in (given, NO_FILE) for name, given in zip(names, same, strict=True)):
+            raise _unclear(b" and ".join(names))
+        return _level(*same)
+    moved = tuple(match[1].removesuffix(b"\r") for line in header if (match := MOVED.match(line)))
+    if len(moved) != 2:
+        raise _unclear(header[0])
+    if names is None:
+        return None
+    if names == moved:
+        return 0
+    if tuple(FIRST_DIRECTORY.sub(rb"\1", name) for name in names) == moved:
+        return 1
+    raise _unclear(b" and ".join(names))
+
+
+def _level(old: bytes, new: bytes) -> int:
+    if NO_FILE in (old, new):
+        return int(re.match(rb'"?[ab]/', new if old == NO_FILE else old) is not None)
+    if old == new:
+        return 0
+    if _same_file(old, new) or {old.lstrip(b'"')[:2], new.lstrip(b'"')[:2]} == {b"a/", b"b/"}:
+        return 1
+    raise _unclear(old + b" and " + new)
+
+
+def _same_file(old: bytes, new: bytes) -> bool:
+    """The same name twice, or twice the same below a first directory that differs (a/ and b/, i/ and w/)."""
+    return old == new or (b"/" in old and b"/" in new and old.split(b"/", 1)[1] == new.split(b"/", 1)[1])
+
+
+def _unclear(text: bytes) -> Permanent:
+    shown = "".join(c if c.isprintable() else "?" for c in text[:160].decode("utf-8", "replace"))
+    return Permanent(f"The patch is malformed: it is not clear which file is meant by {shown}", code="patch_malformed")
