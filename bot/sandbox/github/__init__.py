@@ -2,6 +2,7 @@
 
 from bot.sandbox.github.faults import Fault
 from bot.sandbox.github.model import CheckRun, Issue, Pull
-from bot.sandbox.github.sandbox import GitHubSandbox, JournalEntry
+from bot.sandbox.github.sandbox import GitHubSandbox
+from bot.sandbox.github.service import JournalEntry
 
 __all__ = ["CheckRun", "Fault", "GitHubSandbox", "Issue", "JournalEntry", "Pull"]

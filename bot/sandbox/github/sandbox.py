@@ -1,46 +1,19 @@
-"""The stand-in itself: mounts the routes, carries each call through, and lets tests and a page act as people.
+"""The stand-in as tests, the demo and its page hold it: make repositories, act as people, look, wait, break."""
 
-Invariant: one call at a time touches the state, on one thread; whoever waits in `changed` is told after each.
-"""
-
-import asyncio
-import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TypeVar
 
 from aiohttp import web
 
-from bot.sandbox.github import accounts, checks, history, issues, objects, pulls, repos
-from bot.sandbox.github.call import Answer, Call, Route
-from bot.sandbox.github.errors import ApiError
-from bot.sandbox.github.faults import Fault, FaultPlan, refusal
-from bot.sandbox.github.hub import Caller, Hub, RateLimit
+from bot.sandbox.github import checks, history
+from bot.sandbox.github.control import Control
+from bot.sandbox.github.hub import Hub
 from bot.sandbox.github.model import Account, CheckRun, Pull, Status
 from bot.sandbox.github.repository import Repository
-
-T = TypeVar("T")
-ROUTES: tuple[Route, ...] = (
-    *accounts.ROUTES, *objects.ROUTES, *pulls.ROUTES, *issues.ROUTES, *checks.ROUTES, *repos.ROUTES,
-)  # fmt: skip
+from bot.sandbox.github.service import Service
 
 
-@dataclass(frozen=True)
-class JournalEntry:
-    """One call: what was asked and answered. No status: the connection was cut."""
-
-    operation: str
-    method: str
-    path: str
-    query: Mapping[str, str]
-    body: str
-    status: int | None
-    fault: Fault | None
-
-
-class GitHubSandbox:
+class GitHubSandbox(Service):
     """GitHub's REST API over bare repositories below `root`.
 
     `token` is a personal access token of the machine account `login`. `app_id` and `installation_id` name the one
@@ -58,28 +31,15 @@ class GitHubSandbox:
         installation_id: int = 1,
         rate_limit: int = 5000,
     ) -> None:
-        self.hub = Hub(root, token=token, login=login, app_id=app_id, installation_id=installation_id, limit=rate_limit)
-        self.journal: list[JournalEntry] = []
-        self.unexpected: list[str] = []
-        self.faults = FaultPlan()
-        self._changed = asyncio.Condition()
-        self._stopping = asyncio.Event()
-        # One thread of its own: git runs off the event loop, and the state needs no lock.
-        self._thread = ThreadPoolExecutor(1, "github-sandbox")
-        self._prefix = ""
+        super().__init__(
+            Hub(root, token=token, login=login, app_id=app_id, installation_id=installation_id, limit=rate_limit)
+        )
 
     def setup(self, app: web.Application, prefix: str) -> None:
         """Mount the API at `prefix` (`/github`, or nothing); GITHUB_API_URL is the server's address and `prefix`."""
-        self._prefix, self._stopping = prefix.rstrip("/"), asyncio.Event()
-        for route in (*accounts.APP_ROUTES, *ROUTES):
-            app.router.add_route(route.method, self._prefix + route.path, self._serving(route))
-        if self._prefix:
-            app.router.add_route("GET", self._prefix, self._serving(ROUTES[0]))
-        app.router.add_route("*", self._prefix + "/{unknown:.*}", self._serve_unknown)
-        app.on_shutdown.append(self._stop)
-
-    async def _stop(self, _app: web.Application) -> None:
-        self._stopping.set()
+        prefix = prefix.rstrip("/")
+        Control(self, prefix).mount(app)
+        self.mount(app, prefix)
 
     # What people do and see
 
@@ -180,160 +140,3 @@ class GitHubSandbox:
             return run
 
         return await self.act(it, add)
-
-    # For tests: wait until something happened, make something go wrong.
-
-    async def changed(self, predicate: Callable[[], bool], timeout: float = 10.0) -> None:  # noqa: ASYNC109
-        """Return once `predicate` holds, looked at after each call and act; TimeoutError after `timeout` seconds."""
-        async with asyncio.timeout(timeout), self._changed:
-            await self._changed.wait_for(predicate)
-
-    def fail(self, operation: str, kind: Fault | str, times: int = 1, *, seconds: float = 60.0) -> None:
-        """Let the next `times` calls of an operation fail.
-
-        `operation` is GitHub's operation id (`pulls/create`) or `*`; `seconds` is what a rate limit asks the caller
-        to wait, or how long a slow answer takes.
-        """
-        known = {route.operation for route in (*accounts.APP_ROUTES, *ROUTES)} | {"*"}
-        if operation not in known:
-            raise ValueError(f"no operation {operation!r}; known are {', '.join(sorted(known))}")
-        self.faults.add(operation, Fault(kind), times, seconds)
-
-    # Carrying a call through
-
-    async def act(self, repository: Repository, act: Callable[[], T]) -> T:
-        """Change a repository as a person would: one at a time, remembered, and told to whoever waits."""
-
-        def remembered() -> T:
-            done = act()
-            repository.save()
-            return done
-
-        return await self._run(remembered)
-
-    async def _run(self, work: Callable[[], T]) -> T:
-        done = await asyncio.get_running_loop().run_in_executor(self._thread, work)
-        async with self._changed:
-            self._changed.notify_all()
-        return done
-
-    def _serving(self, route: Route) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
-        async def serve(request: web.Request) -> web.StreamResponse:
-            return await self._serve(request, route)
-
-        return serve
-
-    async def _serve(self, request: web.Request, route: Route) -> web.StreamResponse:
-        raw = await request.content.read()  # without the size limit that the surrounding server may have
-        planned = self.faults.take(route.operation)
-        fault = None if planned is None else planned.fault
-        if planned is not None and fault is Fault.SLOW:
-            await self._wait(planned.seconds)
-        rate = self.hub.anonymous
-        try:
-            caller = self._authenticate(request, route)
-            rate = caller.rate
-            self._admit(caller, route)
-            call = self._call(request, route, caller, raw)
-            if fault is None or fault is Fault.SLOW or fault.after:
-                answer = await self._run(lambda: _work(route, call))
-            if planned is not None and fault is not Fault.SLOW:
-                answer = refusal(planned)
-        except ApiError as error:
-            answer = self._refuse(request, error)
-        status = None if fault is not None and fault.drops else answer.status
-        await self._record(request, route.operation, raw, status, fault)
-        if status is None and request.transport is not None:
-            request.transport.abort()
-        return _respond(answer, rate)
-
-    def _authenticate(self, request: web.Request, route: Route) -> Caller:
-        if not request.headers.get("User-Agent"):
-            sentence = "Please make sure your request has a User-Agent header."
-            raise ApiError(403, f"Request forbidden by administrative rules. {sentence}", unexpected=True)
-        if route in accounts.APP_ROUTES:
-            return self.hub.app_caller
-        return self.hub.authenticate(request.headers.get("Authorization"))
-
-    def _admit(self, caller: Caller, route: Route) -> None:
-        if route.operation != "rate-limit/get":
-            caller.rate.spend()
-        if not _permitted(caller, route):
-            raise ApiError(403, "Resource not accessible by integration")
-
-    def _call(self, request: web.Request, route: Route, caller: Caller, raw: bytes) -> Call:
-        unknown = set(request.query) - {"page", "per_page", *route.query}
-        if unknown:
-            self.unexpected.append(f"{request.method} {request.path}: unknown query {', '.join(sorted(unknown))}")
-        return Call(
-            hub=self.hub,
-            caller=caller,
-            root=f"{request.scheme}://{request.host}{self._prefix}",
-            path=request.raw_path.partition("?")[0].removeprefix(self._prefix),
-            arguments=dict(request.match_info),
-            query=dict(request.query),
-            raw=raw,
-            authorization=request.headers.get("Authorization"),
-        )
-
-    def _refuse(self, request: web.Request, error: ApiError) -> Answer:
-        if error.unexpected:
-            self.unexpected.append(f"{request.method} {request.path}: {error.message}")
-        return Answer(error.status, error.body())
-
-    async def _serve_unknown(self, request: web.Request) -> web.StreamResponse:
-        error = ApiError(404, "Not Found", unexpected=True)
-        answer = self._refuse(request, error)
-        await self._record(request, "unknown", await request.read(), answer.status, None)
-        return _respond(answer, self.hub.anonymous)
-
-    async def _record(
-        self, request: web.Request, operation: str, raw: bytes, status: int | None, fault: Fault | None
-    ) -> None:
-        body, query = raw.decode(errors="replace"), dict(request.query)
-        self.journal.append(JournalEntry(operation, request.method, request.path, query, body, status, fault))
-        async with self._changed:
-            self._changed.notify_all()
-
-    async def _wait(self, seconds: float) -> None:
-        # Until the time is up, or the server stops: a slow answer must not hold up its shut-down.
-        try:
-            async with asyncio.timeout(seconds):
-                await self._stopping.wait()
-        except TimeoutError:
-            pass
-
-
-def _work(route: Route, call: Call) -> Answer:
-    answer = route.handler(call)
-    if route.method != "GET" and "repo" in call.arguments:
-        call.repository.save()
-    return answer
-
-
-def _permitted(caller: Caller, route: Route) -> bool:
-    if caller.permissions is None or route.permission is None:
-        return True
-    levels = ("read", "write")
-    for choice in route.permission.split("|"):
-        name, level = choice.split(":")
-        held = caller.permissions.get(name)
-        if held is not None and levels.index(held) >= levels.index(level):
-            return True
-    return False
-
-
-def _respond(answer: Answer, rate: RateLimit) -> web.Response:
-    shown = {
-        "X-GitHub-Media-Type": "github.v3; format=json",
-        "X-GitHub-Request-Id": f"{time.time_ns():X}",
-        "X-RateLimit-Limit": str(rate.limit),
-        "X-RateLimit-Remaining": str(rate.remaining),
-        "X-RateLimit-Used": str(rate.used),
-        "X-RateLimit-Reset": str(rate.reset),
-        "X-RateLimit-Resource": "core",
-    }
-    shown |= answer.headers
-    if answer.content is None:
-        return web.Response(status=answer.status, headers=shown)
-    return web.json_response(answer.content, status=answer.status, headers=shown)
