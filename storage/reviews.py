@@ -10,9 +10,9 @@ from sqlalchemy import ColumnElement, RowMapping, Select, TextClause, bindparam,
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.domain.apv import Apv, Json, PatchStrategy, Severity, WargameVerdict
-from bot.domain.review import AWAITING, Dossier, Review, Status, Vote
+from bot.domain.review import AWAITING, Choice, Dossier, Review, Status, Vote
 from storage.audit import Head
-from storage.tables import AWAITING_SQL, apv_reviews
+from storage.tables import AWAITING_SQL, apv_reviews, hitl_decisions
 
 T = apv_reviews.c
 COLUMN_OF = {"patch_diff": "patch_content"}
@@ -172,3 +172,21 @@ async def mark_breached(tx: AsyncConnection, review_id: UUID, now: datetime) -> 
     """Mark one overdue review; False when somebody else did, or it was decided meanwhile."""
     mark = update(apv_reviews).where(T.id == review_id, T.due_at < now, T.breached_at.is_(None), text(AWAITING_SQL))
     return (await tx.execute(mark.values(breached_at=now))).rowcount == 1
+
+
+@dataclass(frozen=True, slots=True)
+class Approval:
+    """One approval as it was recorded."""
+
+    reviewer_name: str
+    justification: str
+    at: datetime
+
+
+async def approvals(tx: AsyncConnection, review_id: UUID, digest: str) -> list[Approval]:
+    """The approvals of one content, in the order given."""
+    made = hitl_decisions.c
+    query = select(made.reviewer_name, made.comments, made.created_at).where(
+        made.apv_id == review_id, made.digest == digest, made.decision == Choice.APPROVE.value
+    )
+    return [Approval(*row) for row in await tx.execute(query.order_by(made.created_at))]

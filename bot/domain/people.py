@@ -34,3 +34,7 @@ class Directory(Protocol):
     async def group(self, group_id: str) -> frozenset[str]:
         """The user ids in a user group, empty when it is unknown or disabled; raises DirectoryUnavailable."""
         ...
+
+    def forget(self, changed_id: str) -> None:
+        """Slack says that this user or group changed: ask again the next time."""
+        ...

@@ -1,0 +1,89 @@
+"""How a job is run: what is tried again and when, what is held, and what is said when it is.
+
+The queue delivers at least once. A job is tried again for outages, limited in tries for surprises, and held at once
+for what no repetition can help.
+"""
+
+import random
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+import structlog
+from asyncpg import Pool
+from pgqueuer.errors import RetryRequested
+from pgqueuer.executors import EntrypointExecutor
+from pgqueuer.models import Context, Job
+from sqlalchemy.exc import DBAPIError
+
+from bot import metrics
+from bot.integrations.errors import Permanent, Retry
+
+log = structlog.get_logger(__name__)
+
+OUTAGE_PATIENCE = timedelta(hours=24)
+"""For how long outages and rate limits are waited out."""
+MOST_SURPRISES = 8
+"""Tries of a job that fails in a way nobody foresaw."""
+MOST_CRASHES = 3
+"""Workers that may die in one job before it is held."""
+LONGEST_WAIT = 60.0
+"""Seconds between two tries, unless the vendor names more."""
+
+# Picks since the job was last queued: a worker that died left a pick without an end.
+PICKS = """SELECT count(*) FROM pgqueuer_log WHERE job_id = $1 AND status = 'picked' AND id > coalesce(
+    (SELECT max(id) FROM pgqueuer_log WHERE job_id = $1 AND status = 'queued'), 0)"""
+NOTE = "UPDATE pgqueuer SET headers = coalesce(headers, '{}') || jsonb_build_object('error', $2::text) WHERE id = $1"
+
+
+class Held(Exception):  # noqa: N818 - the state a job is in
+    """The job is held; the message is the sentence for people."""
+
+
+@dataclass
+class EffectExecutor(EntrypointExecutor):
+    """Runs one job. `held` is told of each job that will not be tried again, before it is held."""
+
+    held: Callable[[Job, str], Awaitable[None]] | None = None
+
+    async def execute(self, job: Job, context: Context) -> None:
+        """Run it, and turn any failure into another try or a held job."""
+        pool: Pool = context.resources["pool"]
+        structlog.contextvars.bind_contextvars(job_id=job.id, task=job.entrypoint)
+        began = time.perf_counter()
+        outcome = "done"
+        try:
+            if await pool.fetchval(PICKS, job.id) > MOST_CRASHES:
+                raise Permanent("The worker died in this job three times.", code="crashed")
+            await super().execute(job, context)
+        except Exception as error:
+            reason, wait = self._judge(job, error)
+            outcome = "held" if wait is None else "retry"
+            await pool.execute(NOTE, job.id, reason)
+            if wait is None:
+                log.warning("job.held", reason=reason, attempts=job.attempts)
+                if self.held is not None:
+                    await self.held(job, reason)
+                raise Held(reason) from None
+            log.info("job.retry", reason=reason, seconds=round(wait, 1))
+            raise RetryRequested(delay=timedelta(seconds=wait), reason=reason) from None
+        finally:
+            metrics.JOB_SECONDS.labels(job.entrypoint, outcome).observe(time.perf_counter() - began)
+
+    def _judge(self, job: Job, error: Exception) -> tuple[str, float | None]:
+        """A sentence for people, and the seconds until the next try; None holds the job."""
+        waited = datetime.now(UTC) - job.created
+        backoff = random.uniform(0.5, 1) * min(LONGEST_WAIT, 2.0 ** min(job.attempts, 10))  # noqa: S311 - jitter
+        match error:
+            case Permanent(reason=reason):
+                return reason, None
+            case Retry(reason=reason, after=after):
+                return reason, None if waited > OUTAGE_PATIENCE else (after if after is not None else backoff)
+            case DBAPIError() | OSError() | TimeoutError():
+                return "The database did not answer.", None if waited > OUTAGE_PATIENCE else backoff
+            case _:
+                # The trace goes to the log, never to Slack: it may hold anything.
+                log.exception("job.surprise", exc_info=error)
+                reason = f"An unforeseen failure ({type(error).__name__}); the log has its trace."
+                return reason, None if job.attempts + 1 >= MOST_SURPRISES else backoff

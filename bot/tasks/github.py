@@ -1,0 +1,78 @@
+"""The job that turns an approved patch into a pull request."""
+
+from dataclasses import dataclass
+
+from bot.blocks import pull_request
+from bot.integrations.errors import Permanent
+from bot.integrations.github import GitHub, PullRequest
+from bot.jobs import OpenPull
+from bot.service import outcomes
+from bot.service.gate import Gate
+from storage import reviews
+
+NOTHING_PUSHED = frozenset(
+    {
+        "forbidden_path",
+        "git_failed",
+        "patch_conflict",
+        "patch_empty",
+        "patch_malformed",
+        "patch_too_large",
+        "tree_mismatch",
+    }
+)
+"""Codes of failures that come before anything is written to GitHub."""
+
+
+@dataclass(frozen=True, slots=True)
+class GitHubDesk:
+    """What the GitHub job works with."""
+
+    gate: Gate
+    github: GitHub
+
+
+async def open_pull(desk: GitHubDesk, job: OpenPull) -> None:
+    """Runs twice: branch, commit and pull request have names that follow from the content, and are adopted if there."""
+    async with desk.gate.database.transaction() as tx:
+        stored = await reviews.get(tx, job.review_id)
+        approvals = await reviews.approvals(tx, job.review_id, job.digest)
+    if stored is None or stored.dossier.apv.patch_diff is None:
+        return
+    apv, review = stored.dossier.apv, stored.dossier.review
+    branch = pull_request.branch(review.code, job.digest)
+    if not await outcomes.begin_push(desk.gate, job.review_id, job.digest, branch):
+        return
+    owner, _, name = apv.repository.partition("/")
+    request = PullRequest(
+        owner=owner,
+        name=name,
+        base_ref=apv.base_ref,
+        branch=branch,
+        title=pull_request.title(apv),
+        body=pull_request.body(stored.dossier, approvals),
+        commit_message=pull_request.commit_message(stored.dossier),
+        committed_at=review.closed_at or review.created_at,
+        diff=apv.patch_diff,
+        labels=pull_request.labels(apv),
+    )
+    try:
+        opened = await desk.github.open_pull(request)
+    except Permanent as error:
+        pushed = error.code not in NOTHING_PUSHED
+        await outcomes.pull_failed(desk.gate, job.review_id, job.digest, error.reason, pushed=pushed)
+        raise
+    await outcomes.pull_opened(
+        desk.gate,
+        job.review_id,
+        outcomes.Pull(
+            number=opened.number,
+            url=opened.url,
+            branch=opened.branch,
+            head_sha=opened.head_sha,
+            files=opened.files,
+            insertions=opened.insertions,
+            deletions=opened.deletions,
+            state=opened.state,
+        ),
+    )

@@ -1,0 +1,160 @@
+"""The jobs that speak to Slack, each safe to run twice: a message is looked for by its id before it is posted again."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from bot.blocks import alerts
+from bot.blocks.card import card
+from bot.blocks.kit import Message
+from bot.domain.policy import Policy
+from bot.domain.review import tally
+from bot.integrations.slack_client import SlackClient
+from bot.integrations.slack_errors import ChannelUnavailable, MessageGone
+from bot.jobs import AlertIncident, ReplyInThread, SyncCard
+from storage import audit, messages, reviews
+from storage.database import Database
+
+
+class Unpostable(Exception):  # noqa: N818 - a state of the database, not a fault of the code
+    """The job speaks of something that is not in the database."""
+
+
+@dataclass(frozen=True, slots=True)
+class SlackDesk:
+    """What the Slack jobs work with."""
+
+    database: Database
+    slack: SlackClient
+    policy: Callable[[], Policy]
+    now: Callable[[], datetime]
+    web_origin: str
+    """Origin of the pull-request links that a card may carry, such as `https://github.com`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where Slack keeps a message."""
+
+    channel: str
+    ts: str
+
+
+async def sync_card(desk: SlackDesk, job: SyncCard) -> None:
+    """Runs twice: the second run finds the revision rendered already, or repaints the newest state."""
+    await _ensure_card(desk, job.review_id, job.revision)
+
+
+async def reply_in_thread(desk: SlackDesk, job: ReplyInThread) -> None:
+    """Runs twice: the second run finds the reply's ts, or the reply itself in the thread."""
+    place = await _ensure_card(desk, job.review_id, 0)
+    async with desk.database.transaction() as tx:
+        entry = await audit.entry(tx, job.entry_id)
+        if entry is None:
+            raise Unpostable
+        message_id = await messages.begin(tx, messages.REPLY, job.entry_id, job.review_id, place.channel)
+    await _say_once(desk, message_id, alerts.reply(entry["sentence"]), place.ts)
+
+
+async def alert_incident(desk: SlackDesk, job: AlertIncident) -> None:
+    """Runs twice: as a reply does."""
+    channel = desk.policy().incident_channel
+    async with desk.database.transaction() as tx:
+        entry, stored = await audit.entry(tx, job.entry_id), await reviews.get(tx, job.review_id)
+        place = await messages.card_of(tx, job.review_id)
+        if entry is None or stored is None:
+            raise Unpostable
+        message_id = await messages.begin(tx, messages.ALERT, job.entry_id, job.review_id, channel)
+    home = place[0] if place else ""
+    said = alerts.alert(entry["kind"], entry["sentence"], dossier=stored.dossier, channel=home)
+    await _say_once(desk, message_id, said)
+
+
+async def _ensure_card(desk: SlackDesk, review_id: UUID, revision: int) -> Place:
+    """The card, posted or repainted if Slack has nothing as new as `revision`."""
+    async with desk.database.transaction() as tx:
+        message_id = await messages.begin(tx, messages.CARD, review_id, review_id, desk.policy().review_channel)
+
+    async def content(tx: AsyncConnection) -> tuple[Message, int]:
+        stored = await reviews.get(tx, review_id)
+        if stored is None:
+            raise Unpostable
+        review, policy = stored.dossier.review, desk.policy()
+        drawn = card(
+            stored.dossier,
+            tally(review, policy),
+            now=desk.now(),
+            why_approve=policy.rules[review.severity].justification,
+            web_origin=desk.web_origin,
+        )
+        return drawn, review.revision
+
+    return await _ensure(desk, message_id, content, revision)
+
+
+async def _say_once(desk: SlackDesk, message_id: UUID, said: Message, thread_ts: str | None = None) -> None:
+    async def content(_tx: AsyncConnection) -> tuple[Message, int]:
+        return said, 0
+
+    await _ensure(desk, message_id, content, 0, thread_ts)
+
+
+async def _ensure(
+    desk: SlackDesk,
+    message_id: UUID,
+    content: Callable[[AsyncConnection], Awaitable[tuple[Message, int]]],
+    revision: int,
+    thread_ts: str | None = None,
+) -> Place:
+    """Make Slack have the message at `revision` or later, exactly once, whatever died before."""
+    fallback = desk.policy().incident_channel
+    while True:
+        # Committed before Slack is called: whoever comes after a crash knows that something may be there.
+        async with desk.database.transaction() as tx:
+            tried = await messages.attempt(tx, message_id)
+        async with desk.database.transaction() as tx:
+            message = await messages.lock(tx, message_id)
+            if message.ts is not None and message.rendered_revision >= revision:
+                return Place(message.channel, message.ts)
+            said, shown = await content(tx)
+            try:
+                place = await _put(desk.slack, message, said, tried, thread_ts)
+            except ChannelUnavailable:
+                if thread_ts is not None or message.ts is not None or message.channel == fallback:
+                    raise
+                # Written down before the fallback is tried, so that it is looked for there after a crash.
+                await messages.move(tx, message_id, fallback)
+                continue
+            await messages.sent(tx, message_id, place.channel, place.ts, shown)
+            return place
+
+
+async def _put(
+    slack: SlackClient, message: messages.Message, said: Message, tried: datetime | None, thread_ts: str | None
+) -> Place:
+    if message.ts is not None:
+        try:
+            await slack.update(message.channel, message.ts, said.text, said.blocks)
+        except MessageGone:
+            tried = message.attempted_at
+        else:
+            return Place(message.channel, message.ts)
+    if tried is not None:
+        found = await slack.find(message.channel, message.id, tried.timestamp(), thread_ts)
+        if found is not None:
+            return Place(message.channel, found)
+    try:
+        return await _post(slack, message, said, thread_ts)
+    except ChannelUnavailable as error:
+        if error.code != "not_in_channel":
+            raise
+        await slack.join(message.channel)
+        return await _post(slack, message, said, thread_ts)
+
+
+async def _post(slack: SlackClient, message: messages.Message, said: Message, thread_ts: str | None) -> Place:
+    posted = await slack.post(message.channel, said.text, said.blocks, outbox_id=message.id, thread_ts=thread_ts)
+    return Place(message.channel, posted.ts)

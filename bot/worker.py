@@ -1,0 +1,127 @@
+"""The queue's worker, supervised: whatever ends it but a stop, it comes back; jobs in hand are finished first."""
+
+import asyncio
+import random
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+import asyncpg
+import structlog
+from pgqueuer import PgQueuer
+from pgqueuer.db import AsyncpgPoolDriver
+from pgqueuer.executors import EntrypointExecutorParameters
+from pgqueuer.models import Context
+from pgqueuer.models import Job as QueuedJob
+
+from bot import jobs
+from bot.tasks.executor import EffectExecutor
+
+log = structlog.get_logger(__name__)
+
+DEQUEUE_TIMEOUT = timedelta(seconds=2)
+"""Retries send no notification, so the queue is looked at this often."""
+HEARTBEAT_TIMEOUT = timedelta(seconds=10)
+"""A job whose worker has been silent for so long is taken over."""
+SWEEP_SECONDS = 10.0
+"""How often rows of other programs and missed deadlines are looked for (contract: within 30 s)."""
+
+Task = Callable[[jobs.Job], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """One kind of job: how it is carried out, and how many at once over all workers."""
+
+    run: Task
+    at_once: int
+
+
+@dataclass
+class Worker:
+    """Runs jobs until told to stop. `running` is what readiness shows."""
+
+    dsn: str
+    """Plain `postgresql://…`, as asyncpg wants it."""
+    work: dict[str, Work]
+    held: Callable[[QueuedJob, str], Awaitable[None]]
+    sweep: Callable[[], Awaitable[None]]
+    running: bool = field(default=False, init=False)
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Work until `stop` is set and the jobs in hand are finished."""
+        delay = 0.2
+        while not stop.is_set():
+            began = time.monotonic()
+            try:
+                await self._work(stop)
+            except Exception as error:
+                # A database that is down at start or restarts is an ordinary day: one line, no trace.
+                log.warning("worker.down", error=type(error).__name__)
+            self.running = False
+            delay = 0.2 if time.monotonic() - began > 30 else min(delay * 2, 5)
+            if not stop.is_set():
+                await _stopped(stop, delay * random.uniform(0.8, 1.2))  # noqa: S311 - jitter
+
+    async def _work(self, stop: asyncio.Event) -> None:
+        async with asyncpg.create_pool(self.dsn, min_size=2, max_size=5, timeout=5) as pool:
+            driver = AsyncpgPoolDriver(pool)
+            # LISTEN first: a health probe that is sent before it ends the worker.
+            await driver.add_listener("ch_pgqueuer", lambda _payload: None)
+            queue = PgQueuer(driver, resources={"pool": pool})
+            self._register(queue)
+            running = asyncio.create_task(
+                queue.run(
+                    dequeue_timeout=DEQUEUE_TIMEOUT,
+                    heartbeat_timeout=HEARTBEAT_TIMEOUT,
+                    shutdown_on_listener_failure=True,
+                )
+            )
+            sweeping = asyncio.create_task(self._sweep())
+            stopping = asyncio.create_task(stop.wait())
+            self.running = True
+            log.info("worker.started")
+            try:
+                await asyncio.wait({running, sweeping, stopping}, return_when=asyncio.FIRST_COMPLETED)
+            finally:
+                self.running = False
+                queue.shutdown.set()
+                stopping.cancel()
+                sweeping.cancel()
+                await running
+
+    async def _sweep(self) -> None:
+        while True:
+            try:
+                await self.sweep()
+            except Exception as error:
+                log.warning("sweep.failed", error=type(error).__name__)
+            await asyncio.sleep(SWEEP_SECONDS)
+
+    def _register(self, queue: PgQueuer) -> None:
+        def executor(parameters: EntrypointExecutorParameters) -> EffectExecutor:
+            return EffectExecutor(parameters=parameters, held=self.held)
+
+        for name, work in self.work.items():
+            queue.entrypoint(
+                name,
+                concurrency_limit=work.at_once,
+                accepts_context=True,
+                on_failure="hold",
+                executor_factory=executor,
+            )(_entrypoint(name, work.run))
+
+
+def _entrypoint(name: str, run: Task) -> Callable[[QueuedJob, Context], Awaitable[None]]:
+    async def entrypoint(job: QueuedJob, _context: Context) -> None:
+        await run(jobs.parse(name, job.payload))
+
+    return entrypoint
+
+
+async def _stopped(stop: asyncio.Event, seconds: float) -> None:
+    try:
+        await asyncio.wait_for(stop.wait(), seconds)
+    except TimeoutError:
+        return
