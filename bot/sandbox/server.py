@@ -1,0 +1,58 @@
+"""Serves the stand-ins on one loopback port: Slack under `/slack`, GitHub under `/github`."""
+
+from types import TracebackType
+from typing import Protocol, Self
+
+from aiohttp import web
+
+from bot.sandbox.slack import SlackSandbox
+
+
+class Mountable(Protocol):
+    """A stand-in that adds its routes to an application."""
+
+    def setup(self, app: web.Application, prefix: str) -> None:
+        """Mount every route under `prefix`."""
+
+
+class SandboxServer:
+    """An async context manager; port 0 takes any free port. Loopback only: the stand-ins guard nothing."""
+
+    def __init__(self, slack: SlackSandbox, github: Mountable | None = None, *, port: int = 0) -> None:
+        self._slack = slack
+        self._github = github
+        self._port = port
+        self._runner: web.AppRunner | None = None
+
+    async def __aenter__(self) -> Self:
+        app = web.Application(client_max_size=32 * 1024 * 1024)
+        self._slack.setup(app, "/slack")
+        if self._github is not None:
+            self._github.setup(app, "/github")
+        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
+        await self._runner.setup()
+        await web.TCPSite(self._runner, "127.0.0.1", self._port).start()
+        self._port = self._runner.addresses[0][1]
+        self._slack.origin = self.origin
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._runner is not None:
+            await self._runner.cleanup()
+
+    @property
+    def origin(self) -> str:
+        """`http://127.0.0.1:<port>`, once started."""
+        return f"http://127.0.0.1:{self._port}"
+
+    @property
+    def slack_api_url(self) -> str:
+        """What an app takes as SLACK_API_URL."""
+        return f"{self.origin}/slack/api/"
+
+    @property
+    def github_api_url(self) -> str:
+        """What an app takes as GITHUB_API_URL."""
+        return f"{self.origin}/github"

@@ -1,0 +1,44 @@
+"""Tells everybody who waits that the workspace changed; nobody polls and nothing sleeps.
+
+Runs on one event loop: a waiter looks and begins to wait without an await in between, so no change is missed.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncIterator, Callable
+from typing import TypeVar
+
+_T = TypeVar("_T")
+
+
+class Changes:
+    """A counter of changes and what the last thousand were."""
+
+    def __init__(self) -> None:
+        self.revision = 0
+        self._recent: deque[tuple[int, str]] = deque(maxlen=1_000)
+        self._next = asyncio.Event()
+
+    def notify(self, what: str) -> None:
+        """Count a change and wake every waiter."""
+        self.revision += 1
+        self._recent.append((self.revision, what))
+        woken, self._next = self._next, asyncio.Event()
+        woken.set()
+
+    async def wait_for(self, predicate: Callable[[], _T], timeout: float) -> _T:  # noqa: ASYNC109 - part of the tests' vocabulary
+        """What `predicate` gives once it is true; asked now and after each change. Raises TimeoutError."""
+        async with asyncio.timeout(timeout):
+            while not (value := predicate()):
+                await self._next.wait()
+        return value
+
+    async def stream(self, since: int | None = None) -> AsyncIterator[tuple[int, str]]:
+        """Each change after revision `since` (default: now) as `(revision, what)`, without end."""
+        seen = self.revision if since is None else since
+        while True:
+            if self.revision <= seen:
+                await self._next.wait()
+            for revision, what in [entry for entry in self._recent if entry[0] > seen]:
+                yield revision, what
+                seen = revision
