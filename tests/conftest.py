@@ -1,0 +1,85 @@
+"""A real PostgreSQL for every test that asks (TEST_DATABASE_URL, or the embedded one), a fresh database for each."""
+
+import asyncio
+import os
+from collections.abc import AsyncIterator, Iterator
+from itertools import count
+from pathlib import Path
+
+import asyncpg
+import pytest
+from sqlalchemy import make_url
+
+from storage import embedded, schema
+from storage.database import Database
+
+TEMPLATE = "apv_bot_template"
+numbers = count()
+
+
+def in_database(url: str, name: str) -> str:
+    return make_url(url).set(database=name).render_as_string(hide_password=False)
+
+
+async def run(url: str, *statements: str) -> None:
+    connection = await asyncpg.connect(embedded.plain(url))
+    try:
+        for statement in statements:
+            await connection.execute(statement)
+    finally:
+        await connection.close()
+
+
+async def migrate(url: str) -> None:
+    database = Database(url)
+    await schema.upgrade(database.engine)
+    await database.close()
+
+
+@pytest.fixture(scope="session")
+def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of a server on which databases may be made."""
+    given = os.environ.get("TEST_DATABASE_URL")
+    if given:
+        yield given.replace("postgresql://", "postgresql+asyncpg://", 1)
+        return
+    home: Path = tmp_path_factory.mktemp("home")
+    server = asyncio.run(embedded.start(home))
+    yield server.url
+    asyncio.run(server.stop())
+
+
+@pytest.fixture(scope="session")
+def template(postgres: str) -> Iterator[str]:
+    """A migrated database that each test's own is copied from."""
+    name = f"{TEMPLATE}_{os.getpid()}"
+    asyncio.run(run(postgres, f"DROP DATABASE IF EXISTS {name}", f"CREATE DATABASE {name}"))
+    asyncio.run(migrate(in_database(postgres, name)))
+    yield name
+    asyncio.run(run(postgres, f"DROP DATABASE {name} WITH (FORCE)"))
+
+
+@pytest.fixture
+async def empty_database_url(postgres: str) -> AsyncIterator[str]:
+    """A database that was never migrated."""
+    name = f"apv_bot_{os.getpid()}_{next(numbers)}"
+    await run(postgres, f"CREATE DATABASE {name}")
+    yield in_database(postgres, name)
+    await run(postgres, f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture
+async def database_url(postgres: str, template: str) -> AsyncIterator[str]:
+    """A migrated database of the test's own."""
+    name = f"apv_bot_{os.getpid()}_{next(numbers)}"
+    await run(postgres, f"CREATE DATABASE {name} TEMPLATE {template}")
+    yield in_database(postgres, name)
+    await run(postgres, f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture
+async def database(database_url: str) -> AsyncIterator[Database]:
+    """The storage layer on a database of the test's own."""
+    opened = Database(database_url)
+    yield opened
+    await opened.close()
