@@ -56,9 +56,11 @@ class Call:
     def json(self) -> object:
         """Parse the body as JSON; 400 when it is not."""
         try:
-            return json.loads(self.raw or b"{}")
+            sent: object = json.loads(self.raw or b"{}")
+            json.dumps(sent, ensure_ascii=False).encode()  # half a surrogate pair is no text
         except ValueError:
             raise ApiError(400, "Problems parsing JSON", unexpected=True) from None
+        return sent
 
     def body(self, shape: type[T]) -> T:
         """Read the body as `shape`; 422 that names every fault when it is something else."""

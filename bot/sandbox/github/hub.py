@@ -56,7 +56,7 @@ class Hub:
     """
 
     def __init__(self, root: Path, *, token: str, login: str, app_id: str, installation_id: int, limit: int) -> None:
-        self.root = root
+        self.root = root.absolute()
         self.app_id = app_id
         self.installation_id = installation_id
         self.limit = limit

@@ -75,26 +75,28 @@ class RefMove(Body):
 
 def get_blob(call: Call) -> Answer:
     """Answer with one blob in base64."""
-    git, sha = call.repository.git, _sha(call)
+    git, sha, render = call.repository.git, _sha(call), _render(call)
     if git.kind(sha) != "blob":
         raise not_found()
-    return Answer(200, _render(call).blob(sha, git.blob(sha)))
+    return Answer(200, render.blob(sha, git.blob(sha)))
 
 
 def create_blob(call: Call) -> Answer:
     """Store a blob."""
-    sent = call.body(NewBlob)
+    sent, render = call.body(NewBlob), _render(call)
     try:
-        content = base64.b64decode(sent.content) if sent.encoding == "base64" else sent.content.encode()
-    except (binascii.Error, ValueError):
+        content = sent.content.encode()
+        if sent.encoding == "base64":
+            content = base64.b64decode(content.translate(None, b"\r\n"), validate=True)
+    except binascii.Error:
         raise unprocessable("content is not valid Base64") from None
     sha = call.repository.git.write_blob(content)
-    return Answer(201, {"sha": sha, "url": f"{_render(call).url}/git/blobs/{sha}"})
+    return Answer(201, {"sha": sha, "url": f"{render.url}/git/blobs/{sha}"})
 
 
 def get_tree(call: Call) -> Answer:
     """Answer with a tree, cut off at the limit and saying so; any value of `recursive` means yes."""
-    repository, name = call.repository, call.arguments["sha"]
+    repository, name, render = call.repository, call.arguments["sha"], _render(call)
     if SHA.fullmatch(name) and repository.git.kind(name) == "tree":
         tree = name
     else:
@@ -104,12 +106,12 @@ def get_tree(call: Call) -> Answer:
         tree = repository.git.tree_of(commit)
     entries = repository.git.entries(tree, recursive="recursive" in call.query)
     limit = call.hub.tree_limit
-    return Answer(200, _render(call).tree(tree, entries[:limit], truncated=len(entries) > limit))
+    return Answer(200, render.tree(tree, entries[:limit], truncated=len(entries) > limit))
 
 
 def create_tree(call: Call) -> Answer:
     """Write a tree laid over a base tree."""
-    repository, sent = call.repository, call.body(NewTree)
+    repository, sent, render = call.repository, call.body(NewTree), _render(call)
     if sent.base_tree is not None and repository.git.kind(sent.base_tree) != "tree":
         raise unprocessable("base_tree is not a valid tree oid")
     if not sent.tree and sent.base_tree is None:
@@ -125,7 +127,7 @@ def create_tree(call: Call) -> Answer:
     except GitError as error:
         raise unprocessable("GitRPC::BadObjectState") from error
     entries = repository.git.entries(sha, recursive=False)
-    return Answer(201, _render(call).tree(sha, entries, truncated=False))
+    return Answer(201, render.tree(sha, entries, truncated=False))
 
 
 def _edit(call: Call, entry: NewTreeEntry, kinds: dict[str, str], held: set[str]) -> TreeEdit:
@@ -155,15 +157,15 @@ def _edit(call: Call, entry: NewTreeEntry, kinds: dict[str, str], held: set[str]
 
 def get_commit(call: Call) -> Answer:
     """Answer with one commit object."""
-    git, sha = call.repository.git, _sha(call)
+    git, sha, render = call.repository.git, _sha(call), _render(call)
     if git.kind(sha) != "commit":
         raise not_found()
-    return Answer(200, _render(call).git_commit(git.commit(sha)))
+    return Answer(200, render.git_commit(git.commit(sha)))
 
 
 def create_commit(call: Call) -> Answer:
     """Write a commit of exactly the fields sent; what is left out is the caller, now."""
-    git, sent = call.repository.git, call.body(NewCommit)
+    git, sent, render = call.repository.git, call.body(NewCommit), _render(call)
     if not SHA.fullmatch(sent.tree):
         raise unprocessable("The tree parameter must be exactly 40 characters and contain only [0-9a-f].")
     if not all(SHA.fullmatch(parent) for parent in sent.parents):
@@ -182,7 +184,7 @@ def create_commit(call: Call) -> Answer:
     author = default if sent.author is None else _signature(sent.author)
     committer = author if sent.committer is None else _signature(sent.committer)
     sha = git.write_commit(sent.tree, sent.parents, author, committer, sent.message)
-    return Answer(201, _render(call).git_commit(git.commit(sha)))
+    return Answer(201, render.git_commit(git.commit(sha)))
 
 
 def _signature(person: Person) -> Signature:
@@ -202,11 +204,11 @@ def _signature(person: Person) -> Signature:
 
 def get_ref(call: Call) -> Answer:
     """Answer with the one reference of that name; a mere beginning of a name is 404."""
-    name = _ref(call)
+    name, render = _ref(call), _render(call)
     sha = call.repository.git.ref(name)
     if sha is None:
         raise not_found()
-    return Answer(200, _render(call).ref(name, sha))
+    return Answer(200, render.ref(name, sha))
 
 
 def list_matching_refs(call: Call) -> Answer:
@@ -218,16 +220,16 @@ def list_matching_refs(call: Call) -> Answer:
 
 def create_ref(call: Call) -> Answer:
     """Create a reference."""
-    sent = call.body(NewRef)
+    sent, render = call.body(NewRef), _render(call)
     call.repository.create_ref(sent.ref, sent.sha)
-    return Answer(201, _render(call).ref(sent.ref, sent.sha))
+    return Answer(201, render.ref(sent.ref, sent.sha))
 
 
 def update_ref(call: Call) -> Answer:
     """Move a reference."""
-    name, sent = _ref(call), call.body(RefMove)
+    name, sent, render = _ref(call), call.body(RefMove), _render(call)
     call.repository.update_ref(name, sent.sha, force=sent.force)
-    return Answer(200, _render(call).ref(name, sent.sha))
+    return Answer(200, render.ref(name, sent.sha))
 
 
 def delete_ref(call: Call) -> Answer:
@@ -248,7 +250,6 @@ def _render(call: Call) -> Renderer:
 
 def _sha(call: Call) -> str:
     sha = call.arguments["sha"]
-    _render(call)
     if not SHA.fullmatch(sha):
         raise unprocessable("The sha parameter must be exactly 40 characters and contain only [0-9a-f].")
     return sha
