@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from sqlalchemy import event
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import DisconnectionError
-from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.pool import ConnectionPoolEntry, PoolProxiedConnection
 
 IDLE_SECONDS = 5.0
@@ -17,20 +17,37 @@ class CommitUnknown(Exception):  # noqa: N818 - a state of the world, as its rea
     """The connection was lost while committing: the change may or may not be in the database."""
 
 
+class NotStarted(ConnectionError):
+    """The embedded server has not been started yet, so there is no address to connect to."""
+
+
 class Database:
     """A pool of connections to one PostgreSQL; nothing is opened before the first use."""
 
-    def __init__(self, url: str, *, pool_size: int = 10, max_overflow: int = 10) -> None:
-        """`url` is `postgresql+asyncpg://…`."""
-        self.engine = create_async_engine(
+    def __init__(self, url: str | None = None) -> None:
+        """`url` is `postgresql+asyncpg://…`; without one, every use raises NotStarted until `locate` names it."""
+        self._engine: AsyncEngine | None = None
+        if url is not None:
+            self.locate(url)
+
+    def locate(self, url: str) -> None:
+        """Say where the server is."""
+        self._engine = create_async_engine(
             url,
-            pool_size=pool_size,
-            max_overflow=max_overflow,
+            pool_size=10,
+            max_overflow=10,
             pool_timeout=2,
             connect_args={"timeout": 2, "server_settings": {"application_name": "apv-bot"}},
         )
-        event.listen(self.engine.sync_engine, "checkin", _remember_checkin)
-        event.listen(self.engine.sync_engine, "checkout", self._refuse_dead)
+        event.listen(self._engine.sync_engine, "checkin", _remember_checkin)
+        event.listen(self._engine.sync_engine, "checkout", self._refuse_dead)
+
+    @property
+    def engine(self) -> AsyncEngine:
+        """The engine; raises NotStarted."""
+        if self._engine is None:
+            raise NotStarted
+        return self._engine
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[AsyncConnection]:
@@ -44,7 +61,8 @@ class Database:
 
     async def close(self) -> None:
         """Close every connection."""
-        await self.engine.dispose()
+        if self._engine is not None:
+            await self._engine.dispose()
 
     def _refuse_dead(
         self, connection: DBAPIConnection, entry: ConnectionPoolEntry, _proxy: PoolProxiedConnection

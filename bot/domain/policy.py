@@ -54,3 +54,8 @@ class Policy:
     def groups(self) -> frozenset[str]:
         """Every user group whose members must be known to judge a person."""
         return self.reviewers.groups | (self.leads.groups if self.leads else frozenset())
+
+    @property
+    def asks_why(self) -> bool:
+        """Whether any severity wants a justification of those who approve."""
+        return any(rule.justification for rule in self.rules.values())

@@ -174,6 +174,20 @@ def decide(
             return Accepted(raised, (Escalated(sentence),), sentence)
 
 
+def consider(review: Review, person: Person, decision: Decision, policy: Policy) -> Outcome:
+    """Whether they could decide so now, before they are asked why; changes nothing."""
+    refusal = _refusal(review, person, replace(decision, checked_length=False), policy)
+    return refusal or Accepted(review, (), "")
+
+
+def justification_fault(text: str) -> str | None:
+    """What is wrong with a justification, as a sentence; None when nothing is."""
+    length = len(text.strip())
+    if JUSTIFICATION_MIN <= length <= JUSTIFICATION_MAX:
+        return None
+    return f"The justification needs {JUSTIFICATION_MIN} to {JUSTIFICATION_MAX} characters; this one has {length}."
+
+
 def _approve(review: Review, person: Person, policy: Policy, *, opens_pulls: bool, now: datetime) -> Accepted:
     vote = Vote(person.key, person.name, now, lead_after_escalation=review.status is Status.ESCALATED)
     others = tuple(v for v in review.votes if v.person != person.key)
@@ -234,13 +248,8 @@ def _voted(review: Review, person: Person) -> bool:
 def _justification_refusal(decision: Decision, approval_needs_one: bool) -> Refused | None:
     if not decision.checked_length or (decision.choice is Choice.APPROVE and not approval_needs_one):
         return None
-    length = len(decision.justification.strip())
-    if JUSTIFICATION_MIN <= length <= JUSTIFICATION_MAX:
-        return None
-    return Refused(
-        Reason.JUSTIFICATION,
-        f"The justification needs {JUSTIFICATION_MIN} to {JUSTIFICATION_MAX} characters; this one has {length}.",
-    )
+    fault = justification_fault(decision.justification)
+    return Refused(Reason.JUSTIFICATION, fault) if fault else None
 
 
 def closed_refusal(review: Review) -> Refused:

@@ -25,6 +25,8 @@ from storage.audit import Entry
 from storage.record import Change, DecisionRow, Settlement, record
 from storage.reviews import Locked
 
+UNKNOWN = Refused(Reason.UNKNOWN_REVIEW, "This review does not exist in the database.")
+
 
 async def decide(
     gate: Gate, who: SlackUser, review_id: UUID, decision: Decision, *, source: str, delivery: bytes | None = None
@@ -56,11 +58,16 @@ async def claim(gate: Gate, who: SlackUser, review_id: UUID, *, source: str, del
     return outcome
 
 
-async def may_decide(gate: Gate, who: SlackUser) -> Refused | None:
-    """Whether to open a modal at all; what counts is asked again when it is submitted."""
-    async with asyncio.timeout(gate.patience):
-        judged = await judge(gate, who)
-    return judged if isinstance(judged, Refused) else None
+async def consider(
+    gate: Gate, who: SlackUser, review_id: UUID, decision: Decision, *, source: str, delivery: bytes | None = None
+) -> Outcome:
+    """Whether to ask somebody for their justification at all; a refusal is recorded, and what counts is asked again."""
+
+    def rule(review: Review, person: Person) -> Outcome:
+        return rules.consider(review, person, decision, gate.policy())
+
+    outcome, _ = await _apply(gate, who, review_id, rule, decision, now=gate.now(), source=source, delivery=delivery)
+    return outcome
 
 
 async def _apply(
@@ -79,8 +86,10 @@ async def _apply(
         async with gate.database.transaction() as tx:
             locked = await reviews.lock(tx, review_id)
             if locked is None:
-                return Refused(Reason.UNKNOWN_REVIEW, "This review does not exist in the database."), True
+                return UNKNOWN, True
             outcome = person if isinstance(person, Refused) else rule(locked.review, person)
+            if isinstance(outcome, Accepted) and not outcome.events:
+                return outcome, True
             if isinstance(outcome, Refused):
                 change = _refused(locked, outcome, who, decision, now=now, source=source, delivery=delivery)
             else:

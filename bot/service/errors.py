@@ -1,0 +1,32 @@
+"""What went wrong beneath a service function, in words for the person who asked."""
+
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+
+from bot.domain.people import DirectoryUnavailable
+from storage.database import CommitUnknown
+
+
+def database_is_away(error: BaseException) -> bool:
+    """Whether the database could not be reached, or went away in between; anything else is a surprise."""
+    if isinstance(error, DBAPIError):
+        return isinstance(error, OperationalError | InterfaceError) or error.connection_invalidated
+    return isinstance(error, PoolTimeout | OSError)
+
+
+def sentence_of(error: BaseException) -> tuple[str, bool]:
+    """What to tell the person, and whether this was to be expected of the world (no trace in the log then)."""
+    match error:
+        case DirectoryUnavailable():
+            return "Nothing was recorded: Slack could not say who may decide. Please try again in a moment.", True
+        case CommitUnknown():
+            return (
+                "The connection to the database was lost while recording this. Look at the card before you try again.",
+                True,
+            )
+        case TimeoutError():
+            return "Nothing was recorded: it took too long. Please try again.", True
+        case _ if database_is_away(error):
+            return "Nothing was recorded: the database is away. Please try again in a moment.", True
+        case _:
+            return "Nothing was recorded: something went wrong. Please try again.", False

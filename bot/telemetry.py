@@ -1,0 +1,78 @@
+"""Logging: structlog for ours and for the libraries' records, one line each, without secrets."""
+
+import logging
+import sys
+from collections.abc import Iterable
+from typing import Literal
+
+import structlog
+from structlog.typing import EventDict, Processor, WrappedLogger
+
+MASK = "***"
+QUIET = ("slack_bolt", "slack_sdk", "aiohttp", "asyncio", "alembic", "pgqueuer", "github", "urllib3", "sqlalchemy")
+"""Libraries whose INFO and DEBUG hold request bodies, URLs or SQL."""
+
+
+class Redaction:
+    """Replaces every known secret wherever it stands in a line, so that no careless field can leak one."""
+
+    def __init__(self, secrets: Iterable[str]) -> None:
+        # A short "secret" would blank ordinary words; real ones are long.
+        self._secrets = tuple(sorted((s for s in secrets if len(s) >= 8), key=len, reverse=True))
+
+    def __call__(self, _logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+        """A structlog processor, to run last before rendering."""
+        return {key: self._clean(value) for key, value in event.items()}
+
+    def _clean(self, value: object) -> object:
+        if isinstance(value, str | bytes):
+            text = value if isinstance(value, str) else value.decode("utf-8", "replace")
+            for secret in self._secrets:
+                text = text.replace(secret, MASK)
+            return text
+        if isinstance(value, list | tuple):
+            return [self._clean(item) for item in value]
+        if isinstance(value, dict):
+            return {key: self._clean(item) for key, item in value.items()}
+        return value
+
+
+def configure(
+    *,
+    level: Literal["debug", "info", "warning", "error"],
+    form: Literal["auto", "console", "json"],
+    secrets: Iterable[str],
+) -> None:
+    """Set up logging to standard error for the whole process."""
+    console = form == "console" or (form == "auto" and sys.stderr.isatty())
+    shared: list[Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_log_level,
+        structlog.stdlib.add_logger_name,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        structlog.processors.format_exc_info,
+        Redaction(secrets),
+    ]
+    renderer: Processor = (
+        structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty()) if console else structlog.processors.JSONRenderer()
+    )
+    structlog.configure(
+        processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.stdlib.BoundLogger,
+        cache_logger_on_first_use=True,
+    )
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=shared,
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer],
+        )
+    )
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(level.upper())
+    for name in QUIET:
+        logging.getLogger(name).setLevel(logging.WARNING)
+    # Bolt logs the whole body of a request whose signature is wrong.
+    logging.getLogger("slack_bolt.RequestVerification").setLevel(logging.ERROR)

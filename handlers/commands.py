@@ -1,0 +1,90 @@
+"""The slash command `/apv`. Every answer is seen only by the person who typed it."""
+
+from collections.abc import Awaitable, Callable, Mapping
+
+from slack_bolt.async_app import AsyncAck, AsyncBoltRequest
+
+from bot.blocks import alerts, commands
+from bot.blocks.kit import Message
+from bot.domain.apv import Severity
+from bot.domain.outcome import Refused
+from bot.domain.review import tally
+from bot.service import queue, reviews
+from bot.service.people import SlackUser
+from handlers.desk import Desk
+from handlers.payloads import Command, delivery
+
+MINE_SHOWN = 20
+
+
+async def apv(desk: Desk, ack: AsyncAck, request: AsyncBoltRequest) -> None:
+    """`/apv <subcommand> [argument]`."""
+    command = Command.of(request.body)
+    verb, _, argument = command.text.strip().partition(" ")
+    answer = SUBCOMMANDS.get(verb.lower())
+    if answer is None:
+        said = commands.unknown(command.text)
+    else:
+        said = await answer(desk, command.who, argument.strip(), delivery(request))
+    await ack(text=said.text, blocks=[dict(block) for block in said.blocks], response_type="ephemeral")
+
+
+async def _queue(desk: Desk, _who: SlackUser, argument: str, _delivery: bytes) -> Message:
+    severity = None
+    if argument:
+        try:
+            severity = Severity(argument.lower())
+        except ValueError:
+            known = ", ".join(s.value for s in Severity)
+            return alerts.reply(f"There is no severity “{argument[:40]}”. Severities are {known}.")
+    page = await queue.waiting(desk.gate, severity, limit=commands.QUEUE_SHOWN)
+    return commands.queue([s.dossier for s in page.reviews], page.total, severity, desk.gate.now())
+
+
+async def _show(desk: Desk, _who: SlackUser, argument: str, _delivery: bytes) -> Message:
+    stored = await queue.find(desk.gate, argument)
+    if stored is None:
+        return _unknown(argument)
+    count = tally(stored.dossier.review, desk.gate.policy())
+    return commands.show(stored.dossier, count, now=desk.gate.now(), web_origin=desk.web_origin)
+
+
+async def _stats(desk: Desk, _who: SlackUser, _argument: str, _delivery: bytes) -> Message:
+    counts = await queue.counts(desk.gate)
+    return commands.stats(waiting=counts.waiting, decided=counts.decisions, today=counts.today)
+
+
+async def _mine(desk: Desk, who: SlackUser, _argument: str, _delivery: bytes) -> Message:
+    page = await queue.claimed_by(desk.gate, who.id, limit=MINE_SHOWN)
+    return commands.mine([s.dossier for s in page.reviews], desk.gate.now())
+
+
+async def _claim(desk: Desk, who: SlackUser, argument: str, delivered: bytes) -> Message:
+    stored = await queue.find(desk.gate, argument)
+    if stored is None:
+        return _unknown(argument)
+    outcome = await reviews.claim(desk.gate, who, stored.dossier.review.id, source="slack", delivery=delivered)
+    if isinstance(outcome, Refused):
+        return alerts.reply(outcome.sentence)
+    return alerts.reply(outcome.sentence or f"You have claimed {stored.dossier.review.code}.")
+
+
+async def _help(_desk: Desk, _who: SlackUser, _argument: str, _delivery: bytes) -> Message:
+    return commands.usage()
+
+
+def _unknown(argument: str) -> Message:
+    if not argument:
+        return alerts.reply("Which one? Give its code, for example APV-2026-0001.")
+    return alerts.reply(f"There is no review “{argument[:60]}”. `/apv queue` lists those that wait.")
+
+
+SUBCOMMANDS: Mapping[str, Callable[[Desk, SlackUser, str, bytes], Awaitable[Message]]] = {
+    "": _help,
+    "claim": _claim,
+    "help": _help,
+    "mine": _mine,
+    "queue": _queue,
+    "show": _show,
+    "stats": _stats,
+}

@@ -1,0 +1,41 @@
+"""What the Slack handlers work with; the outside is reached only through these two narrow doors."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from bot.service.gate import Gate
+
+
+class Replies(Protocol):
+    """Answers that only the person who asked sees."""
+
+    async def tell(
+        self,
+        *,
+        response_url: str | None,
+        channel: str | None,
+        user: str,
+        text: str,
+        blocks: Sequence[Mapping[str, object]] | None = None,
+    ) -> bool:
+        """Say it; False when it could not be said, which is logged and never raised."""
+        ...
+
+
+class Modals(Protocol):
+    """Slack's dialogs."""
+
+    async def open_view(self, trigger_id: str, view: Mapping[str, object]) -> object:
+        """Open a modal for the click that `trigger_id` came with, within 3 s of it."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """The service, and the two ways to answer a person beside the acknowledgement."""
+
+    gate: Gate
+    replies: Replies
+    modals: Modals
+    web_origin: str

@@ -1,0 +1,131 @@
+"""Slack's payloads as values: only what is used of them, checked, from a body whose signature has been."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from typing import Self
+
+from pydantic import BaseModel, Field
+from slack_bolt.async_app import AsyncBoltRequest
+
+from bot.service.people import SlackUser
+
+
+class Team(BaseModel):
+    """A workspace."""
+
+    id: str
+
+
+class User(BaseModel):
+    """Who did it. A person of another workspace carries that workspace's id."""
+
+    id: str
+    team_id: str | None = None
+
+
+class Channel(BaseModel):
+    """Where it was done."""
+
+    id: str
+
+
+class Action(BaseModel):
+    """What was clicked."""
+
+    action_id: str
+    value: str = ""
+
+
+class Interaction(BaseModel):
+    """What a click and a submitted modal have in common."""
+
+    user: User
+    team: Team | None = None
+    trigger_id: str = ""
+
+    @property
+    def who(self) -> SlackUser:
+        """The person and the workspace that they clicked in."""
+        return SlackUser(self.user.id, self.user.team_id or (self.team.id if self.team else ""))
+
+
+class Click(Interaction):
+    """A `block_actions` payload."""
+
+    actions: tuple[Action, ...] = Field(min_length=1)
+    channel: Channel | None = None
+    response_url: str | None = None
+
+    @property
+    def value(self) -> str:
+        """The clicked button's value."""
+        return self.actions[0].value
+
+    @property
+    def channel_id(self) -> str:
+        """The channel of the message, empty in a modal."""
+        return self.channel.id if self.channel else ""
+
+
+class Choice(BaseModel):
+    """An option of a select."""
+
+    value: str
+
+
+class Input(BaseModel):
+    """What stands in one input of a modal."""
+
+    value: str | None = None
+    selected_option: Choice | None = None
+
+
+class ViewState(BaseModel):
+    """What stands in a modal: block id, action id, input."""
+
+    values: dict[str, dict[str, Input]] = {}
+
+
+class View(BaseModel):
+    """A submitted modal."""
+
+    callback_id: str
+    private_metadata: str = ""
+    state: ViewState = ViewState()
+
+    def input(self, block_id: str, action_id: str) -> Input:
+        """One input; an empty one when it is not there."""
+        return self.state.values.get(block_id, {}).get(action_id, Input())
+
+
+class Submission(Interaction):
+    """A `view_submission` payload."""
+
+    view: View
+
+
+class Command(BaseModel):
+    """A slash command."""
+
+    user_id: str
+    team_id: str = ""
+    channel_id: str = ""
+    text: str = ""
+    response_url: str | None = None
+
+    @property
+    def who(self) -> SlackUser:
+        """The person and the workspace that they typed in."""
+        return SlackUser(self.user_id, self.team_id)
+
+    @classmethod
+    def of(cls, body: Mapping[str, object]) -> Self:
+        """Read a command's form."""
+        return cls.model_validate(body)
+
+
+def delivery(request: AsyncBoltRequest) -> bytes:
+    """Names this very request: its signature, which a replay repeats; over a socket, which signs nothing, its body."""
+    signature = request.headers.get("x-slack-signature", [""])[0]
+    return hashlib.sha256((signature or json.dumps(request.body, sort_keys=True)).encode()).digest()
