@@ -6,6 +6,7 @@ from typing import Protocol, Self
 from aiohttp import web
 
 from bot.sandbox.slack import SlackSandbox
+from bot.sandbox.slack.control import Control
 
 
 class Mountable(Protocol):
@@ -16,7 +17,10 @@ class Mountable(Protocol):
 
 
 class SandboxServer:
-    """An async context manager; port 0 takes any free port. Loopback only: the stand-ins guard nothing."""
+    """An async context manager, enterable again after it was left; port 0 takes any free port and then keeps it.
+
+    Loopback only: the stand-ins guard nothing.
+    """
 
     def __init__(self, slack: SlackSandbox, github: Mountable | None = None, *, port: int = 0) -> None:
         self._slack = slack
@@ -27,6 +31,7 @@ class SandboxServer:
     async def __aenter__(self) -> Self:
         app = web.Application(client_max_size=32 * 1024 * 1024)
         self._slack.setup(app, "/slack")
+        Control(self._slack).setup(app, "/slack")
         if self._github is not None:
             self._github.setup(app, "/github")
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)

@@ -18,6 +18,7 @@ class Changes:
         self.revision = 0
         self._recent: deque[tuple[int, str]] = deque(maxlen=1_000)
         self._next = asyncio.Event()
+        self._served = 0
 
     def notify(self, what: str) -> None:
         """Count a change and wake every waiter."""
@@ -25,6 +26,11 @@ class Changes:
         self._recent.append((self.revision, what))
         woken, self._next = self._next, asyncio.Event()
         woken.set()
+
+    def end(self) -> None:
+        """End every stream that is being read; later ones start afresh."""
+        self._served += 1
+        self.notify("end")
 
     async def wait_for(self, predicate: Callable[[], _T], timeout: float) -> _T:  # noqa: ASYNC109 - part of the tests' vocabulary
         """What `predicate` gives once it is true; asked now and after each change. Raises TimeoutError."""
@@ -34,9 +40,10 @@ class Changes:
         return value
 
     async def stream(self, since: int | None = None) -> AsyncIterator[tuple[int, str]]:
-        """Each change after revision `since` (default: now) as `(revision, what)`, without end."""
+        """Each change after revision `since` (default: now) as `(revision, what)`, until `end`."""
         seen = self.revision if since is None else since
-        while True:
+        served = self._served
+        while served == self._served:
             if self.revision <= seen:
                 await self._next.wait()
             for revision, what in [entry for entry in self._recent if entry[0] > seen]:

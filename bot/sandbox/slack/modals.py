@@ -79,6 +79,11 @@ class Views:
         """A person's Home tab, once published."""
         return self._homes.get(user)
 
+    def shown_to(self, user: str) -> list[View]:
+        """A person's Home tab, if published, and open modals."""
+        home = self._homes.get(user)
+        return [*([home] if home else []), *self.opened_by(user)]
+
     def get(self, view_id: str) -> View | None:
         """An open modal or a Home tab by its id."""
         return self._open.get(view_id) or next((home for home in self._homes.values() if home.id == view_id), None)

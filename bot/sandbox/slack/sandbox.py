@@ -198,6 +198,11 @@ class SlackSandbox(Acts):
         self._faults.clear()
 
     @property
+    def pending_faults(self) -> list[Fault]:
+        """Ordered failures that still wait for a call."""
+        return self._faults.pending
+
+    @property
     def pace(self) -> Pace:
         """How fast a channel may be posted to; set `per_second` to enforce it."""
         return self._web_api.pace
@@ -209,5 +214,6 @@ class SlackSandbox(Acts):
         return f"{self.origin.replace('http', 'ws', 1)}{self._prefix}/socket?ticket={ticket}"
 
     async def _shut_down(self, app: web.Application) -> None:
+        self.workspace.changes.end()
         await self.sockets.close()
         await self.courier.close()
