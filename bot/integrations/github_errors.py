@@ -1,0 +1,108 @@
+"""GitHub's failures in our words: each is `Retry` or `Permanent`, and carries nothing that GitHub wrote.
+
+What PyGithub and its HTTP library raise ends here.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from email.utils import parsedate_to_datetime
+
+import requests
+from github import BadAttributeException, GithubException, IncompletableObject, RateLimitExceededException
+
+from bot.integrations.errors import Permanent, Retry, VendorError
+
+SECONDARY_LIMIT_SECONDS = 60.0
+"""Without a header GitHub asks for at least a minute; from its "Best practices for using the REST API"."""
+PRIMARY_LIMIT_SECONDS = 3600.0
+"""The primary limit's window; a reset further off than that is a wrong clock."""
+
+
+class NotFound(Permanent):
+    """GitHub knows no such thing, or the token may not see it: it answers the same for both."""
+
+
+class Unprocessable(Permanent):
+    """GitHub understood and refused: it exists already, or what was sent breaks a rule."""
+
+
+@contextmanager
+def asking_github(to: str) -> Iterator[None]:
+    """Turn whatever a call raises into a `VendorError`; `to` ends the sentence "GitHub refused to ..."."""
+    try:
+        yield
+    except (BadAttributeException, IncompletableObject, AssertionError):  # PyGithub asserts on what an answer left out
+        raise _unreadable() from None
+    except GithubException as error:
+        raise _classified(error, to) from None
+    except requests.Timeout:
+        raise Retry("GitHub did not answer in time", code="timeout") from None
+    except requests.JSONDecodeError:
+        raise _unreadable() from None
+    except requests.RequestException:
+        raise Retry("GitHub cannot be reached", code="unreachable") from None
+    except (ValueError, RuntimeError):  # broken JSON or base64; a redirect to another server
+        raise _unreadable() from None
+
+
+def _unreadable() -> Retry:
+    return Retry("GitHub's answer cannot be read", code="bad_answer")
+
+
+def _classified(error: GithubException, to: str) -> VendorError:
+    headers = {name.lower(): value for name, value in (error.headers or {}).items()}
+    limited = "retry-after" in headers or headers.get("x-ratelimit-remaining") == "0"
+    if error.status == 429 or (error.status == 403 and (limited or isinstance(error, RateLimitExceededException))):
+        return Retry("GitHub's rate limit is reached", code="rate_limited", after=_wait(headers))
+    if error.status >= 500 or error.status == 408:
+        return Retry("GitHub is failing", code="server_error", after=_retry_after(headers))
+    match error.status:
+        case 401:
+            return Permanent("GitHub does not accept the token", code="bad_credentials")
+        case 403:
+            return Permanent(f"The GitHub token may not {to}", code="forbidden")
+        case 404:
+            return NotFound(f"GitHub refused to {to}: it is not there, or the token may not", code="not_found")
+        case 422:
+            return Unprocessable(f"GitHub refused to {to}", code="unprocessable")
+        case 409:
+            return Permanent(f"GitHub refused to {to}: the repository is empty or in the way", code="conflict")
+        case _:
+            return Permanent(f"GitHub refused to {to}", code="refused")
+
+
+def _wait(headers: dict[str, str]) -> float:
+    """Seconds until a limit ends, by the first header that says so."""
+    after = _retry_after(headers)
+    if after is not None:
+        return after
+    if headers.get("x-ratelimit-remaining") == "0":
+        reset = _number(headers.get("x-ratelimit-reset", ""))
+        if reset is not None:
+            # One more second: it is not said when in that second the limit ends.
+            return min(max(reset - time.time(), 0.0) + 1.0, PRIMARY_LIMIT_SECONDS)
+    return SECONDARY_LIMIT_SECONDS
+
+
+def _retry_after(headers: dict[str, str]) -> float | None:
+    """The header in seconds; it may hold a number or a date (RFC 9110, 10.2.3)."""
+    value = headers.get("retry-after", "")
+    seconds = _number(value)
+    if seconds is not None:
+        return max(seconds, 0.0)
+    try:
+        return max(parsedate_to_datetime(value).timestamp() - time.time(), 0.0)
+    except ValueError:
+        return None
+
+
+def _number(text: str) -> float | None:
+    try:
+        number = float(text)
+    except ValueError:
+        return None
+    return number if math.isfinite(number) else None
