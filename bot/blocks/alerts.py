@@ -1,0 +1,56 @@
+"""Messages beside the card: replies in its thread, private answers, and alerts for the incident channel.
+
+Each is built from a sentence that may hold untrusted parts, so the whole sentence is made inert here.
+"""
+
+import re
+from collections.abc import Mapping
+
+from bot.blocks import kit, words
+from bot.blocks.kit import Block, Message
+from bot.blocks.limits import fitted
+from bot.blocks.text import mrkdwn, mrkdwn_parts
+from bot.domain.events import DeadlineMissed, Escalated, JobHeld, PullFailed, Submitted
+from bot.domain.review import Dossier
+
+HEADLINES: Mapping[str, tuple[str, str]] = {
+    Submitted.kind: ("🚨", "New critical APV"),
+    Escalated.kind: ("⚠️", "Escalated: a lead is needed"),
+    DeadlineMissed.kind: ("⏰", "Deadline missed"),
+    PullFailed.kind: ("❌", "Pull request failed"),
+    JobHeld.kind: ("🛑", "A job ran out of retries"),
+}
+"""The kind of an event -> the headline of its alert."""
+
+_CHANNEL = re.compile(r"[CGD][A-Z0-9]{1,31}")
+
+
+def reply(sentence: str) -> Message:
+    """A sentence as a message: a reply in the card's thread, a refusal, the answer to a command."""
+    # A justification may be as long as a section, and escaping makes it longer: it goes on in the next one.
+    parts = mrkdwn_parts(sentence, 2900) or ["…"]
+    return fitted(Message(mrkdwn(sentence, 3500) or "…", [kit.section(part) for part in parts[:4]]))
+
+
+def alert(kind: str, sentence: str, *, dossier: Dossier | None = None, channel: str = "") -> Message:
+    """An alert about the event `kind` (of HEADLINES); `dossier` and the `channel` of its card where there are any.
+
+    A message of its own, without buttons: who reads it finds the card in its channel.
+    """
+    emoji, headline = HEADLINES.get(kind, ("⚠️", "Needs attention"))
+    code = f" · {mrkdwn(dossier.review.code, 40)}" if dossier else ""
+    told = [f"{emoji} *{headline}*{code}", mrkdwn(sentence, 2000) or headline]
+    blocks: list[Block] = [kit.section("\n".join(told))]
+    text = f"{headline}{code}: {told[1]}"
+    if dossier:
+        blocks.append(kit.context(kit.markup(_about(dossier, channel))))
+        text = f"{text} ({words.severity(dossier.apv)})"
+    return fitted(Message(text, blocks))
+
+
+def _about(dossier: Dossier, channel: str) -> str:
+    apv = dossier.apv
+    about = [words.severity(apv), words.advisory(apv), mrkdwn(words.package(apv), 300, one_line=True)]
+    if _CHANNEL.fullmatch(channel):
+        about.append(f"its card is in <#{channel}>")
+    return " · ".join(part for part in about if part)

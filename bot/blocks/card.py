@@ -1,0 +1,195 @@
+"""The card: one review as one Slack message, from how bad it is down to the buttons that decide it.
+
+Drawn from the database alone, so drawing it again, late or twice, only repeats the newest state.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from bot.blocks import diff, ids, kit, links, state, words
+from bot.blocks.kit import Block, Button, Confirm, Message
+from bot.blocks.limits import fitted, problems
+from bot.blocks.text import date, hides, mrkdwn, plain, utc
+from bot.domain.quorum import Tally
+from bot.domain.review import AWAITING, Dossier, Review, Status
+
+
+@dataclass(frozen=True, slots=True)
+class Room:
+    """How much of the long parts is shown: lines of the diff, characters of the advisory's description."""
+
+    diff_lines: int
+    description: int
+
+
+ROOMS = (Room(14, 500), Room(8, 500), Room(4, 500), Room(0, 500), Room(0, 200), Room(0, 0))
+"""Tried in this order until the whole card fits: the diff gives way first, then the description."""
+
+
+def card(
+    dossier: Dossier,
+    tally: Tally,
+    *,
+    now: datetime | None = None,
+    why_approve: bool = False,
+    web_origin: str | None = None,
+    decidable: bool = True,
+) -> Message:
+    """The review's message.
+
+    `now`: at or after the deadline the card says that it was missed. `why_approve`: the policy wants a justification,
+    so Approve opens a modal and asks nothing before. `web_origin`: where the configured GitHub shows its pages.
+    `decidable=False` leaves the decision buttons out, for a private copy.
+    """
+    top, evidence = _top(dossier), _evidence(dossier, now)
+    bottom = _bottom(dossier, tally, web_origin, _buttons(dossier, why_approve, web_origin, decidable))
+    text = _text(dossier, tally)
+    for room in ROOMS:
+        blocks = [top, *_story(dossier, room), *evidence, *_patch(dossier, room), *bottom]
+        if not problems(message := Message(text, blocks)):
+            return message
+    return fitted(message)
+
+
+def _text(dossier: Dossier, tally: Tally) -> str:
+    """The whole matter in one breath, for screen readers, notifications and search."""
+    apv, review = dossier.apv, dossier.review
+    what = f"{apv.advisory} in {words.package(apv)}" if apv.advisory else words.package(apv)
+    title = f" {plain(apv.cve_title, 300).rstrip('.')}." if apv.cve_title else ""
+    due = f"; decide by {utc(review.due_at)}" if review.due_at and review.status in AWAITING else ""
+    told = f"{words.severity(apv)} {review.code}: {plain(what, 300)}.{title} {state.spoken(review, tally)}{due}."
+    return mrkdwn(told, 1500, one_line=True)
+
+
+def _top(dossier: Dossier) -> Block:
+    """How bad and what, or, once closed, what became of it: what a reader sees while scrolling past."""
+    apv, review = dossier.apv, dossier.review
+    what = f"{plain(apv.package_name, 60)} · {review.code}"
+    if review.status in AWAITING:
+        escalated = " · escalated" if review.status is Status.ESCALATED else ""
+        return kit.header(f"{words.severity(apv)}{escalated} · {what}")
+    emoji, word = state.look(review)
+    return kit.header(f"{emoji} {word} · {words.SEVERITY[apv.severity][1].lower()} · {what}")
+
+
+def _story(dossier: Dossier, room: Room) -> list[Block]:
+    apv = dossier.apv
+    title = mrkdwn(apv.cve_title or "", 300, one_line=True)
+    first = "  ".join(part for part in (f"*{words.advisory(apv)}*" if apv.advisory else "", title) if part)
+    description = mrkdwn(apv.cve_description or "", room.description, one_line=True) if room.description else ""
+    told = "\n".join(part for part in (first, description) if part)
+    return [kit.section(told)] if told else []
+
+
+def _evidence(dossier: Dossier, now: datetime | None) -> list[Block]:
+    apv, review = dossier.apv, dossier.review
+    ecosystem = f" ({mrkdwn(apv.package_ecosystem, 40, one_line=True)})" if apv.package_ecosystem else ""
+    repository = f"{apv.repository} ({apv.base_ref})" if apv.base_ref else apv.repository
+    facts = {
+        "Package": mrkdwn(words.package(apv), 300, one_line=True) + ecosystem,
+        "Repository": mrkdwn(repository, 200, one_line=True) or "None named",
+        "Scores": words.scores(apv),
+        "Wargame": words.wargame(apv),
+        **_timing(review, now),
+        # Never a mention: the reporter is what the report says.
+        "Reporter": mrkdwn(review.reporter or "", 80, one_line=True) or "Not named",
+    }
+    blocks: list[Block] = [kit.fields([f"*{name}*\n{value}" for name, value in facts.items()])]
+    sources = [f"Wargame run: {plain(apv.wargame_run_url, 200)}"] if apv.wargame_run_url else []
+    if apv.references:
+        more = f" and {len(apv.references) - 2} more" if len(apv.references) > 2 else ""
+        sources.append(f"References: {', '.join(plain(url, 200) for url in apv.references[:2])}{more}")
+    # Plain text: an address from a report is to be read, not to be clicked.
+    return [*blocks, kit.context(*(kit.plain_text(source) for source in sources))] if sources else blocks
+
+
+def _timing(review: Review, now: datetime | None) -> dict[str, str]:
+    """The deadline while it matters, then the moment of the decision."""
+    if review.status not in AWAITING and review.closed_at is not None:
+        return {"Decided": date(review.closed_at)}
+    if review.due_at is None:
+        return {"Deadline": "None"}
+    missed = review.status in AWAITING and now is not None and now >= review.due_at
+    return {"Deadline": f"⚠️ missed: {date(review.due_at)}" if missed else date(review.due_at)}
+
+
+def _patch(dossier: Dossier, room: Room) -> list[Block]:
+    apv = dossier.apv
+    traits = ["*Patch*", words.STRATEGY[apv.patch_strategy]]
+    if not apv.patch_diff:
+        traits.append("no diff, so an approval is only recorded")
+    if apv.patch_risk_level:
+        traits.append(f"risk {mrkdwn(apv.patch_risk_level, 40, one_line=True)}")
+    if apv.patch_confidence is not None:
+        traits.append(f"{words.percent(apv.patch_confidence)} confidence")
+    if apv.validation_passed is not None:
+        traits.append("validation passed" if apv.validation_passed else "⚠️ validation failed")
+    told = [" · ".join(traits)]
+    if apv.patch_description:
+        told.append(mrkdwn(apv.patch_description, 400, one_line=True))
+    if apv.validation_warnings:
+        told.append(f"⚠️ {mrkdwn('; '.join(apv.validation_warnings), 300, one_line=True)}")
+    blocks: list[Block] = [kit.section("\n".join(told))]
+    if not apv.patch_diff:
+        return blocks
+    # Once decided, the card is a record: what was in the diff is one click away.
+    awaiting = dossier.review.status in AWAITING
+    return [*blocks, *_excerpt(apv.patch_diff, room.diff_lines if awaiting else 0)]
+
+
+def _excerpt(patch_diff: str, most: int) -> list[Block]:
+    shown, left_out = diff.excerpt(patch_diff, most)
+    notes = [words.touched(diff.stat(patch_diff))]
+    if left_out:
+        notes.append(f"{words.counted(left_out, 'more line' if most else 'line')} under View diff")
+    if hides(patch_diff):
+        notes.append("⚠️ holds invisible characters, written out here as [U+…]")
+    small = kit.context(kit.plain_text(" · ".join(note for note in notes if note)))
+    return [kit.code(shown), small] if most else [small]
+
+
+def _bottom(dossier: Dossier, tally: Tally, web_origin: str | None, buttons: list[Button]) -> list[Block]:
+    review = dossier.review
+    footer = f"version {review.version} · digest `{review.digest[:8]}` · arrived {date(review.created_at)}"
+    blocks: list[Block] = [
+        kit.divider(),
+        kit.section("\n".join(state.lines(review, tally, web_origin))),
+        kit.context(kit.markup(footer)),
+    ]
+    if buttons:
+        blocks.insert(2, kit.actions(buttons))
+    return blocks
+
+
+def _buttons(dossier: Dossier, why_approve: bool, web_origin: str | None, decidable: bool) -> list[Button]:
+    review, value = dossier.review, ids.encode(dossier.review.id, dossier.review.digest)
+    what = f"{review.code}, {plain(dossier.apv.package_name, 40)}"
+    buttons: list[Button] = []
+    if decidable and review.status in AWAITING:
+        confirm = None if why_approve else _confirm(dossier)
+        buttons += [
+            kit.button(ids.APPROVE, "Approve", f"Approve {what}", value=value, style="primary", confirm=confirm),
+            kit.button(ids.REJECT, "Reject", f"Reject {what}", value=value, style="danger"),
+        ]
+        if review.status is not Status.ESCALATED:
+            buttons.append(kit.button(ids.ESCALATE, "Escalate", f"Escalate {what}", value=value))
+    if address := links.pull(review.pr_url, web_origin):
+        name = f"pull request #{review.pr_number}" if review.pr_number is not None else "pull request"
+        buttons.append(kit.button(ids.PULL, f"Open {name}", f"Open the {name} of {what}", url=address))
+    if review.has_patch:
+        buttons.append(kit.button(ids.DIFF, "View diff", f"View the diff of {what}", value=value))
+    if decidable and review.status in AWAITING and review.claimed_by is None:
+        buttons.append(kit.button(ids.CLAIM, "Claim", f"Claim {what}", value=value))
+    return buttons
+
+
+def _confirm(dossier: Dossier) -> Confirm:
+    apv, review = dossier.apv, dossier.review
+    what = plain(f"{apv.advisory} in {words.package(apv)}" if apv.advisory else words.package(apv), 160)
+    return {
+        "title": kit.plain_text(f"Approve {review.code}?", 100),
+        "text": kit.plain_text(f"{what}. Digest {review.digest[:8]}. It is recorded at once, under your name.", 300),
+        "confirm": kit.plain_text("Approve", 30),
+        "deny": kit.plain_text("Cancel", 30),
+        "style": "primary",
+    }

@@ -1,0 +1,121 @@
+"""The private answers of `/apv`: the queue, one review, one's own, the numbers, and what can be asked."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+
+from bot.blocks import alerts, kit, state, words
+from bot.blocks.card import card
+from bot.blocks.kit import Block, Message
+from bot.blocks.limits import fitted
+from bot.blocks.text import age, date, mention, mrkdwn, plain
+from bot.domain.apv import Severity
+from bot.domain.quorum import Tally
+from bot.domain.review import AWAITING, Choice, Dossier
+
+QUEUE_SHOWN = 20
+_ASKED = {
+    "queue [severity]": "what awaits a decision, most urgent first",
+    "show ID": "one review, by its `APV-…` code or its UUID",
+    "mine": "what you have claimed",
+    "claim ID": "say that you are reading it",
+    "stats": "how many wait, and what was decided",
+    "help": "this list",
+}
+_DECIDED = {
+    Choice.APPROVE: "approved",
+    Choice.REJECT: "rejected",
+    Choice.MODIFY: "sent back for changes",
+    Choice.ESCALATE: "escalated",
+}
+
+
+def queue(dossiers: Sequence[Dossier], total: int, severity: Severity | None, now: datetime) -> Message:
+    """What awaits a decision; `total` counts all of it, `dossiers` is its beginning, most urgent first."""
+    which = f"{severity.value} " if severity else ""
+    if not dossiers:
+        return alerts.reply(f"No {which}review awaits a decision.")
+    headline = f"{words.counted(total, f'{which}review')} awaiting a decision"
+    return _listed(headline, dossiers[:QUEUE_SHOWN], max(0, total - QUEUE_SHOWN), now)
+
+
+def mine(dossiers: Sequence[Dossier], now: datetime) -> Message:
+    """What the asking person has claimed and nobody has decided yet."""
+    if not dossiers:
+        return alerts.reply("You have claimed nothing that still awaits a decision.")
+    more = max(0, len(dossiers) - QUEUE_SHOWN)
+    return _listed(f"{words.counted(len(dossiers), 'review')} claimed by you", dossiers[:QUEUE_SHOWN], more, now)
+
+
+def show(dossier: Dossier, tally: Tally, *, now: datetime | None = None, web_origin: str | None = None) -> Message:
+    """One review as its card, without the buttons that decide: a private copy does not follow what happens."""
+    return card(dossier, tally, now=now, web_origin=web_origin, decidable=False)
+
+
+def stats(
+    *, waiting: Mapping[Severity, int], decided: Mapping[Choice, int], today: int, median_seconds: float | None = None
+) -> Message:
+    """How many reviews wait, by severity; how many decisions were recorded, by kind; and how long they took."""
+    waits = [f"{words.SEVERITY[s][0]} {waiting.get(s, 0):,} {words.SEVERITY[s][1].lower()}" for s in Severity]
+    decisions = [f"{decided.get(choice, 0):,} {word}" for choice, word in _DECIDED.items()]
+    facts = {
+        f"{sum(waiting.values()):,} awaiting a decision": "\n".join(waits),
+        f"{words.counted(sum(decided.values()), 'decision')}, {today:,} today": "\n".join(decisions),
+    }
+    blocks: list[Block] = [kit.fields([f"*{name}*\n{value}" for name, value in facts.items()])]
+    if median_seconds is not None:
+        blocks.append(kit.context(kit.plain_text(f"Half of all reviews were decided within {_span(median_seconds)}.")))
+    return fitted(
+        Message("; ".join(f"{name} ({value.replace(chr(10), ', ')})" for name, value in facts.items()), blocks)
+    )
+
+
+def usage() -> Message:
+    """What `/apv` understands."""
+    told = [f"`/apv {asked}`  {what}" for asked, what in _ASKED.items()]
+    return Message("What /apv understands: " + ", ".join(_ASKED), [kit.section("\n".join(told))])
+
+
+def unknown(text: str) -> Message:
+    """The answer to what `/apv` does not understand."""
+    asked = plain(text, 100)
+    said = f"/apv does not know “{asked}”." if asked else "/apv needs a word."
+    known = usage()
+    return fitted(Message(mrkdwn(said, 600), [kit.section(mrkdwn(said, 600)), *known.blocks]))
+
+
+def _listed(headline: str, dossiers: Sequence[Dossier], more: int, now: datetime) -> Message:
+    blocks: list[Block] = [kit.header(headline), *(kit.section(_entry(d, now)) for d in dossiers)]
+    if more:
+        blocks.append(kit.context(kit.plain_text(f"and {more:,} more")))
+    codes = ", ".join(mrkdwn(d.review.code, 40) for d in dossiers)
+    return fitted(Message(f"{headline}: {codes}{f' and {more:,} more' if more else ''}", blocks))
+
+
+def _entry(dossier: Dossier, now: datetime) -> str:
+    apv, review = dossier.apv, dossier.review
+    named = (words.advisory(apv), mrkdwn(words.package(apv), 120, one_line=True))
+    first = " · ".join(part for part in (words.severity(apv), f"*{mrkdwn(review.code, 40)}*", *named) if part)
+    return f"{first}\n{' · '.join(_standing(dossier, now))}"
+
+
+def _standing(dossier: Dossier, now: datetime) -> list[str]:
+    review = dossier.review
+    parts = [f"waiting {age(review.created_at, now)}"]
+    if review.due_at is not None and review.status in AWAITING:
+        parts.append(
+            f"⚠️ deadline missed {age(review.due_at, now)} ago" if review.due_at <= now else f"due {date(review.due_at)}"
+        )
+    if review.status not in AWAITING or review.escalated_at is not None:
+        emoji, word = state.look(review)
+        parts.append(f"{emoji} {word.lower()}")
+    if review.votes:
+        parts.append(words.counted(len(review.votes), "approval"))
+    if review.claimed_by:
+        parts.append(f"claimed by {mention(review.claimed_by, review.claimed_by_name)}")
+    return parts
+
+
+def _span(seconds: float) -> str:
+    if seconds < 3600:
+        return f"{max(1, round(seconds / 60))} min"
+    return f"{seconds / 3600:.1f} h" if seconds < 48 * 3600 else f"{seconds / 86400:.1f} d"

@@ -1,0 +1,75 @@
+"""Every id shared by what draws a control and what answers it, and the value that a button carries.
+
+A value names a review and the content it was drawn from. It is never authority: the person comes from Slack's payload.
+"""
+
+import re
+from collections.abc import Mapping
+from uuid import UUID
+
+APPROVE = "apv.approve"
+REJECT = "apv.reject"
+ESCALATE = "apv.escalate"
+DIFF = "apv.diff"
+CLAIM = "apv.claim"
+PULL = "apv.pull"
+"""A link button: Slack opens the address itself, and still sends an action that must be acknowledged."""
+
+VIEW_REJECT = "apv.reject"
+VIEW_ESCALATE = "apv.escalate"
+VIEW_APPROVE_WHY = "apv.approve_why"
+VIEW_DIFF = "apv.diff"
+VIEW_NOTICE = "apv.notice"
+
+REASON_BLOCK = "apv.reason"
+REASON = "apv.reason.choice"
+JUSTIFICATION_BLOCK = "apv.justification"
+JUSTIFICATION = "apv.justification.text"
+
+REJECT_REASONS: Mapping[str, str] = {
+    "breaks": "Breaks the build or tests",
+    "not_vulnerable": "Not a real vulnerability here",
+    "wrong_fix": "Wrong or incomplete fix",
+    "accepted_risk": "Accepted risk",
+    "other": "Other",
+}
+"""The value of each option of the reject modal, and its words."""
+
+ESCALATE_REASONS: Mapping[str, str] = {
+    "judgement": "Needs a lead's judgement",
+    "exploited": "Actively exploited",
+    "wider": "Wider impact than stated",
+    "deadline": "Deadline at risk",
+    "other": "Other",
+}
+"""The value of each option of the escalate modal, and its words."""
+
+_UUID = r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
+_VALUE = re.compile(rf"({_UUID}):([0-9a-f]{{64}})")
+_ORIGIN = re.compile(rf"({_UUID}:[0-9a-f]{{64}}):([A-Z0-9]{{1,64}})?")
+
+
+def encode(review_id: UUID, digest: str) -> str:
+    """A button's value: the review and the full digest of the content that its card showed."""
+    return f"{review_id}:{digest}"
+
+
+def decode(value: str) -> tuple[UUID, str]:
+    """Read a button's value; ValueError when it is not one of ours."""
+    match = _VALUE.fullmatch(value)
+    if match is None:
+        raise ValueError("not a button value of a review")
+    return UUID(match[1]), match[2]
+
+
+def encode_origin(review_id: UUID, digest: str, channel: str) -> str:
+    """A modal's private_metadata: a button's value and the channel of its card (empty when Slack named none)."""
+    return f"{encode(review_id, digest)}:{channel}"
+
+
+def decode_origin(metadata: str) -> tuple[UUID, str, str]:
+    """Read a modal's private_metadata: review id, digest, channel; ValueError when it is not one of ours."""
+    match = _ORIGIN.fullmatch(metadata)
+    if match is None:
+        raise ValueError("not the private metadata of a review")
+    return *decode(match[1]), match[2] or ""

@@ -1,0 +1,248 @@
+"""The Block Kit shapes that we use, as typed dicts, and one short constructor for each."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal, NotRequired, TypeAlias, TypedDict
+
+from bot.blocks.text import plain
+
+
+class PlainText(TypedDict):
+    """Text without markup."""
+
+    type: Literal["plain_text"]
+    text: str
+    emoji: bool
+
+
+class Mrkdwn(TypedDict):
+    """Text with Slack's markup."""
+
+    type: Literal["mrkdwn"]
+    text: str
+    verbatim: bool
+
+
+Text: TypeAlias = PlainText | Mrkdwn
+
+
+class Confirm(TypedDict):
+    """Slack's own question before a click counts."""
+
+    title: PlainText
+    text: PlainText
+    confirm: PlainText
+    deny: PlainText
+    style: Literal["primary", "danger"]
+
+
+class Button(TypedDict):
+    """A button; with `url` it opens that address."""
+
+    type: Literal["button"]
+    action_id: str
+    text: PlainText
+    accessibility_label: str
+    value: NotRequired[str]
+    url: NotRequired[str]
+    style: NotRequired[Literal["primary", "danger"]]
+    confirm: NotRequired[Confirm]
+
+
+class Option(TypedDict):
+    """One choice of a select."""
+
+    text: PlainText
+    value: str
+
+
+class StaticSelect(TypedDict):
+    """A select whose options come with it."""
+
+    type: Literal["static_select"]
+    action_id: str
+    placeholder: PlainText
+    options: list[Option]
+
+
+class TextInput(TypedDict):
+    """A field to write in."""
+
+    type: Literal["plain_text_input"]
+    action_id: str
+    multiline: bool
+    min_length: int
+    max_length: int
+
+
+class Header(TypedDict):
+    """Large bold text."""
+
+    type: Literal["header"]
+    text: PlainText
+
+
+class Section(TypedDict):
+    """A paragraph, or fields in two columns."""
+
+    type: Literal["section"]
+    text: NotRequired[Text]
+    fields: NotRequired[list[Text]]
+
+
+class Context(TypedDict):
+    """Small print."""
+
+    type: Literal["context"]
+    elements: list[Text]
+
+
+class Divider(TypedDict):
+    """A line."""
+
+    type: Literal["divider"]
+
+
+class Actions(TypedDict):
+    """A row of buttons."""
+
+    type: Literal["actions"]
+    elements: list[Button]
+
+
+class Input(TypedDict):
+    """A question of a modal."""
+
+    type: Literal["input"]
+    block_id: str
+    label: PlainText
+    element: StaticSelect | TextInput
+    hint: NotRequired[PlainText]
+
+
+class RichTextLeaf(TypedDict):
+    """Characters that Slack shows as they are."""
+
+    type: Literal["text"]
+    text: str
+
+
+class Preformatted(TypedDict):
+    """A block of code."""
+
+    type: Literal["rich_text_preformatted"]
+    elements: list[RichTextLeaf]
+
+
+class RichText(TypedDict):
+    """Rich text; we only use it for code, where it keeps untrusted text inert."""
+
+    type: Literal["rich_text"]
+    elements: list[Preformatted]
+
+
+Block: TypeAlias = Header | Section | Context | Divider | Actions | Input | RichText
+
+
+class View(TypedDict):
+    """A modal."""
+
+    type: Literal["modal"]
+    callback_id: str
+    title: PlainText
+    close: PlainText
+    submit: NotRequired[PlainText]
+    private_metadata: NotRequired[str]
+    blocks: list[Block]
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """What `chat.postMessage`, `chat.update` and a private answer take; `text` is what a screen reader reads."""
+
+    text: str
+    blocks: list[Block]
+
+
+def plain_text(text: str, limit: int = 3000) -> PlainText:
+    """Untrusted text may be passed as it is. `emoji: false` keeps `:tada:` from becoming one."""
+    return {"type": "plain_text", "text": plain(text, limit), "emoji": False}
+
+
+def markup(text: str) -> Mrkdwn:
+    """Finished mrkdwn. `verbatim` stops Slack from finding links, channels and mentions in the rest of it."""
+    return {"type": "mrkdwn", "text": text, "verbatim": True}
+
+
+def header(text: str) -> Header:
+    """Large bold text, as plain text."""
+    return {"type": "header", "text": plain_text(text, 150)}
+
+
+def section(text: str) -> Section:
+    """A paragraph of finished mrkdwn."""
+    return {"type": "section", "text": markup(text)}
+
+
+def fields(texts: Sequence[str]) -> Section:
+    """Finished mrkdwn in two columns."""
+    return {"type": "section", "fields": [markup(text) for text in texts]}
+
+
+def context(*texts: Text) -> Context:
+    """Small print."""
+    return {"type": "context", "elements": list(texts)}
+
+
+def divider() -> Divider:
+    """A line."""
+    return {"type": "divider"}
+
+
+def code(text: str) -> RichText:
+    """`text` as code, character for character."""
+    leaf: RichTextLeaf = {"type": "text", "text": text}
+    return {"type": "rich_text", "elements": [{"type": "rich_text_preformatted", "elements": [leaf]}]}
+
+
+def button(
+    action_id: str,
+    label: str,
+    spoken: str,
+    *,
+    value: str | None = None,
+    url: str | None = None,
+    style: Literal["primary", "danger"] | None = None,
+    confirm: Confirm | None = None,
+) -> Button:
+    """A button; `spoken` is what a screen reader says in place of `label`."""
+    made: Button = {
+        "type": "button",
+        "action_id": action_id,
+        "text": plain_text(label, 75),
+        "accessibility_label": plain(spoken, 75),
+    }
+    if value is not None:
+        made["value"] = value
+    if url is not None:
+        made["url"] = url
+    if style is not None:
+        made["style"] = style
+    if confirm is not None:
+        made["confirm"] = confirm
+    return made
+
+
+def actions(buttons: Sequence[Button]) -> Actions:
+    """A row of buttons."""
+    return {"type": "actions", "elements": list(buttons)}
+
+
+def select(action_id: str, placeholder: str, options: Mapping[str, str]) -> StaticSelect:
+    """A select of `options`, each value with its words."""
+    return {
+        "type": "static_select",
+        "action_id": action_id,
+        "placeholder": plain_text(placeholder, 150),
+        "options": [{"text": plain_text(words, 75), "value": value} for value, words in options.items()],
+    }

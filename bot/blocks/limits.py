@@ -1,0 +1,222 @@
+"""Slack's limits in one table, what breaks them, and the cut that makes anything fit.
+
+`fitted()` never fails: text is cut, lists are shortened, a control whose identifier would be cut is dropped.
+"""
+
+import json
+from collections.abc import Iterator, Mapping
+from copy import deepcopy
+from typing import cast, overload
+
+from bot.blocks.kit import Block, Message, View
+from bot.blocks.text import cut, cut_markup
+
+Node = dict[str, object]
+
+LIMITS: Mapping[tuple[str, str], int] = {
+    ("message", "text"): 4000,
+    ("message", "blocks"): 50,
+    ("modal", "blocks"): 100,
+    ("modal", "title"): 24,
+    ("modal", "submit"): 24,
+    ("modal", "close"): 24,
+    ("modal", "private_metadata"): 3000,
+    ("modal", "callback_id"): 255,
+    ("plain_text", "text"): 3000,
+    ("mrkdwn", "text"): 3000,
+    ("header", "text"): 150,
+    ("section", "text"): 3000,
+    ("section", "fields"): 10,
+    ("section", "fields[]"): 2000,
+    ("context", "elements"): 10,
+    ("actions", "elements"): 25,
+    ("input", "block_id"): 255,
+    ("input", "label"): 2000,
+    ("input", "hint"): 2000,
+    ("button", "text"): 75,
+    ("button", "action_id"): 255,
+    ("button", "value"): 2000,
+    ("button", "url"): 3000,
+    ("button", "accessibility_label"): 75,
+    ("confirm", "title"): 100,
+    ("confirm", "text"): 300,
+    ("confirm", "confirm"): 30,
+    ("confirm", "deny"): 30,
+    ("static_select", "action_id"): 255,
+    ("static_select", "placeholder"): 150,
+    ("static_select", "options"): 100,
+    ("option", "text"): 75,
+    ("option", "value"): 150,
+    ("plain_text_input", "action_id"): 255,
+    ("plain_text_input", "max_length"): 3000,
+}
+"""(kind, key) -> most characters of a string or text object, most items of a list, or the largest number."""
+
+MESSAGE_JSON = 12_000
+"""Characters of a message's blocks as JSON. Slack names no limit and refuses from about 13,200 (bolt-js #2509)."""
+
+VIEW_JSON = 250_000
+"""Bytes of a view as JSON."""
+
+_IDENTIFIERS = frozenset({"action_id", "block_id", "callback_id", "private_metadata", "url", "value"})
+
+
+def json_size(blocks: object) -> int:
+    """Characters as the SDK sends them: ASCII, anything else as an escape of 6 or 12 characters."""
+    return len(json.dumps(blocks))
+
+
+def problems(thing: Message | View) -> list[str]:
+    """Everything that Slack would refuse, one line each, with where it is."""
+    node = _node(thing)
+    kind, most = _frame(thing)
+    found = list(_problems(node, kind, kind))
+    if (size := json_size(node["blocks"] if isinstance(thing, Message) else node)) > most:
+        found.append(f"{kind}: {size} characters of JSON, at most {most}")
+    return found
+
+
+@overload
+def fitted(thing: Message) -> Message: ...
+@overload
+def fitted(thing: View) -> View: ...
+def fitted(thing: Message | View) -> Message | View:
+    """The same within every limit; whatever fits already comes back as it was."""
+    if not problems(thing):
+        return thing
+    kind, most = _frame(thing)
+    node = _fit(_node(thing), kind)
+    blocks = cast(list[Block], node["blocks"])
+    _shrink(blocks, most - (0 if isinstance(thing, Message) else json_size({**node, "blocks": []})))
+    if isinstance(thing, Message):
+        return Message(cast(str, node["text"]), blocks)
+    return cast(View, node)
+
+
+def _frame(thing: Message | View) -> tuple[str, int]:
+    return ("message", MESSAGE_JSON) if isinstance(thing, Message) else ("modal", VIEW_JSON)
+
+
+def _node(thing: Message | View) -> Node:
+    if isinstance(thing, Message):
+        return {"text": thing.text, "blocks": deepcopy(thing.blocks)}
+    return cast(Node, deepcopy(thing))
+
+
+def _kind(node: Node, held_as: str) -> str:
+    """Slack types every object but options and confirm dialogs, which are known by where they are."""
+    kind = node.get("type")
+    return kind if isinstance(kind, str) else held_as.removesuffix("s")
+
+
+def _length(value: object) -> int:
+    if isinstance(value, dict):
+        return len(str(value.get("text", "")))
+    if isinstance(value, str | list):
+        return len(value)
+    return value if isinstance(value, int) else 0
+
+
+def _problems(node: Node, kind: str, path: str) -> Iterator[str]:
+    for key, value in node.items():
+        here = f"{path}.{key}"
+        most = LIMITS.get((kind, key))
+        if most is not None and _length(value) > most:
+            yield f"{here}: {_length(value)}, at most {most}"
+        if value in ("", []) and (kind, key) not in {("message", "blocks"), ("modal", "private_metadata")}:
+            yield f"{here}: empty"
+        if isinstance(value, dict):
+            yield from _problems(value, _kind(value, key), here)
+        elif isinstance(value, list):
+            yield from _list_problems(value, kind, key, here)
+
+
+def _list_problems(items: list[Node], kind: str, key: str, path: str) -> Iterator[str]:
+    most = LIMITS.get((kind, f"{key}[]"))
+    for index, item in enumerate(items):
+        here = f"{path}[{index}]"
+        if most is not None and _length(item) > most:
+            yield f"{here}: {_length(item)}, at most {most}"
+        yield from _problems(item, _kind(item, key), here)
+    for name in ("action_id", "block_id"):
+        ids = [item[name] for item in items if name in item]
+        if len(ids) != len(set(ids)):
+            yield f"{path}: the same {name} twice"
+
+
+def _fit(node: Node, kind: str) -> Node:
+    fit: Node = {}
+    for key, value in node.items():
+        most = LIMITS.get((kind, key))
+        if isinstance(value, str):
+            fit[key] = value if most is None or key in _IDENTIFIERS else _cut(value, kind, most)
+        elif isinstance(value, dict):
+            fit[key] = _fit_text(value, _kind(value, key), most)
+        elif isinstance(value, list):
+            fit[key] = _fit_list(value, kind, key)
+        else:
+            fit[key] = min(value, most) if most is not None and isinstance(value, int) else value
+    return fit
+
+
+def _fit_text(node: Node, kind: str, most: int | None) -> Node:
+    fit = _fit(node, kind)
+    if most is not None and isinstance(text := fit.get("text"), str):
+        fit["text"] = _cut(text, kind, most)
+    return fit
+
+
+def _fit_list(items: list[Node], kind: str, key: str) -> list[Node]:
+    each = LIMITS.get((kind, f"{key}[]"))
+    named = [item for item in items if _named(item, _kind(item, key))]
+    fit = [_fit_text(item, _kind(item, key), each) for item in named]
+    return [item for item in fit if not _empty(item)][: LIMITS.get((kind, key))]
+
+
+def _empty(node: Node) -> bool:
+    """Whether nothing is left to show: Slack refuses a text without a character and a row without a button."""
+    text = node.get("text")
+    return "" in (text, text.get("text") if isinstance(text, dict) else None) or [] in (
+        node.get("elements"),
+        node.get("fields"),
+    )
+
+
+def _named(node: Node, kind: str) -> bool:
+    """Whether every identifier fits as it is: a cut one would name something else."""
+    return all(_length(value) <= LIMITS.get((kind, key), 10**9) for key, value in node.items() if key in _IDENTIFIERS)
+
+
+def _cut(text: str, kind: str, most: int) -> str:
+    # A message's own text is mrkdwn too.
+    return cut_markup(text, most) if kind in ("mrkdwn", "message") else cut(text, most)
+
+
+def _shrink(blocks: list[Block], most: int) -> None:
+    """Cut code first, then the longest text, then drop blocks from the end, but never a header or buttons."""
+    for floor in (200, 40):
+        for holder in sorted(_texts(blocks), key=lambda t: (t["type"] != "text", -json_size(t["text"]))):
+            excess = json_size(blocks) - most
+            text = cast(str, holder["text"])
+            if excess <= 0:
+                return
+            cost = max(1.0, json_size(text) / max(1, len(text)))
+            keep = max(floor, int(len(text) - excess / cost) - 2)
+            holder["text"] = _cut(text, cast(str, holder["type"]), keep)
+    for block in reversed(blocks[:]):
+        if json_size(blocks) <= most:
+            return
+        if block["type"] not in ("header", "actions", "input"):
+            blocks.remove(block)
+
+
+def _texts(node: object) -> Iterator[Node]:
+    """Every dict that holds characters to show, in place."""
+    if isinstance(node, list):
+        for item in node:
+            yield from _texts(item)
+    elif isinstance(node, dict):
+        if isinstance(node.get("text"), str):
+            yield node
+        for value in node.values():
+            yield from _texts(value)

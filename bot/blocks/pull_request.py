@@ -1,0 +1,120 @@
+"""How a pull request reads. Untrusted text is fenced or neutralised: it mentions nobody and renders as text."""
+
+import re
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Protocol
+
+from bot.blocks.text import plain
+from bot.domain.apv import Apv, PatchStrategy
+from bot.domain.review import Dossier
+
+TITLE_MAX = 200
+BODY_MAX = 60_000
+"""GitHub refuses bodies over 65,536 characters."""
+
+
+class Approval(Protocol):
+    """One approval as it was recorded."""
+
+    @property
+    def reviewer_name(self) -> str: ...  # noqa: D102
+    @property
+    def justification(self) -> str: ...  # noqa: D102
+    @property
+    def at(self) -> datetime: ...  # noqa: D102
+
+
+def branch(code: str, digest: str) -> str:
+    """The branch of one content: `apv/<apv_code>-<digest8>`."""
+    return f"apv/{code}-{digest[:8]}"
+
+
+def title(apv: Apv) -> str:
+    """A conventional title, for example `fix(deps): bump jinja2 from 2.10 to 2.10.1 (CVE-2019-10906)`."""
+    version = apv.package_version
+    if apv.patch_strategy is PatchStrategy.VERSION_BUMP and apv.fixed_version:
+        what = f"fix(deps): bump {apv.package_name}{f' from {version}' if version else ''} to {apv.fixed_version}"
+    else:
+        what = f"fix(security): patch {apv.package_name}"
+    advisory = f" ({apv.advisory})" if apv.advisory else ""
+    return inert(f"{what}{advisory}", TITLE_MAX)
+
+
+def commit_message(dossier: Dossier) -> str:
+    """The title, what it fixes, and the review it came from."""
+    apv, review = dossier.apv, dossier.review
+    told = f"\n\n{inert(apv.cve_title, 300)}" if apv.cve_title else ""
+    return f"{title(apv)}{told}\n\nAPV: {review.code}\nAPV-Digest: {review.digest}\n"
+
+
+def labels(apv: Apv) -> tuple[str, ...]:
+    """The labels of its pull request."""
+    return ("security", f"severity: {apv.severity.value}")
+
+
+def body(dossier: Dossier, approvals: Sequence[Approval]) -> str:
+    """The advisory, the evidence, who approved and why, as GitHub Markdown."""
+    apv, review = dossier.apv, dossier.review
+    parts = [
+        f"Approved in Slack as **{review.code}**, version {review.version}, digest `{review.digest}`.",
+        _table(_facts(apv)),
+    ]
+    if apv.cve_description:
+        parts.append("### Advisory\n\n" + fenced(apv.cve_description, 8_000))
+    if apv.patch_description:
+        parts.append("### Patch\n\n" + fenced(apv.patch_description, 4_000))
+    parts.append("### Approvals\n\n" + "\n".join(_approval(a) for a in approvals))
+    if apv.references:
+        parts.append("### References\n\n" + fenced("\n".join(apv.references), 4_000))
+    return "\n\n".join(parts)[:BODY_MAX]
+
+
+def _facts(apv: Apv) -> list[tuple[str, str]]:
+    versions = f"{apv.package_version or '?'} → {apv.fixed_version}" if apv.fixed_version else apv.package_version or ""
+    verdict = apv.wargame_verdict.value if apv.wargame_verdict else ""
+    confidence = f" ({apv.wargame_confidence:.0%})" if apv.wargame_confidence is not None else ""
+    rows = [
+        ("Advisory", " ".join(dict.fromkeys(i for i in (apv.cve_id, *apv.aliases[:5]) if i))),
+        ("Title", apv.cve_title or ""),
+        ("Severity", apv.severity.value + (" (assumed)" if apv.severity_assumed else "")),
+        ("CVSS", " ".join(str(v) for v in (apv.cvss_score, apv.cvss_vector) if v is not None)),
+        ("EPSS", f"{apv.epss_score:.2%}" if apv.epss_score is not None else ""),
+        ("Known exploited", "yes (CISA KEV)" if apv.kev else ""),
+        ("Package", f"{apv.package_name} ({apv.package_ecosystem})" if apv.package_ecosystem else apv.package_name),
+        ("Versions", versions),
+        ("Wargame", f"{verdict}{confidence}" if verdict else ""),
+        ("Weaknesses", " ".join(apv.cwe_ids[:10])),
+    ]
+    return [(name, value) for name, value in rows if value]
+
+
+def _table(rows: Sequence[tuple[str, str]]) -> str:
+    lines = [f"| {name} | {code(value, 500)} |" for name, value in rows]
+    return "\n".join(["| | |", "| --- | --- |", *lines])
+
+
+def _approval(approval: Approval) -> str:
+    when = approval.at.astimezone(UTC).strftime("%Y-%m-%d %H:%M UTC")
+    why = f": {code(approval.justification, 3_000)}" if approval.justification else ""
+    return f"- {code(approval.reviewer_name, 100)}, {when}{why}"
+
+
+def inert(text: str, limit: int) -> str:
+    """One line that mentions nobody and refers to no issue: a zero-width space stands behind each @ and #."""
+    one_line = " ".join(plain(text, limit).split())
+    return re.sub(r"([@#])", "\\1\u200b", one_line)
+
+
+def code(text: str, limit: int) -> str:
+    """One line as a code span: GitHub resolves nothing inside one."""
+    one_line = " ".join(plain(text, limit).split()).replace("|", "\u2502")
+    ticks = "`" * (max((len(run) for run in re.findall(r"`+", one_line)), default=0) + 1)
+    return f"{ticks} {one_line} {ticks}" if "`" in one_line else f"`{one_line}`"
+
+
+def fenced(text: str, limit: int) -> str:
+    """Several lines as a code block, whose fence is longer than any run of backticks inside."""
+    shown = plain(text, limit)
+    fence = "`" * max(3, max((len(run) for run in re.findall(r"`+", shown)), default=0) + 1)
+    return f"{fence}text\n{shown}\n{fence}"

@@ -1,0 +1,118 @@
+"""Where a review stands, in words: one headline, who did what, and what happens next."""
+
+from collections.abc import Mapping
+
+from bot.blocks import links
+from bot.blocks.text import mention, mrkdwn
+from bot.domain.quorum import Tally
+from bot.domain.review import AWAITING, Review, Status, Vote, nothing_to_open
+
+LOOKS: Mapping[Status, tuple[str, str]] = {
+    Status.PENDING: ("⏳", "Awaiting a decision"),
+    Status.ESCALATED: ("⚠️", "Escalated"),
+    Status.APPROVED: ("✅", "Approved"),
+    Status.PR_OPEN: ("🔀", "Pull request open"),
+    Status.MERGED: ("🟣", "Merged"),
+    Status.PR_CLOSED: ("⚫", "Pull request closed"),
+    Status.REJECTED: ("⛔", "Rejected"),
+    Status.CHANGES_REQUESTED: ("✏️", "Changes requested"),
+    Status.WITHDRAWN: ("↩️", "Withdrawn"),
+    Status.EXPIRED: ("⌛", "Expired"),
+}
+_IN_THREAD = "who and why is in the thread"
+_MET = frozenset({Status.APPROVED, Status.PR_OPEN, Status.MERGED, Status.PR_CLOSED})
+_NAMED = 10
+"""People named in one line; the rest is counted."""
+
+
+def look(review: Review) -> tuple[str, str]:
+    """The state's emoji and words."""
+    return ("❌", "Approved, but the pull request failed") if failed(review) else LOOKS[review.status]
+
+
+def spoken(review: Review, tally: Tally) -> str:
+    """The state as one plain sentence part, for screen readers and notifications."""
+    _, word = look(review)
+    return f"{word}: {tally.sentence}" if review.status in AWAITING else word
+
+
+def failed(review: Review) -> bool:
+    """Whether it is approved and its note tells of a failure, not of there being nothing to open."""
+    return review.status is Status.APPROVED and review.note not in (None, "", nothing_to_open(review))
+
+
+def lines(review: Review, tally: Tally, web_origin: str | None) -> list[str]:
+    """The state as finished mrkdwn, a line each, the headline first."""
+    emoji, word = look(review)
+    told = [f"{emoji} *{word}*{_after(review, tally, web_origin)}"]
+    if review.status is Status.ESCALATED:
+        told.append("Only leads vote now; the reason is in the thread.")
+    told += _votes(review, tally)
+    if review.status in AWAITING and review.claimed_by:
+        told.append(f"Claimed by {mention(review.claimed_by, review.claimed_by_name)}")
+    if follows := _follows(review):
+        told.append(follows)
+    return told
+
+
+def _after(review: Review, tally: Tally, web_origin: str | None) -> str:
+    """What stands behind the headline's bold word."""
+    match review.status:
+        case Status.PENDING:
+            return f" · {tally.sentence}"
+        case Status.ESCALATED:
+            by = mention(review.escalated_by, review.escalated_by_name) if review.escalated_by else "somebody"
+            return f" by {by} · {tally.sentence}"
+        case Status.PR_OPEN | Status.MERGED | Status.PR_CLOSED:
+            return _pull(review, web_origin)
+        case _:
+            return ""
+
+
+def _pull(review: Review, web_origin: str | None) -> str:
+    number = f"#{review.pr_number}" if review.pr_number is not None else "pull request"
+    address = links.pull(review.pr_url, web_origin)
+    name = f"<{address}|{number}>" if address else number
+    branch = f" on {mrkdwn(review.pr_branch, 200, one_line=True)}" if review.pr_branch else ""
+    return f" · {name}{branch}"
+
+
+def _follows(review: Review) -> str | None:
+    note = mrkdwn(review.note, 600) if review.note else ""
+    match review.status:
+        case Status.APPROVED:
+            if note:
+                return note
+            return "The pull request is being opened." if review.has_patch else nothing_to_open(review)
+        case Status.PR_CLOSED:
+            return note or "It was closed without merging and is not opened again."
+        case Status.REJECTED:
+            return note or f"Closed by one rejection; {_IN_THREAD}."
+        case Status.CHANGES_REQUESTED:
+            return note or f"The vote opens again when changed content comes; {_IN_THREAD}."
+        case Status.EXPIRED:
+            return note or "Nobody decided in time."
+        case _:
+            return note or None
+
+
+def _votes(review: Review, tally: Tally) -> list[str]:
+    void = [v for v in review.votes if _void(v, review)]
+    told = []
+    if counted := [v for v in review.votes if v not in void]:
+        total = f" ({tally.sentence})" if review.status in _MET else ""
+        told.append(f"Approved by {_people(counted)}{total}")
+    if void:
+        told.append(f"Approved before escalating it, so no longer counted: {_people(void)}")
+    return told
+
+
+def _void(vote: Vote, review: Review) -> bool:
+    """The escalator's earlier approval (see `tally`)."""
+    escalated = review.escalated_at is not None
+    return escalated and vote.person == review.escalated_by and not vote.lead_after_escalation
+
+
+def _people(votes: list[Vote]) -> str:
+    named = ", ".join(mention(v.person, v.name) for v in votes[:_NAMED])
+    return f"{named} and {len(votes) - _NAMED} more" if len(votes) > _NAMED else named

@@ -1,0 +1,87 @@
+"""How severities, versions and scores read, on whatever surface they appear: a word always, an emoji beside it."""
+
+from collections.abc import Mapping
+
+from bot.blocks import links
+from bot.blocks.diff import Stat
+from bot.blocks.text import mrkdwn, visible
+from bot.domain.apv import Apv, PatchStrategy, Severity, WargameVerdict
+
+SEVERITY: Mapping[Severity, tuple[str, str]] = {
+    Severity.CRITICAL: ("🔴", "Critical"),
+    Severity.HIGH: ("🟠", "High"),
+    Severity.MEDIUM: ("🟡", "Medium"),
+    Severity.LOW: ("🔵", "Low"),
+}
+STRATEGY: Mapping[PatchStrategy, str] = {
+    PatchStrategy.VERSION_BUMP: "Version bump",
+    PatchStrategy.CODE_REWRITE: "Code rewrite",
+    PatchStrategy.CONFIG_CHANGE: "Configuration change",
+    PatchStrategy.MANUAL: "Manual change",
+}
+VERDICT: Mapping[WargameVerdict, str] = {
+    WargameVerdict.SUCCESS: "✅ Success",
+    WargameVerdict.PARTIAL: "⚠️ Partial",
+    WargameVerdict.FAILURE: "❌ Failure",
+    WargameVerdict.INCONCLUSIVE: "❔ Inconclusive",
+}
+
+
+def severity(apv: Apv) -> str:
+    """For example `🔴 Critical`, or `🟡 Medium (assumed)` when the report gave none."""
+    emoji, word = SEVERITY[apv.severity]
+    return f"{emoji} {word}{' (assumed)' if apv.severity_assumed else ''}"
+
+
+def package(apv: Apv) -> str:
+    """The package with its versions, untrusted: `pyyaml 5.3.1 → 5.4`."""
+    now = f"{apv.package_name} {apv.package_version}" if apv.package_version else apv.package_name
+    return f"{now} → {apv.fixed_version}" if apv.fixed_version else now
+
+
+def advisory(apv: Apv) -> str:
+    """The advisory's id as finished mrkdwn, linked when its form is known; empty when there is none."""
+    name = mrkdwn(apv.advisory, 60, one_line=True)
+    address = links.advisory(apv.advisory)
+    return f"<{address}|{name}>" if address else name
+
+
+def percent(share: float) -> str:
+    """A share of 0-1 for people: `94 %`, `0.04 %`."""
+    value = share * 100
+    return f"{value:.0f} %" if value >= 10 or value == 0 else f"{value:.2g} %"
+
+
+def scores(apv: Apv) -> str:
+    """What is known of CVSS, EPSS and the KEV catalogue."""
+    known: list[str] = []
+    if apv.cvss_score is not None:
+        known.append(f"CVSS {apv.cvss_score:.1f}")
+    if apv.epss_score is not None:
+        rank = f" (percentile {apv.epss_percentile * 100:.0f})" if apv.epss_percentile is not None else ""
+        known.append(f"EPSS {percent(apv.epss_score)}{rank}")
+    if apv.kev is not None:
+        known.append("🔥 exploited (CISA KEV)" if apv.kev else "not in CISA KEV")
+    return " · ".join(known) or "None given"
+
+
+def wargame(apv: Apv) -> str:
+    """The verdict of the trial and how sure it is."""
+    if apv.wargame_verdict is None:
+        return "Not run"
+    sure = f" · {percent(apv.wargame_confidence)} confidence" if apv.wargame_confidence is not None else ""
+    return f"{VERDICT[apv.wargame_verdict]}{sure}"
+
+
+def counted(count: int, noun: str) -> str:
+    """A count with its noun: `1 line`, `1,204 lines`."""
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
+def touched(stat: Stat) -> str:
+    """What a diff touches, untrusted: `requirements.txt · +1 -1`; empty when it has no hunk."""
+    if not stat.files:
+        return ""
+    named = ", ".join(visible(path[:80]) for path in stat.files[:3])
+    more = f" and {counted(len(stat.files) - 3, 'more file')}" if len(stat.files) > 3 else ""
+    return f"{named}{more} · +{stat.added:,} -{stat.removed:,}"

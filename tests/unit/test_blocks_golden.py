@@ -1,0 +1,52 @@
+"""How things look, kept as JSON under golden/: a change of look is a change of these files, read in review.
+
+Draw them anew with `python -m tests.unit.test_blocks_golden`, then read the difference.
+"""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from bot.blocks import alerts, commands, modals
+from bot.blocks.card import card
+from bot.blocks.kit import Message, View
+from tests.unit.blocks import CASES, GITHUB, NOW, counted
+
+GOLDEN = Path(__file__).with_name("golden")
+ESCALATION = "bob escalated APV-2026-17: Actively exploited. Seen in the logs of <shop-3>."
+
+DRAWN: dict[str, Message | View] = {
+    **{f"card_{name}": card(case, counted(case), now=NOW, web_origin=GITHUB) for name, case in CASES.items()},
+    "modal_reject": modals.reject(CASES["fresh_high"], "C0REVIEW"),
+    "modal_escalate": modals.escalate(CASES["fresh_high"], "C0REVIEW"),
+    "modal_approve_why": modals.approve_why(CASES["critical_one_of_two"], "C0REVIEW"),
+    "modal_diff": modals.diff_view(CASES["critical_one_of_two"]),
+    "modal_notice": modals.notice("Nothing was recorded", "APV-2026-17 is already rejected: no decision is awaited."),
+    "alert_escalated": alerts.alert("review.escalated", ESCALATION, dossier=CASES["escalated"], channel="C0REVIEW"),
+    "reply": alerts.reply(ESCALATION),
+    "command_queue": commands.queue([CASES["escalated"], CASES["fresh_high"]], 22, None, NOW),
+    "command_help": commands.usage(),
+}
+
+
+def written(drawn: Message | View) -> str:
+    """Readable JSON in which the zero-width space can be seen."""
+    node = {"text": drawn.text, "blocks": drawn.blocks} if isinstance(drawn, Message) else drawn
+    return json.dumps(node, indent=2, ensure_ascii=False).replace("\u200b", "\\u200b") + "\n"
+
+
+@pytest.mark.parametrize("name", DRAWN)
+def test_it_looks_as_agreed(name: str) -> None:
+    """What is drawn is what was read and agreed on."""
+    assert written(DRAWN[name]) == (GOLDEN / f"{name}.json").read_text(encoding="utf-8")
+
+
+def test_no_golden_file_is_left_over() -> None:
+    """Each file is drawn by something."""
+    assert {path.stem for path in GOLDEN.glob("*.json")} == set(DRAWN)
+
+
+if __name__ == "__main__":
+    for drawn_name, drawn_thing in DRAWN.items():
+        (GOLDEN / f"{drawn_name}.json").write_text(written(drawn_thing), encoding="utf-8")
