@@ -39,7 +39,7 @@ VERDICTS: Final = {v.value: v for v in WargameVerdict} | {
 CVE_ID: Final = re.compile(r"CVE-[0-9]{4}-[0-9]{4,19}", re.IGNORECASE)
 """The CVE record format, version 5: four to nineteen digits after the year."""
 REPOSITORY: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,99}/(?!\.{1,2}$)[A-Za-z0-9._-]{1,100}")
-NOT_A_BRANCH: Final = re.compile(r"[\x00-\x20\x7f~^:?*\[\\]|\.\.|//|@\{|^@$|^[-/]|[/.]$|(^|/)\.|\.lock(/|$)")
+NOT_A_BRANCH: Final = re.compile(r"[\x00-\x20\x7f~^:?*\[\\]|\.\.|//|@\{|^(@|HEAD)$|^[-/]|[/.]$|(^|/)\.|\.lock(/|$)")
 """What git-check-ref-format(1) refuses in a branch name, and a leading `-`."""
 
 E = TypeVar("E")
@@ -103,7 +103,10 @@ Branch = Annotated[
 
 
 class ApvSubmission(BaseModel):
-    """The fields that one may submit; each but the required ones may be absent, null or empty. Scores: see `Apv`."""
+    """The fields that one may submit; each but the required ones may be absent, null or empty.
+
+    Required besides: `cve_id` or an id in `aliases`, and `severity` or `cvss_vector`. EPSS and confidences are 0-1.
+    """
 
     model_config = ConfigDict(
         strict=True, extra="ignore", frozen=True, json_schema_extra={"additionalProperties": True}

@@ -33,7 +33,7 @@ class Fault:
         return f"{where}: {self.msg}" if where else self.msg
 
 
-class InvalidApv(ValueError):  # noqa: N818 - it names what was given, as the faults do
+class InvalidApv(ValueError):
     """The input is not an APV, or a list or report not of APVs; nothing of it is used."""
 
     def __init__(self, faults: Sequence[Fault]) -> None:

@@ -37,7 +37,7 @@ FORMATS: Final = {
 }
 
 
-class UnknownInput(ValueError):  # noqa: N818 - a sentence for the one who gave it, not a defect
+class UnknownInput(ValueError):
     """Not JSON, or JSON of no known kind; the text says what was found and what is understood."""
 
 
