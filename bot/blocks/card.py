@@ -150,7 +150,8 @@ def _excerpt(patch_diff: str, most: int) -> list[Block]:
 
 def _bottom(dossier: Dossier, tally: Tally, web_origin: str | None, buttons: list[Button]) -> list[Block]:
     review = dossier.review
-    footer = f"version {review.version} · digest `{review.digest[:8]}` · arrived {date(review.created_at)}"
+    revised = f" · version {review.version}, votes on earlier ones are void" if review.version > 1 else ""
+    footer = f"digest `{review.digest[:8]}` · arrived {date(review.created_at)}{revised}"
     blocks: list[Block] = [
         kit.divider(),
         kit.section("\n".join(state.lines(review, tally, web_origin))),

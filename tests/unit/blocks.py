@@ -167,7 +167,8 @@ BRANCH = "apv/APV-2026-17-1a2b3c4d"
 PULL = {"pr_number": 12, "pr_url": f"{GITHUB}/acme/shop/pull/12", "pr_branch": BRANCH}
 
 CASES = {
-    "fresh_high": dossier(AIOHTTP, claimed_by="U0CAROL", claimed_by_name="carol"),
+    "fresh_high": dossier(AIOHTTP),
+    "claimed": dossier(AIOHTTP, claimed_by="U0CAROL", claimed_by_name="carol"),
     "critical_one_of_two": dossier(PYYAML, votes=(ALICE,), version=2),
     "escalated": dossier(
         PYYAML,

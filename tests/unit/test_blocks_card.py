@@ -92,9 +92,15 @@ def test_an_escalated_card_says_that_a_lead_is_needed() -> None:
     assert set(buttons(drawn)) == {ids.APPROVE, ids.REJECT, ids.DIFF, ids.CLAIM}
 
 
+def test_changed_content_says_that_earlier_votes_are_void() -> None:
+    """From the second version on the card tells why the count began anew; the first has nothing to tell."""
+    assert "version 2, votes on earlier ones are void" in shown(card(dossier(AIOHTTP, version=2), Tally(0, 1)))
+    assert "void" not in shown(card(dossier(AIOHTTP), Tally(0, 1)))
+
+
 def test_a_claimed_card_says_by_whom() -> None:
     """The claim is shown while it matters and cannot be made twice."""
-    case = dossier(AIOHTTP, claimed_by="U0CAROL", claimed_by_name="carol")
+    case = CASES["claimed"]
     drawn = card(case, counted(case))
     assert "Claimed by <@U0CAROL>" in shown(drawn)
     assert ids.CLAIM not in buttons(drawn)

@@ -25,7 +25,7 @@ DRAWN: dict[str, Message | View] = {
     "modal_notice": modals.notice("Nothing was recorded", "APV-2026-17 is already rejected: no decision is awaited."),
     "alert_escalated": alerts.alert("review.escalated", ESCALATION, dossier=CASES["escalated"], channel="C0REVIEW"),
     "reply": alerts.reply(ESCALATION),
-    "command_queue": commands.queue([CASES["escalated"], CASES["fresh_high"]], 22, None, NOW),
+    "command_queue": commands.queue([CASES["escalated"], CASES["claimed"]], 22, None, NOW),
     "command_help": commands.usage(),
 }
 

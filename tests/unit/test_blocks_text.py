@@ -4,7 +4,7 @@ import re
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from bot.blocks import diff, ids, links, text
@@ -14,6 +14,7 @@ INVISIBLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200c-\u200f\u2028-\u
 ENTITIES = re.compile("&amp;|&lt;|&gt;")
 ANY_TEXT = st.text() | st.text("&<>*_~`:ab \n\u200b\u202e").map(lambda t: t * 3) | st.just(EVIL)
 LIMITS = st.integers(1, 300)
+OURS = ids.encode(dossier(AIOHTTP).review.id, dossier(AIOHTTP).review.digest)
 
 
 def undone(escaped: str) -> str:
@@ -22,6 +23,7 @@ def undone(escaped: str) -> str:
     return shown.replace("&amp;", "&")
 
 
+@settings(deadline=None)
 @given(ANY_TEXT, LIMITS, st.booleans())
 @example("&&&&", 6, False)
 @example("<!channel>" * 10, 12, True)
@@ -36,6 +38,7 @@ def test_escaped_text_keeps_its_limit_and_holds_no_markup(raw: str, limit: int, 
     assert not (one_line and "\n" in shown)
 
 
+@settings(deadline=None)
 @given(ANY_TEXT, LIMITS)
 def test_a_cut_shows_a_beginning_and_says_so(raw: str, limit: int) -> None:
     """Cut text is what the whole text begins with, and an ellipsis."""
@@ -47,6 +50,7 @@ def test_a_cut_shows_a_beginning_and_says_so(raw: str, limit: int) -> None:
         assert undone(whole).startswith(undone(shown[:-1]))
 
 
+@settings(deadline=None)
 @given(ANY_TEXT, LIMITS)
 def test_plain_text_is_one_visible_line(raw: str, limit: int) -> None:
     """plain_text needs no escape: it is one line within the limit, and nothing in it is invisible."""
@@ -57,6 +61,7 @@ def test_plain_text_is_one_visible_line(raw: str, limit: int) -> None:
     assert "\u200b" not in shown
 
 
+@settings(deadline=None)
 @given(st.lists(st.sampled_from(["<@U123>", "&amp;", "&lt;", "a", "*b*", "<https://x.example/y|z>", " "])), LIMITS)
 def test_finished_markup_is_never_cut_in_two(pieces: list[str], limit: int) -> None:
     """A cut of finished mrkdwn leaves whole entities and whole `<...>`."""
@@ -66,6 +71,7 @@ def test_finished_markup_is_never_cut_in_two(pieces: list[str], limit: int) -> N
     assert not re.search("[<>&]", rest)
 
 
+@settings(deadline=None)
 @given(ANY_TEXT, st.integers(10, 200))
 def test_parts_hold_all_of_a_text(raw: str, size: int) -> None:
     """Text in several parts loses only white space between them, and each part is as inert as one."""
@@ -161,7 +167,14 @@ def test_a_button_names_its_review_and_the_content_shown() -> None:
     assert ids.decode_origin(ids.encode_origin(review.id, review.digest, "")) == (review.id, review.digest, "")
 
 
+@settings(deadline=None)
 @given(st.text())
+@example(f"{OURS}x")
+@example(f"{OURS}\n")
+@example(f"{OURS}:C1:C2")
+@example(f"{OURS}:<!channel>")
+@example(OURS.upper())
+@example(OURS[:-1])
 def test_a_value_that_is_not_ours_is_refused(value: str) -> None:
     """Anything else is a ValueError, never another error and never a review."""
     for decode in (ids.decode, ids.decode_origin):
@@ -186,6 +199,7 @@ def test_an_excerpt_says_how_much_it_leaves_out() -> None:
     assert diff.excerpt("x" * 500, 1)[0] == "x" * 159 + "…"
 
 
+@settings(deadline=None)
 @given(st.text("+-ab \n\u202e\U0001f480", min_size=1, max_size=400), st.integers(1, 40), st.integers(1, 5))
 def test_pages_show_a_diff_from_its_start_and_count_the_rest(raw: str, size: int, most: int) -> None:
     """No page is empty or too long, no more than asked are made, and with nothing left out all of it is there."""
