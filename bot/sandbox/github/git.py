@@ -7,7 +7,7 @@ import os
 import re
 import subprocess
 import tempfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
@@ -146,6 +146,15 @@ class BareRepository:
         """Store a blob and return its sha."""
         return self.text("hash-object", "-w", "--stdin", stdin=content)
 
+    def write_blobs(self, contents: Sequence[bytes]) -> list[str]:
+        """Store many blobs with one command and return their shas in order."""
+        with tempfile.TemporaryDirectory(prefix="sandbox-blobs-") as scratch:
+            paths = [Path(scratch) / str(number) for number in range(len(contents))]
+            for path, content in zip(paths, contents, strict=True):
+                path.write_bytes(content)
+            listed = "".join(f"{path}\n" for path in paths).encode()
+            return self.text("hash-object", "-w", "--no-filters", "--stdin-paths", stdin=listed).split()
+
     def commit(self, sha: str) -> Commit:
         """Read one commit object."""
         raw = self.run("cat-file", "commit", sha).decode(errors="replace")
@@ -193,25 +202,32 @@ class BareRepository:
             index = Path(scratch) / "index"
             if base is not None:
                 self.run("read-tree", base, index=index)
+            rows: list[bytes] = []
             for edit in edits:
-                self._apply(edit, index)
+                if edit.sha is None or edit.mode == "040000":
+                    self._update(index, rows)
+                    rows = self._removal(edit.path, index)
+                if edit.sha is not None:
+                    rows += self._addition(edit.path, edit.mode, edit.sha)
+            self._update(index, rows)
             return self.text("write-tree", index=index)
 
-    def _apply(self, edit: TreeEdit, index: Path) -> None:
+    def _update(self, index: Path, rows: list[bytes]) -> None:
+        self.run("update-index", "-z", "--index-info", stdin=b"".join(row + b"\0" for row in rows), index=index)
+
+    def _removal(self, path: str, index: Path) -> list[bytes]:
+        held = self.run("ls-files", "-z", "--", f":(literal){path}", index=index).split(b"\0")[:-1]
+        return [b"0 " + NOTHING.encode() + b"\t" + one for one in held]
+
+    def _addition(self, path: str, mode: str, sha: str) -> list[bytes]:
+        if mode != "040000":
+            return [f"{mode} {sha}\t{path}".encode()]
         rows = []
-        if edit.sha is None or edit.mode == "040000":
-            held = self.run("ls-files", "-z", "--", f":(literal){edit.path}", index=index).split(b"\0")[:-1]
-            rows += [b"0 " + NOTHING.encode() + b"\t" + path for path in held]
-        if edit.sha is not None and edit.mode == "040000":
-            listed = self.run("ls-tree", "-r", "-z", "--full-tree", edit.sha).split(b"\0")[:-1]
-            for row in listed:
-                fields, _, path = row.partition(b"\t")
-                mode, _, sha = fields.split(b" ")
-                rows.append(mode + b" " + sha + b"\t" + edit.path.encode() + b"/" + path)
-        elif edit.sha is not None:
-            rows.append(f"{edit.mode} {edit.sha}\t{edit.path}".encode())
-        stdin = b"".join(row + b"\0" for row in rows)
-        self.run("update-index", "--replace", "-z", "--index-info", stdin=stdin, index=index)
+        for row in self.run("ls-tree", "-r", "-z", "--full-tree", sha).split(b"\0")[:-1]:
+            fields, _, below = row.partition(b"\t")
+            inner_mode, _, inner_sha = fields.split(b" ")
+            rows.append(inner_mode + b" " + inner_sha + b"\t" + path.encode() + b"/" + below)
+        return rows
 
     # References
 
@@ -250,8 +266,6 @@ def _entry(row: bytes) -> TreeEntry:
 
 def write_files(repository: BareRepository, base: str | None, files: Mapping[str, bytes | None]) -> str:
     """Lay whole files over a base tree (None as content removes the file); return the new tree's sha."""
-    edits = [
-        TreeEdit(path, "100644", None if content is None else repository.write_blob(content))
-        for path, content in files.items()
-    ]
-    return repository.build_tree(base, edits)
+    kept = {path: content for path, content in files.items() if content is not None}
+    shas = dict(zip(kept, repository.write_blobs(list(kept.values())), strict=True))
+    return repository.build_tree(base, [TreeEdit(path, "100644", shas.get(path)) for path in files])
