@@ -121,7 +121,7 @@ class Courier:
                 ) as response:
                     answer = _parsed(await response.text())
                     seconds = time.perf_counter() - started
-                    return Delivery(response.status, answer, seconds, headers=dict(response.headers), request=request)
+                    return Delivery(response.status, answer, seconds, headers=response.headers, request=request)
         except TimeoutError:
             return Delivery(0, "", time.perf_counter() - started, timed_out=True, request=request)
         except aiohttp.ClientError:

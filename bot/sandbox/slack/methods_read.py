@@ -154,13 +154,13 @@ def _in_window(message: Message, args: Arguments) -> bool:
 
 
 def _told(channel: Channel, messages: list[Message], args: Arguments) -> Json:
-    page, more = _page(messages, args)
+    page, more = _page(messages, args, most=999)
     everything = args.flag("include_all_metadata")
     told = [channel.told(message, all_metadata=everything) for message in page]
     return {"messages": told, "has_more": bool(more["response_metadata"]["next_cursor"]), **more}
 
 
-def _page(everything: Sequence[_T], args: Arguments) -> tuple[Sequence[_T], Json]:
+def _page(everything: Sequence[_T], args: Arguments, most: int = 1_000) -> tuple[Sequence[_T], Json]:
     """The page that the cursor names, and where the next one begins. A cursor is opaque to the caller."""
     start = 0
     if cursor := args.text("cursor"):
@@ -168,7 +168,7 @@ def _page(everything: Sequence[_T], args: Arguments) -> tuple[Sequence[_T], Json
             start = int(base64.b64decode(cursor, validate=True).decode().removeprefix("next:"))
         except (binascii.Error, ValueError):
             raise SlackError("invalid_cursor") from None
-    end = start + args.number("limit", 100, 1_000)
+    end = start + args.number("limit", 100, most)
     following = base64.b64encode(f"next:{end}".encode()).decode() if end < len(everything) else ""
     return everything[start:end], {"response_metadata": {"next_cursor": following}}
 

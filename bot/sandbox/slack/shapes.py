@@ -40,7 +40,7 @@ def url(most: int) -> Rule:
 
     def rule(value: object, where: str, problems: Problems) -> None:
         text(most)(value, where, problems)
-        if isinstance(value, str) and not re.fullmatch(r"(https?|mailto|slack)://?\S+", value):
+        if isinstance(value, str) and not re.fullmatch(r"(https?://|mailto:|slack://)\S+", value):
             problems.add(where, "invalid url")
 
     return rule
