@@ -5,13 +5,22 @@ Input is refused whole with every fault named; what is accepted can be stored, a
 
 import re
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from typing import Annotated, Final, LiteralString, TypeVar, cast
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, ValidationError
 from pydantic_core import PydanticCustomError
 
-from bot.domain.apv import CODE_PATTERN, Apv, Json, PatchStrategy, Severity, WargameVerdict, severity_of_score
+from bot.domain.apv import (
+    CODE_PATTERN,
+    Apv,
+    Json,
+    PatchStrategy,
+    Severity,
+    Submission,
+    WargameVerdict,
+    severity_of_score,
+)
 from bot.intake.bounds import DIFF_LIMIT, ITEM_LIMIT, TEXT_LIMIT, as_stored, faults_in
 from bot.intake.faults import Fault, InvalidApv, Loc
 from bot.intake.scores import base_score
@@ -162,15 +171,6 @@ class ApvSubmission(BaseModel):
 
 KNOWN: Final = frozenset(ApvSubmission.model_fields)
 LISTS: Final = frozenset(f.name for f in fields(Apv) if f.default == ())
-
-
-@dataclass(frozen=True, slots=True)
-class Submission:
-    """One accepted APV, the code it asked for, and the fields the bot has no name for."""
-
-    apv: Apv
-    apv_code: str | None
-    metadata: dict[str, Json]
 
 
 def recognises(document: object) -> bool:

@@ -5,8 +5,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, Protocol
 
+from bot.domain.apv import Submission
 from bot.intake import apv_json, pip_audit, trivy
-from bot.intake.apv_json import Submission
 
 
 class Parse(Protocol):

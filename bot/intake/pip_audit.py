@@ -8,8 +8,7 @@ from typing import Final
 
 from pydantic import BaseModel, TypeAdapter
 
-from bot.domain.apv import Severity
-from bot.intake.apv_json import Submission
+from bot.domain.apv import Severity, Submission
 from bot.intake.faults import Loc
 from bot.intake.report import Finding, cut, fixed_version, submissions, validated
 

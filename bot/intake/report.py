@@ -10,7 +10,8 @@ from typing import TypeVar
 from packaging.version import InvalidVersion, Version
 from pydantic import TypeAdapter, ValidationError
 
-from bot.intake.apv_json import CVE_ID, Submission, all_or_faults, check
+from bot.domain.apv import Submission
+from bot.intake.apv_json import CVE_ID, all_or_faults, check
 from bot.intake.bounds import ITEM_LIMIT, TEXT_LIMIT
 from bot.intake.faults import Fault, InvalidApv, Loc
 

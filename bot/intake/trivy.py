@@ -9,8 +9,8 @@ from typing import Final
 
 from pydantic import BaseModel, TypeAdapter
 
-from bot.domain.apv import Severity
-from bot.intake.apv_json import SEVERITIES, Submission
+from bot.domain.apv import Severity, Submission
+from bot.intake.apv_json import SEVERITIES
 from bot.intake.bounds import ITEM_LIMIT
 from bot.intake.faults import Loc
 from bot.intake.report import Finding, cut, fixed_version, submissions, validated

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bot.domain.apv import Apv, PatchStrategy, Severity, WargameVerdict, content, digest
-from bot.intake.apv_json import SERVER_OWNED, ApvSubmission, Submission, parse, parse_many
+from bot.domain.apv import Apv, PatchStrategy, Severity, Submission, WargameVerdict, content, digest
+from bot.intake.apv_json import SERVER_OWNED, ApvSubmission, parse, parse_many
 from bot.intake.bounds import DEPTH_LIMIT, DIFF_LIMIT, ITEM_LIMIT, SIZE_LIMIT, TEXT_LIMIT
 from bot.intake.faults import InvalidApv
 

@@ -46,6 +46,7 @@ def test_recognised(name: str, document: object, encoding: str) -> None:
     assert len(found) == 1
     assert found == read(content, name, default_repository="acme/shop")
     assert found == read(content.decode(encoding), default_repository="acme/shop")
+    assert found == read("\ufeff" + json.dumps(document), default_repository="acme/shop")
 
 
 def test_names_of_formats() -> None:

@@ -9,9 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.domain.apv import PatchStrategy, Severity, identity
+from bot.domain.apv import PatchStrategy, Severity, Submission, identity
 from bot.intake import pip_audit, trivy
-from bot.intake.apv_json import Submission
 from bot.intake.bounds import ITEM_LIMIT, TEXT_LIMIT
 from bot.intake.faults import InvalidApv
 from bot.intake.formats import read
@@ -50,9 +49,11 @@ def audit(*dependencies: dict[str, Any]) -> list[Submission]:
 
 def test_pip_audit_finding() -> None:
     """A finding is a version bump of assumed medium severity, named by its CVE id, in the default repository."""
-    (submission,) = audit(dependency("flask", "0.5", vulnerability("PYSEC-2019-179", "GHSA-x", "CVE-2019-1010083")))
+    (submission,) = audit(
+        dependency("flask", "0.5", vulnerability("PYSEC-2019-179", "BIT-flask-1", "CVE-2019-1010083"))
+    )
     apv = submission.apv
-    assert (apv.cve_id, apv.aliases) == ("CVE-2019-1010083", ("GHSA-x", "PYSEC-2019-179"))
+    assert (apv.cve_id, apv.aliases) == ("CVE-2019-1010083", ("BIT-flask-1", "PYSEC-2019-179"))
     assert (apv.package_ecosystem, apv.package_name, apv.package_version) == ("PyPI", "flask", "0.5")
     assert (apv.severity, apv.severity_assumed) == (Severity.MEDIUM, True)
     assert (apv.fixed_version, apv.patch_strategy, apv.has_patch) == ("1.0", PatchStrategy.VERSION_BUMP, False)
