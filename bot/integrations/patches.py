@@ -10,16 +10,21 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from bot.integrations.errors import Permanent
-from bot.integrations.git import GitError, ScratchRepository
+from bot.integrations.errors import Permanent, Retry, VendorError
+from bot.integrations.git import GitError, IndexEntry, ScratchRepository, tree_sha
 from bot.integrations.patch_headers import Headers, read_headers
 
 REGULAR_MODES = frozenset({"100644", "100755"})
-NO_MODE = "000000"
+MAX_PATH_BYTES = 4096
+"""What the common systems can check out (PATH_MAX)."""
 MISMATCH = re.compile(
     r"(?P<path>.+): (?P<what>patch does not apply|(?:already exists|does not exist|does not match) in(?: the)? index"
     r"|wrong type|has type \d+, expected \d+|.*removal patch leaves file contents)"
 )
+
+
+MACHINE = re.compile(r"unable to (?:create temporary|write)|No space left|insufficient permission")
+"""What git says when the disk is to blame and not the patch."""
 
 
 class TreeEntry(NamedTuple):
@@ -84,22 +89,59 @@ def build_change(
     """
     policy = policy or PathPolicy()
     patch = _encoded(diff, policy)
-    headers = read_headers(patch)
-    files = {entry.path: entry for entry in base if entry.type != "tree"}
-    with ScratchRepository() as repository:
-        old = _named_paths(repository, patch, headers, "-R")
-        touched = sorted({*old, *_named_paths(repository, patch, headers)})
-        _check_paths(touched, files, policy)
-        _read_base(repository, files, base_tree)
-        _add_blobs(repository, {files[path].sha for path in old if path in files}, fetch)
-        try:
-            repository.run("apply", f"-p{headers.strip}", "--cached", "--whitespace=nowarn", "-", stdin=patch)
-        except GitError as refused:
-            raise _refusal(refused, patch) from None
-        try:
-            return _change(repository, base_tree, touched, headers, policy)
-        except GitError:
-            raise Permanent("git could not read back what the patch made", code="git_failed") from None
+    try:
+        with ScratchRepository() as repository:
+            return _applied(repository, base, fetch, base_tree, _Patch(patch, read_headers(patch), policy))
+    except (GitError, OSError):
+        raise Retry("git could not do its work on the worker's machine", code="git_failed") from None
+
+
+class _Patch(NamedTuple):
+    text: bytes
+    headers: Headers
+    policy: PathPolicy
+
+
+def _applied(
+    repository: ScratchRepository,
+    base: Iterable[TreeEntry],
+    fetch: Callable[[str], bytes],
+    base_tree: str,
+    patch: _Patch,
+) -> Change:
+    old = _numstat(repository, patch, "-R")
+    new = _numstat(repository, patch)
+    touched = sorted({row.path for row in old + new})
+    _check_paths(touched, patch.policy)
+    before = _read_base(repository, base, base_tree)
+    for path in before.keys() & touched:
+        _check_mode(path, before[path].mode)
+    _add_blobs(repository, {before[row.path].sha for row in old if row.path in before}, fetch)
+    _apply(repository, patch, "--cached", "--whitespace=nowarn")
+    after = repository.index()
+    changed = _changed_paths(before, after, touched, patch.headers)
+    contents = _contents(repository, sorted({after[path].sha for path in changed if path in after}), patch.policy)
+    return Change(
+        entries=tuple(
+            ChangedFile(path, *after[path], contents[after[path].sha])
+            if path in after
+            else ChangedFile(path, before[path].mode, None, None)
+            for path in changed
+        ),
+        tree_sha=tree_sha(after),
+        touched=tuple(touched),
+        files=len({row.path for row in new}),
+        insertions=sum(row.insertions for row in new),
+        deletions=sum(row.deletions for row in new),
+    )
+
+
+def _apply(repository: ScratchRepository, patch: _Patch, *options: str) -> bytes:
+    """Run `git apply`; what it has against the patch becomes a sentence."""
+    try:
+        return repository.run("apply", *options, f"-p{patch.headers.strip}", "-", stdin=patch.text)
+    except GitError as refused:
+        raise _refusal(refused, patch.text) from None
 
 
 def _encoded(diff: str, policy: PathPolicy) -> bytes:
@@ -114,22 +156,26 @@ def _encoded(diff: str, policy: PathPolicy) -> bytes:
     return patch
 
 
-def _named_paths(repository: ScratchRepository, patch: bytes, headers: Headers, *options: str) -> list[str]:
-    """The paths after the patch as git reads them; with `-R` before it."""
+class _Row(NamedTuple):
+    insertions: int
+    deletions: int
+    path: str
+
+
+def _numstat(repository: ScratchRepository, patch: _Patch, *options: str) -> list[_Row]:
+    """The patch as git reads it, by the paths after it; with `-R` by those before it. Binary files have no lines."""
+    out = _apply(repository, patch, *options, "--numstat", "-z")
+    rows = [row.split(b"\t", 2) for row in out.split(b"\0")[:-1]]
+    if len(rows) != patch.headers.files:
+        raise _malformed(f"its headers name {patch.headers.files} files, git finds {len(rows)}")
     try:
-        out = repository.run("apply", *options, f"-p{headers.strip}", "--numstat", "-z", "-", stdin=patch)
-    except GitError as refused:
-        raise _refusal(refused, patch) from None
-    rows = out.split(b"\0")[:-1]
-    if len(rows) != headers.files:
-        raise _malformed(f"its headers name {headers.files} files, git finds {len(rows)}")
-    try:
-        return [row.split(b"\t", 2)[2].decode() for row in rows]
+        return [_Row(int(plus.replace(b"-", b"0")), int(minus.replace(b"-", b"0")), path.decode())
+                for plus, minus, path in rows]  # fmt: skip
     except UnicodeDecodeError:
         raise _malformed("it names a file whose name is not UTF-8") from None
 
 
-def _check_paths(touched: list[str], files: dict[str, TreeEntry], policy: PathPolicy) -> None:
+def _check_paths(touched: list[str], policy: PathPolicy) -> None:
     if len(touched) > policy.max_files:
         raise Permanent(
             f"The patch touches {len(touched):,} files; at most {policy.max_files:,} are allowed",
@@ -145,8 +191,8 @@ def _check_paths(touched: list[str], files: dict[str, TreeEntry], policy: PathPo
             raise _forbidden(path, "a path inside .git")
         if parts[:2] == [".github", "workflows"] and not policy.allow_workflows:
             raise _forbidden(path, "a workflow")
-        if path in files:
-            _check_mode(path, files[path].mode)
+        if len(path.encode()) > MAX_PATH_BYTES:
+            raise _forbidden(path, "too long a path")
 
 
 def _check_mode(path: str, mode: str) -> None:
@@ -158,18 +204,19 @@ def _check_mode(path: str, mode: str) -> None:
         raise _forbidden(path, "not a regular file")
 
 
-def _read_base(repository: ScratchRepository, files: dict[str, TreeEntry], base_tree: str) -> None:
-    """All paths without any content: only so does git see what exists and what lies beyond a symlink."""
+def _read_base(repository: ScratchRepository, base: Iterable[TreeEntry], base_tree: str) -> dict[str, IndexEntry]:
+    """Put all paths without any content into the index: only so does git see what exists, and what is a symlink."""
     try:
-        repository.read_index((entry.mode, entry.sha, entry.path) for entry in files.values())
-        made = repository.write_tree()
+        repository.read_index((entry.mode, entry.sha, entry.path) for entry in base if entry.type != "tree")
+        files = repository.index()
     except GitError:
-        made = ""
-    if made != base_tree:
+        files = {}
+    if tree_sha(files) != base_tree:
         raise Permanent(
             "The listing of the base's files does not add up to its tree (a name that is not UTF-8, or an odd mode)",
             code="tree_mismatch",
         )
+    return files
 
 
 def _add_blobs(repository: ScratchRepository, shas: set[str], fetch: Callable[[str], bytes]) -> None:
@@ -178,37 +225,20 @@ def _add_blobs(repository: ScratchRepository, shas: set[str], fetch: Callable[[s
             raise Permanent("A file of the base arrived with other content than its name says", code="tree_mismatch")
 
 
-def _change(
-    repository: ScratchRepository, base_tree: str, touched: list[str], headers: Headers, policy: PathPolicy
-) -> Change:
-    """Read back what the patch did, and refuse what it may not have done."""
-    tree_sha = repository.write_tree()
-    fields = repository.run("diff-tree", "-r", "--raw", "-z", "--no-renames", base_tree, tree_sha).decode().split("\0")
-    changed: list[tuple[str, str, str | None]] = []
-    for meta, path in zip(fields[:-1:2], fields[1::2], strict=True):
-        old_mode, new_mode, _, new_sha, _ = meta.removeprefix(":").split(" ")
-        for mode in {old_mode, new_mode} - {NO_MODE}:
-            _check_mode(path, mode)
-        if path not in touched:
-            raise _malformed("it changes a file that it does not name")
-        if NO_MODE not in (old_mode, new_mode) and old_mode != new_mode and not headers.state_modes:
-            raise _forbidden(path, "a file whose mode would change unasked")
-        changed.append((path, old_mode, None) if new_mode == NO_MODE else (path, new_mode, new_sha))
+def _changed_paths(
+    before: dict[str, IndexEntry], after: dict[str, IndexEntry], touched: list[str], headers: Headers
+) -> list[str]:
+    """The paths that are not as they were; what the patch may not have done is refused here."""
+    changed = sorted(path for path in before.keys() | after.keys() if before.get(path) != after.get(path))
     if not changed:
         raise Permanent("The patch changes nothing", code="patch_empty")
-    contents = _contents(repository, sorted({sha for _, _, sha in changed if sha}), policy)
-    stat = [
-        line.split("\t", 2)
-        for line in repository.run("diff-tree", "-r", "-M", "--numstat", base_tree, tree_sha).decode().splitlines()
-    ]
-    return Change(
-        entries=tuple(ChangedFile(path, mode, sha, contents[sha] if sha else None) for path, mode, sha in changed),
-        tree_sha=tree_sha,
-        touched=tuple(touched),
-        files=len(stat),
-        insertions=sum(int(row[0]) for row in stat if row[0] != "-"),
-        deletions=sum(int(row[1]) for row in stat if row[1] != "-"),
-    )
+    if not set(changed) <= set(touched):
+        raise _malformed("it changes a file that it does not name")
+    for path in after.keys() & changed:
+        _check_mode(path, after[path].mode)
+        if path in before and before[path].mode != after[path].mode and not headers.state_modes:
+            raise _forbidden(path, "a file whose mode would change unasked")
+    return changed
 
 
 def _contents(repository: ScratchRepository, shas: list[str], policy: PathPolicy) -> dict[str, bytes]:
@@ -221,13 +251,17 @@ def _contents(repository: ScratchRepository, shas: list[str], policy: PathPolicy
     return dict(zip(shas, repository.blobs(shas), strict=True))
 
 
-def _refusal(refused: GitError, patch: bytes) -> Permanent:
+def _refusal(refused: GitError, patch: bytes) -> VendorError:
     """Git's last word as a sentence for the card."""
+    if MACHINE.search(refused.line):
+        return Retry("git could not do its work on the worker's machine", code="git_failed")
     if match := MISMATCH.fullmatch(refused.line):
         what = re.sub(r" in(?: the)? index", " in the repository", match["what"])
         return Permanent(
             f"{_shown(match['path'])} does not match the patch: {what}{_hint(patch)}", code="patch_conflict"
         )
+    if refused.line.startswith("Out of memory"):
+        return Permanent("The patch asks git for more memory than a patch may have", code="patch_too_large")
     line = re.sub(r" \(allow with .*\)", "", refused.line)
     return _malformed(f"{_shown(line)}{_hint(patch)}")
 

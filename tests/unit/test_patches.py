@@ -1,14 +1,17 @@
 """A unified diff becomes exactly the tree that git makes of it, or is refused with a sentence."""
 
+import base64
 import os
 import subprocess
+import sys
+import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 
-from bot.integrations.errors import Permanent, VendorError
+from bot.integrations.errors import Permanent, Retry, VendorError
 from bot.integrations.patches import Change, PathPolicy, TreeEntry, build_change
 
 TEN = "".join(f"line {n}\n" for n in range(1, 11)).encode()
@@ -356,6 +359,8 @@ REFUSED = [
          refused=sentence(".git./config", "a path inside .git")),
     Case("a hook by an invisible character", hunk("/dev/null", "b/.g\u200cit/config", ADDED),
          refused="The patch is malformed: invalid path '.g?it/config'"),
+    Case("too deep", hunk("/dev/null", "b/" + "d/" * 2048 + "x", ADDED),
+         refused=sentence("d/" * 100, "too long a path")),
     Case("a workflow", hunk("a/.github/workflows/ci.yml", "b/.github/workflows/ci.yml",
          "@@ -1 +1 @@\n-on: push\n+on: [push]\n"), refused=sentence(".github/workflows/ci.yml", "a workflow")),
     Case("a new workflow in another case", hunk("/dev/null", "b/.GitHub/Workflows/x.yml", ADDED),
@@ -510,12 +515,17 @@ def test_a_patch_is_bounded(repository: Repository, policy: PathPolicy, reason: 
     assert (refusal.value.reason, refusal.value.code) == (reason, "patch_too_large")
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux lets a parent limit the memory of its child")
 def test_a_small_diff_cannot_take_all_memory(repository: Repository) -> None:
-    """A binary hunk that announces gigabytes ends git, not this process, and with a sentence."""
-    bomb = "diff --git a/logo.bin b/logo.bin\nindex " + "1" * 40 + ".." + "2" * 40 + " 100644\nGIT binary patch\n"
+    """A binary hunk of a few bytes that announces eight gigabytes ends git, not this process."""
+    delta = bytes([0x80, 0x08]) + bytes([0x80, 0xA0, 0xAF, 0xE6, 0x1D]) + b"\x01x"  # from 1,024 to 8,000,000,000 bytes
+    packed = zlib.compress(delta)
+    line = chr(ord("A") + len(packed) - 1) + base64.b85encode(packed, pad=True).decode()
+    sha = repository.git("hash-object", "--stdin", stdin=BINARY).decode().strip()
+    header = f"diff --git a/logo.bin b/logo.bin\nindex {sha}..{'2' * 40} 100644\nGIT binary patch\n"
     with pytest.raises(Permanent) as refusal:
-        repository.build(bomb + "literal 8000000000\nLcmZQ$lffXC0000200961\n\n")
-    assert refusal.value.code in {"patch_malformed", "patch_conflict"}
+        repository.build(f"{header}delta {len(delta)}\n{line}\n\n")
+    assert refusal.value.reason == "The patch asks git for more memory than a patch may have"
 
 
 def test_a_listing_that_is_not_the_base_is_refused(repository: Repository) -> None:
@@ -542,6 +552,25 @@ def test_nothing_is_left_behind(repository: Repository, tmp_path: Path, monkeypa
     with pytest.raises(Permanent):
         repository.build("no patch\n")
     assert list(scratch.iterdir()) == []
+
+
+def test_a_machine_without_room_is_not_the_patchs_fault(
+    repository: Repository, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where no temporary directory can be made, another try may help."""
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "not there"))
+    with pytest.raises(Retry) as failure:
+        repository.build(hunk("a/x.py", "b/x.py", ONE))
+    assert failure.value.code == "git_failed"
+
+
+def test_a_machine_without_git_is_named(repository: Repository, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No git on the worker's path: no retry can help, and the sentence says what is missing."""
+    listing = repository.listing(repository.base)
+    monkeypatch.setenv("PATH", "/nonexistent")
+    with pytest.raises(Permanent) as refusal:
+        repository.build(hunk("a/x.py", "b/x.py", ONE), base=listing)
+    assert refusal.value.reason == "git is not installed where the worker runs"
 
 
 def test_the_callers_git_configuration_changes_nothing(
