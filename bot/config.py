@@ -205,6 +205,24 @@ class Settings(BaseSettings):
         """Whether GitHub credentials and a default repository are set."""
         return bool((self.github_token or self.github_app_id) and self.default_repository)
 
+    @property
+    def repositories(self) -> frozenset[str]:
+        """`owner/name`, case-folded, of what an APV may name; empty without GitHub: anything."""
+        allowed = self.github_repo_allowlist or ((self.default_repository,) if self.default_repository else ())
+        return frozenset(name.casefold() for name in allowed)
+
+    def github_private_key(self) -> str:
+        """The App's key as PEM text, read from its file when a path is set; raises ConfigurationError."""
+        given = self.github_app_private_key.get_secret_value() if self.github_app_private_key else ""
+        if given.lstrip().startswith("-----BEGIN"):
+            return given
+        try:
+            return Path(given).read_text("utf-8")
+        except OSError:
+            raise ConfigurationError(
+                "GITHUB_APP_PRIVATE_KEY: must be PEM text or the path of a readable file"
+            ) from None
+
     def policy(self) -> Policy:
         """The built-in policy with the people and channels of these settings."""
         return Policy(

@@ -6,6 +6,7 @@ import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
+from typing import TypeVar
 
 import asyncpg
 import structlog
@@ -16,7 +17,7 @@ from pgqueuer.models import Context
 from pgqueuer.models import Job as QueuedJob
 
 from bot import jobs
-from bot.tasks.executor import EffectExecutor
+from bot.tasks.executor import EffectExecutor, Held
 
 log = structlog.get_logger(__name__)
 
@@ -27,15 +28,25 @@ HEARTBEAT_TIMEOUT = timedelta(seconds=10)
 SWEEP_SECONDS = 10.0
 """How often rows of other programs and missed deadlines are looked for (contract: within 30 s)."""
 
-Task = Callable[[jobs.Job], Awaitable[None]]
+J = TypeVar("J", bound=jobs.Job)
 
 
 @dataclass(frozen=True, slots=True)
 class Work:
     """One kind of job: how it is carried out, and how many at once over all workers."""
 
-    run: Task
+    run: Callable[[jobs.Job], Awaitable[None]]
     at_once: int
+
+
+def work(kind: type[J], run: Callable[[J], Awaitable[None]], *, at_once: int) -> Work:
+    """`run` carries out the jobs of one kind."""
+
+    async def checked(job: jobs.Job) -> None:
+        assert isinstance(job, kind), "the queue keeps one kind of job under each name"
+        await run(job)
+
+    return Work(checked, at_once)
 
 
 @dataclass
@@ -45,7 +56,7 @@ class Worker:
     dsn: str
     """Plain `postgresql://…`, as asyncpg wants it."""
     work: dict[str, Work]
-    held: Callable[[QueuedJob, str], Awaitable[None]]
+    held: Callable[[QueuedJob, Held], Awaitable[None]]
     sweep: Callable[[], Awaitable[None]]
     running: bool = field(default=False, init=False)
 
@@ -113,7 +124,9 @@ class Worker:
             )(_entrypoint(name, work.run))
 
 
-def _entrypoint(name: str, run: Task) -> Callable[[QueuedJob, Context], Awaitable[None]]:
+def _entrypoint(
+    name: str, run: Callable[[jobs.Job], Awaitable[None]]
+) -> Callable[[QueuedJob, Context], Awaitable[None]]:
     async def entrypoint(job: QueuedJob, _context: Context) -> None:
         await run(jobs.parse(name, job.payload))
 

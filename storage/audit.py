@@ -5,7 +5,7 @@ The review row holds the last hash, and is locked while an entry is added, so a 
 
 import hashlib
 import json
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -15,7 +15,7 @@ from sqlalchemy import RowMapping, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.domain.apv import Json
-from storage.tables import audit_log
+from storage.tables import apv_reviews, audit_log
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,17 +75,28 @@ def as_json(row: RowMapping) -> dict[str, Json]:
     }
 
 
-def broken_links(rows: Iterable[Mapping[str, Json]]) -> list[str]:
-    """What is wrong with one review's chain, its entries given in order of `seq`: a sentence each, none when intact."""
-    faults, previous = [], ""
-    for count, row in enumerate(rows, 1):
+@dataclass(frozen=True, slots=True)
+class Chain:
+    """One review's entries in order of `seq`, and where its row says that they end."""
+
+    code: str
+    head: Head
+    entries: list[dict[str, Json]]
+
+
+def broken_links(chain: Chain) -> list[str]:
+    """What is wrong with a chain, a sentence each; none when it is intact."""
+    faults: list[str] = []
+    previous = ""
+    for count, row in enumerate(chain.entries, 1):
         hashed = {k: v for k, v in row.items() if k not in {"hash", "position"}}
         if row["seq"] != count:
-            faults.append(f"{row['apv_code']}: entry {count} is missing, {row['seq']} was found in its place")
-            break
+            return [*faults, f"{chain.code}: entry {count} is missing; {row['seq']} stands in its place"]
         if row["previous"] != previous or _hash(hashed) != row["hash"]:
-            faults.append(f"{row['apv_code']}: entry {count} ({row['kind']}) is not as it was written")
+            faults.append(f"{chain.code}: entry {count} ({row['kind']}) is not as it was written")
         previous = str(row["hash"])
+    if chain.head != Head(len(chain.entries), previous):
+        faults.append(f"{chain.code}: the log ends at entry {len(chain.entries)}, the review at {chain.head.seq}")
     return faults
 
 
@@ -104,3 +115,11 @@ async def stream(tx: AsyncConnection) -> AsyncIterator[dict[str, Json]]:
     """Every entry in the order written, without holding them all in memory."""
     async for row in (await tx.stream(select(audit_log).order_by(audit_log.c.position))).mappings():
         yield as_json(row)
+
+
+async def chains(tx: AsyncConnection) -> AsyncIterator[Chain]:
+    """Every review's chain, one review at a time."""
+    reviews = select(apv_reviews.c.id, apv_reviews.c.apv_code, apv_reviews.c.audit_seq, apv_reviews.c.audit_head)
+    for review in (await tx.execute(reviews.order_by(apv_reviews.c.id))).all():
+        rows = [as_json(row) for row in await history(tx, review.id)]
+        yield Chain(review.apv_code, Head(review.audit_seq, review.audit_head), rows)

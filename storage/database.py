@@ -13,7 +13,7 @@ from sqlalchemy.pool import ConnectionPoolEntry, PoolProxiedConnection
 IDLE_SECONDS = 5.0
 
 
-class CommitUnknown(Exception):  # noqa: N818 - a state of the world, as its readers name it
+class CommitUnknown(Exception):
     """The connection was lost while committing: the change may or may not be in the database."""
 
 

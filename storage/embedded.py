@@ -18,7 +18,7 @@ UNSAFE = set(" '\"\\$`;&|<>()")
 START_SECONDS = 10.0
 
 
-class EmbeddedUnavailable(Exception):  # noqa: N818 - a state of the machine
+class EmbeddedUnavailable(Exception):
     """The embedded PostgreSQL cannot be had here; the message says what to do."""
 
 

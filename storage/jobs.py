@@ -1,8 +1,12 @@
 """Putting jobs into the queue, inside the transaction that decides them."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from uuid import UUID
 
 from pgqueuer.queries import Queries
+from pgqueuer.types import JobId
+from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -40,3 +44,43 @@ async def enqueue(tx: AsyncConnection, jobs: Sequence[tuple[Job, Severity]]) -> 
         dedupe_key=[job.key for job, _ in jobs],
         on_conflict="skip",
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Unfinished:
+    """A job that is not done. `state` is `queued`, `running` or `held`; `error` is why it was tried again or held."""
+
+    id: int
+    task: str
+    state: str
+    attempts: int
+    review_id: UUID | None
+    apv_code: str | None
+    error: str | None
+
+
+UNFINISHED = """
+SELECT j.id, j.entrypoint AS task,
+    CASE j.status WHEN 'picked' THEN 'running' WHEN 'failed' THEN 'held' ELSE j.status::text END AS state,
+    j.attempts, r.id AS review_id, r.apv_code, j.headers ->> 'error' AS error
+FROM pgqueuer j LEFT JOIN apv_reviews r ON r.id = (convert_from(j.payload, 'UTF8')::jsonb ->> 'review_id')::uuid
+WHERE CAST(:ids AS bigint[]) IS NULL OR j.id = ANY(:ids)
+ORDER BY j.priority DESC, j.id
+"""
+
+
+async def unfinished(tx: AsyncConnection, ids: Sequence[int] | None = None) -> list[Unfinished]:
+    """Jobs queued, running and held, in the order in which they will run; all, or those named."""
+    rows = await tx.execute(text(UNFINISHED), {"ids": list(ids) if ids is not None else None})
+    return [Unfinished(**row) for row in rows.mappings()]
+
+
+async def requeue(tx: AsyncConnection, ids: Sequence[int]) -> None:
+    """Let held jobs start anew, with all their tries."""
+    held = [JobId(i) for i in ids]
+    await Queries(TransactionDriver(tx)).requeue_jobs(held)  # type: ignore[arg-type] # as in enqueue
+
+
+async def discard(tx: AsyncConnection, ids: Sequence[int]) -> None:
+    """Delete held jobs."""
+    await tx.execute(text("DELETE FROM pgqueuer WHERE id = ANY(:ids) AND status = 'failed'"), {"ids": list(ids)})

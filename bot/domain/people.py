@@ -20,7 +20,7 @@ class SlackProfile:
     """Known only through a shared channel."""
 
 
-class DirectoryUnavailable(Exception):  # noqa: N818 - a state of the world, named as the field names it
+class DirectoryUnavailable(Exception):
     """Neither a fresh answer nor Slack itself can say who this is: the caller must record nothing."""
 
 

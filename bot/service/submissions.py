@@ -28,11 +28,11 @@ class Fault:
     msg: str
 
 
-class _CodeTaken(Exception):  # noqa: N818 - turned into a Fault by its only caller
+class _CodeTaken(Exception):
     """The code asked for belongs to another APV."""
 
 
-class NotAccepted(Exception):  # noqa: N818 - it says what was not, not that something broke
+class NotAccepted(Exception):
     """Nothing of the list was stored; every fault is named."""
 
     def __init__(self, faults: Sequence[Fault]) -> None:

@@ -37,15 +37,21 @@ PICKS = """SELECT count(*) FROM pgqueuer_log WHERE job_id = $1 AND status = 'pic
 NOTE = "UPDATE pgqueuer SET headers = coalesce(headers, '{}') || jsonb_build_object('error', $2::text) WHERE id = $1"
 
 
-class Held(Exception):  # noqa: N818 - the state a job is in
+class Held(Exception):
     """The job is held; the message is the sentence for people."""
+
+    def __init__(self, reason: str, *, hopeless: bool) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.hopeless = hopeless
+        """No retry could have helped, so nothing is half-done outside."""
 
 
 @dataclass
 class EffectExecutor(EntrypointExecutor):
     """Runs one job. `held` is told of each job that will not be tried again, before it is held."""
 
-    held: Callable[[Job, str], Awaitable[None]] | None = None
+    held: Callable[[Job, Held], Awaitable[None]] | None = None
 
     async def execute(self, job: Job, context: Context) -> None:
         """Run it, and turn any failure into another try or a held job."""
@@ -63,9 +69,10 @@ class EffectExecutor(EntrypointExecutor):
             await pool.execute(NOTE, job.id, reason)
             if wait is None:
                 log.warning("job.held", reason=reason, attempts=job.attempts)
+                holding = Held(reason, hopeless=isinstance(error, Permanent))
                 if self.held is not None:
-                    await self.held(job, reason)
-                raise Held(reason) from None
+                    await self.held(job, holding)
+                raise holding from None
             log.info("job.retry", reason=reason, seconds=round(wait, 1))
             raise RetryRequested(delay=timedelta(seconds=wait), reason=reason) from None
         finally:

@@ -3,33 +3,19 @@
 from dataclasses import dataclass
 
 from bot.blocks import pull_request
-from bot.integrations.errors import Permanent
-from bot.integrations.github import GitHub, PullRequest
+from bot.integrations.github import GitHubClient
+from bot.integrations.github_pulls import PullRequest
 from bot.jobs import OpenPull
 from bot.service import outcomes
 from bot.service.gate import Gate
 from storage import reviews
-
-NOTHING_PUSHED = frozenset(
-    {
-        "forbidden_path",
-        "git_failed",
-        "patch_conflict",
-        "patch_empty",
-        "patch_malformed",
-        "patch_too_large",
-        "tree_mismatch",
-    }
-)
-"""Codes of failures that come before anything is written to GitHub."""
-
 
 @dataclass(frozen=True, slots=True)
 class GitHubDesk:
     """What the GitHub job works with."""
 
     gate: Gate
-    github: GitHub
+    github: GitHubClient
 
 
 async def open_pull(desk: GitHubDesk, job: OpenPull) -> None:
@@ -37,7 +23,7 @@ async def open_pull(desk: GitHubDesk, job: OpenPull) -> None:
     async with desk.gate.database.transaction() as tx:
         stored = await reviews.get(tx, job.review_id)
         approvals = await reviews.approvals(tx, job.review_id, job.digest)
-    if stored is None or stored.dossier.apv.patch_diff is None:
+    if stored is None:
         return
     apv, review = stored.dossier.apv, stored.dossier.review
     branch = pull_request.branch(review.code, job.digest)
@@ -53,15 +39,10 @@ async def open_pull(desk: GitHubDesk, job: OpenPull) -> None:
         body=pull_request.body(stored.dossier, approvals),
         commit_message=pull_request.commit_message(stored.dossier),
         committed_at=review.closed_at or review.created_at,
-        diff=apv.patch_diff,
+        diff=apv.patch_diff or "",
         labels=pull_request.labels(apv),
     )
-    try:
-        opened = await desk.github.open_pull(request)
-    except Permanent as error:
-        pushed = error.code not in NOTHING_PUSHED
-        await outcomes.pull_failed(desk.gate, job.review_id, job.digest, error.reason, pushed=pushed)
-        raise
+    opened = await desk.github.open_pull(request)
     await outcomes.pull_opened(
         desk.gate,
         job.review_id,

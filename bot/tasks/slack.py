@@ -19,7 +19,7 @@ from storage import audit, messages, reviews
 from storage.database import Database
 
 
-class Unpostable(Exception):  # noqa: N818 - a state of the database, not a fault of the code
+class Unpostable(Exception):
     """The job speaks of something that is not in the database."""
 
 

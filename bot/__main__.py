@@ -1,0 +1,196 @@
+"""The command line: `apv-bot`, also `python -m bot`. Exit codes: 0 done, 1 failed, 2 bad usage or configuration."""
+
+import asyncio
+import sys
+from collections.abc import Callable, Coroutine
+from enum import StrEnum
+from importlib.metadata import version
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from bot import console, demo, doctor
+from bot.config import ConfigurationError, Settings
+from bot.intake.formats import FORMATS
+from bot.service.errors import database_is_away
+from storage.embedded import EmbeddedUnavailable
+
+SUMMARY = (
+    "The human gate for vulnerability patches: one Slack message a finding, a recorded decision, one pull request."
+)
+
+app = typer.Typer(
+    name="apv-bot",
+    help=SUMMARY,
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+jobs = typer.Typer(help="Effects that are not done: queued, running or held.", no_args_is_help=True)
+audit = typer.Typer(help="The append-only record of everything that happened.", no_args_is_help=True)
+config = typer.Typer(help="The settings in force.", no_args_is_help=True)
+policy = typer.Typer(help="Who may decide, how many must, how soon.", no_args_is_help=True)
+for name, group in (("jobs", jobs), ("audit", audit), ("config", config), ("policy", policy)):
+    app.add_typer(group, name=name)
+
+
+class RoleName(StrEnum):
+    """What one process does."""
+
+    all = "all"
+    web = "web"
+    worker = "worker"
+
+
+Format = StrEnum("Format", {name: name for name in ("auto", *FORMATS)})
+Ids = Annotated[list[int] | None, typer.Argument(help="Numbers of held jobs, as `jobs list` shows them.")]
+All = Annotated[bool, typer.Option("--all", help="Every held job.")]
+
+
+def run(command: Callable[[Settings], Coroutine[None, None, None]]) -> None:
+    """Run a command with the settings, and turn what stops it into one line and an exit code."""
+    try:
+        asyncio.run(command(Settings.load()))
+    except ConfigurationError as error:
+        stop(str(error), 2)
+    except (console.Failure, EmbeddedUnavailable) as error:
+        stop(str(error), 1)
+    except KeyboardInterrupt:
+        stop("Interrupted.", 1)
+    except Exception as error:
+        if not database_is_away(error):
+            raise
+        stop("DATABASE_URL: the database does not answer, or is not migrated (apv-bot migrate)", 1)
+
+
+def stop(line: str, code: int) -> None:
+    """End with one line on standard error."""
+    print(f"apv-bot: {line}", file=sys.stderr)
+    raise typer.Exit(code)
+
+
+@app.callback(invoke_without_command=True)
+def main_options(
+    show_version: Annotated[bool, typer.Option("--version", help="Print the version and exit.")] = False,
+) -> None:
+    """Options of the program itself."""
+    if show_version:
+        print(version("apv-bot"))
+        raise typer.Exit
+
+
+@app.command()
+def serve(
+    role: Annotated[
+        RoleName, typer.Option(help="web answers Slack and the API, worker carries out effects, all does both.")
+    ] = RoleName.all,
+) -> None:
+    """Run the bot until SIGTERM."""
+    run(lambda settings: console.serve(settings, role.value))
+
+
+@app.command()
+def migrate() -> None:
+    """Bring the database to this release's schema."""
+    run(console.migrate)
+
+
+@app.command("demo")
+def demo_command(
+    headless: Annotated[bool, typer.Option("--headless", help="Play the reviewers too, then exit.")] = False,
+) -> None:
+    """Run everything on this machine, with stand-ins for Slack and GitHub and no account anywhere."""
+    try:
+        asyncio.run(demo.run(headless=headless))
+    except (demo.DemoFailed, EmbeddedUnavailable) as error:
+        stop(str(error), 1)
+    except KeyboardInterrupt:
+        return
+
+
+@app.command()
+def submit(
+    files: Annotated[list[Path], typer.Argument(help="APV JSON or scanner reports; - reads standard input.")],
+    form: Annotated[Format, typer.Option("--format", help="What the files are.")] = Format("auto"),  # noqa: B008
+) -> None:
+    """Submit APVs, or the findings of a scanner's report, straight into the database."""
+    run(lambda settings: console.submit(settings, files, form.value))
+
+
+@app.command("doctor")
+def doctor_command() -> None:
+    """Check settings, database, Slack and GitHub, and say what is wrong with each."""
+    run(doctor.examine)
+
+
+@jobs.command("list")
+def jobs_list() -> None:
+    """List every job that is not done."""
+    run(console.jobs_list)
+
+
+@jobs.command("show")
+def jobs_show(job_id: Annotated[int, typer.Argument(help="Its number, as `jobs list` shows it.")]) -> None:
+    """Show one job."""
+    run(lambda settings: console.jobs_show(settings, job_id))
+
+
+@jobs.command("retry")
+def jobs_retry(ids: Ids = None, every: All = False) -> None:
+    """Queue held jobs anew."""
+    run(lambda settings: console.jobs_settle(settings, _chosen(ids, every), "retried"))
+
+
+@jobs.command("discard")
+def jobs_discard(ids: Ids = None, every: All = False) -> None:
+    """Give held jobs up."""
+    run(lambda settings: console.jobs_settle(settings, _chosen(ids, every), "discarded"))
+
+
+def _chosen(ids: list[int] | None, every: bool) -> list[int] | None:
+    if bool(ids) == every:
+        raise ConfigurationError("name the jobs, or say --all")
+    return None if every else ids
+
+
+@audit.command("export")
+def audit_export() -> None:
+    """Write every entry as a line of JSON to standard output."""
+    run(console.audit_export)
+
+
+@audit.command("verify")
+def audit_verify() -> None:
+    """Check that no entry is missing or was changed."""
+    run(console.audit_verify)
+
+
+@config.command("show")
+def config_show() -> None:
+    """Print every setting in force, secrets masked."""
+
+    async def show(settings: Settings) -> None:
+        console.config_show(settings)
+
+    run(show)
+
+
+@policy.command("show")
+def policy_show() -> None:
+    """Print the policy in force."""
+
+    async def show(settings: Settings) -> None:
+        console.policy_show(settings)
+
+    run(show)
+
+
+def main() -> None:
+    """Entry point of the console script."""
+    app()
+
+
+if __name__ == "__main__":
+    main()

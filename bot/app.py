@@ -1,0 +1,331 @@
+"""Composition root: settings -> database -> clients -> Bolt -> aiohttp, started and stopped so that nothing is lost.
+
+The port listens before any dependency is tried; each dependency is then brought up, and kept up, in the background.
+"""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import partial
+from typing import Literal
+from urllib.parse import urlsplit
+
+import aiohttp
+import structlog
+from aiohttp import web
+from pgqueuer.models import Job as QueuedJob
+from pydantic import SecretStr
+from slack_bolt.async_app import AsyncApp
+from slack_bolt.authorization import AuthorizeResult
+from slack_sdk.web.async_client import AsyncWebClient
+
+from bot import jobs, metrics
+from bot.config import LOOPBACK, Settings
+from bot.health import Health
+from bot.integrations.errors import VendorError
+from bot.integrations.github import AppInstallation, GitHubClient
+from bot.integrations.slack_client import Identity, SlackClient
+from bot.integrations.slack_errors import TokenRefused
+from bot.integrations.slack_people import SlackDirectory
+from bot.integrations.slack_reply import PrivateReplies
+from bot.integrations.slack_signature import verified
+from bot.integrations.socket_mode import run_socket_mode
+from bot.service import outcomes, submissions
+from bot.service.gate import Gate
+from bot.tasks import github as github_tasks
+from bot.tasks import slack as slack_tasks
+from bot.tasks.executor import Held
+from bot.worker import Worker, work
+from handlers import api, http, ops, register
+from handlers.auth import Auth
+from handlers.desk import Desk
+from handlers.mount import mount_slack
+from storage import embedded, schema
+from storage.database import Database
+
+log = structlog.get_logger(__name__)
+
+Role = Literal["all", "web", "worker"]
+
+SLACK_TIMEOUT = aiohttp.ClientTimeout(total=10)
+PROBE_SECONDS = 30.0
+RETRY_SECONDS = 1.0
+REQUESTS_IN_HAND_SECONDS = 8.0
+"""How long requests may take to finish at the end; a click takes at most three."""
+
+
+def utc_now() -> datetime:
+    """The clock."""
+    return datetime.now(UTC)
+
+
+def web_origin(api_url: str) -> str:
+    """Where GitHub shows pages, from where it answers calls."""
+    parts = urlsplit(api_url)
+    return "https://github.com" if parts.hostname == "api.github.com" else f"{parts.scheme}://{parts.netloc}"
+
+
+@dataclass
+class Bot:
+    """One process of the bot. `run` serves until `stop` is set."""
+
+    settings: Settings
+    role: Role = "all"
+    now: Callable[[], datetime] = utc_now
+    stop: asyncio.Event = field(default_factory=asyncio.Event)
+    listening: asyncio.Event = field(default_factory=asyncio.Event)
+    port: int = field(default=0, init=False)
+
+    def __post_init__(self) -> None:
+        url = self.settings.database_url
+        self.database = Database(url.get_secret_value() if url else None)
+        self.identity: Identity | None = None
+        self.slack_state = "unanswered"
+        self.github_state = "not_configured"
+        self.worker: Worker | None = None
+        self.health = Health(
+            self.database,
+            slack=lambda: self.slack_state,
+            github=lambda: self.github_state,
+            worker=self._worker_state,
+        )
+
+    async def run(self) -> None:
+        """Listen, bring everything up, serve until told to stop, and end with nothing in hand."""
+        async with aiohttp.ClientSession(timeout=SLACK_TIMEOUT, trust_env=True) as session:
+            await _Run(self, session).until_stopped()
+
+    def _worker_state(self) -> str:
+        if self.role == "web":
+            return "not_here"
+        return "ok" if self.worker is not None and self.worker.running else "stopped"
+
+
+class _Run:
+    """What lives as long as one run: clients, server, background tasks."""
+
+    def __init__(self, bot: Bot, session: aiohttp.ClientSession) -> None:
+        settings = bot.settings
+        self.bot, self.session, self.settings = bot, session, settings
+        token = secret(settings.slack_bot_token)
+        self.slack = SlackClient(token, settings.slack_api_url, session, _count_slack)
+        self.directory = SlackDirectory(self.slack, self._team)
+        policy = settings.policy()
+        self.gate = Gate(
+            database=bot.database,
+            directory=self.directory,
+            policy=lambda: policy,
+            team_id=self._team,
+            opens_pulls=settings.opens_pulls,
+            default_repository=settings.default_repository,
+            repositories=settings.repositories,
+            now=bot.now,
+        )
+        self.origin = web_origin(settings.github_api_url)
+        self.github = github_client(settings)
+        self.worker_stop = asyncio.Event()
+        self.background: list[asyncio.Task[None]] = []
+        self.embedded: embedded.Embedded | None = None
+
+    def _team(self) -> str:
+        return self.bot.identity.team_id if self.bot.identity else ""
+
+    async def until_stopped(self) -> None:
+        bolt = self._bolt()
+        runner = web.AppRunner(
+            self._web_app(bolt),
+            access_log=None,
+            handle_signals=False,
+            shutdown_timeout=REQUESTS_IN_HAND_SECONDS,
+        )
+        await runner.setup()
+        site = web.TCPSite(runner, self.settings.host, self.settings.port)
+        await site.start()
+        self.bot.port = runner.addresses[0][1]
+        log.info("server.listening", host=self.settings.host, port=self.bot.port, role=self.bot.role)
+        self.bot.listening.set()
+        worker: asyncio.Task[None] | None = None
+        try:
+            self._spawn(self._watch_slack())
+            self._spawn(self._watch_github())
+            if await self._database_up():
+                if self.bot.role != "web":
+                    worker = asyncio.create_task(self._worker().run(self.worker_stop))
+                self.bot.health.started = True
+                await self._receive(bolt)
+        finally:
+            await self._shut_down(runner, worker)
+
+    async def _shut_down(self, runner: web.AppRunner, worker: asyncio.Task[None] | None) -> None:
+        """Readiness goes first, then clicks in hand, then jobs in hand, then what they all stand on."""
+        self.bot.health.stopping = True
+        log.info("server.stopping")
+        await runner.cleanup()
+        self.worker_stop.set()
+        if worker is not None:
+            await worker
+        for task in self.background:
+            task.cancel()
+        await asyncio.gather(*self.background, return_exceptions=True)
+        await self.directory.aclose()
+        if self.github is not None:
+            await self.github.close()
+        await self.bot.database.close()
+        if self.embedded is not None:
+            await self.embedded.stop()
+        log.info("server.stopped")
+
+    async def _database_up(self) -> bool:
+        """Wait for nothing but the embedded server, which is ours to start and to migrate; False when told to stop."""
+        if self.settings.database_url is None:
+            self.embedded = await embedded.start(self.settings.apv_bot_home)
+            self.bot.database.locate(self.embedded.url)
+            await schema.upgrade(self.bot.database.engine)
+        return not self.bot.stop.is_set()
+
+    async def _receive(self, bolt: AsyncApp | None) -> None:
+        """Serve until told to stop; over a socket when there is an app token."""
+        app_token = self.settings.slack_app_token
+        if app_token is None or bolt is None:
+            await self.bot.stop.wait()
+            return
+        await run_socket_mode(bolt, app_token.get_secret_value(), self.bot.stop, self._socket_state)
+
+    def _socket_state(self, connected: bool) -> None:
+        log.debug("slack.socket", connected=connected)
+
+    def _spawn(self, work: Awaitable[None]) -> None:
+        self.background.append(asyncio.ensure_future(work))
+
+    async def _watch_slack(self) -> None:
+        """Learn who we are, and notice when the token stops being accepted."""
+        while True:
+            try:
+                self.bot.identity = await self.slack.identity()
+                self._slack_is("ok")
+            except TokenRefused:
+                self._slack_is("refused")
+            except VendorError as error:
+                # Once Slack has answered, an outage is waited out by the jobs; readiness is not lost over it.
+                log.warning("slack.unreachable", error=error.code)
+            await asyncio.sleep(PROBE_SECONDS if self.bot.slack_state == "ok" else RETRY_SECONDS)
+
+    def _slack_is(self, state: str) -> None:
+        if state != self.bot.slack_state:
+            log.info("slack.state", state=state)
+            self.bot.slack_state = state
+
+    async def _watch_github(self) -> None:
+        while self.github is not None:
+            try:
+                await self.github.check()
+                self.bot.github_state = "ok"
+            except VendorError as error:
+                self.bot.github_state = "unreachable"
+                metrics.GITHUB_ERRORS.labels("check", error.code).inc()
+                log.warning("github.unreachable", error=error.code)
+            await asyncio.sleep(PROBE_SECONDS)
+
+    def _bolt(self) -> AsyncApp | None:
+        if self.bot.role == "worker":
+            return None
+        token = secret(self.settings.slack_bot_token)
+
+        async def authorize() -> AuthorizeResult:
+            # From the one auth.test at start: asking on every request would put Slack's latency before every click.
+            me = self.bot.identity
+            return AuthorizeResult(
+                enterprise_id=None,
+                team_id=me.team_id if me else None,
+                bot_user_id=me.user_id if me else None,
+                bot_id=me.bot_id if me else None,
+                bot_token=token,
+            )
+
+        bolt = AsyncApp(
+            client=AsyncWebClient(
+                token=token, base_url=self.settings.slack_api_url, session=self.session, retry_handlers=[]
+            ),
+            authorize=authorize,
+            signing_secret=secret(self.settings.slack_signing_secret),
+            process_before_response=True,
+            ssl_check_enabled=False,
+        )
+        replies = PrivateReplies(self.session, self.slack, self.settings.slack_api_url)
+        register(bolt, Desk(gate=self.gate, replies=replies, modals=self.slack, web_origin=self.origin))
+        return bolt
+
+    def _web_app(self, bolt: AsyncApp | None) -> web.Application:
+        app = http.application()
+        ops.add_routes(app, self.bot.health, prometheus_enabled=self.settings.prometheus_enabled)
+        if bolt is not None:
+            signing = secret(self.settings.slack_signing_secret).encode()
+            mount_slack(app, bolt, lambda raw, stamp, sign: verified(raw, stamp, sign, signing, time.time()))
+            api.add_routes(app, self.gate, Auth.of(self.settings))
+        return app
+
+    def _worker(self) -> Worker:
+        desk = slack_tasks.SlackDesk(
+            database=self.bot.database,
+            slack=self.slack,
+            policy=self.gate.policy,
+            now=self.bot.now,
+            web_origin=self.origin,
+        )
+        tasks = {
+            jobs.SyncCard.task: work(jobs.SyncCard, partial(slack_tasks.sync_card, desk), at_once=2),
+            jobs.ReplyInThread.task: work(jobs.ReplyInThread, partial(slack_tasks.reply_in_thread, desk), at_once=1),
+            jobs.AlertIncident.task: work(jobs.AlertIncident, partial(slack_tasks.alert_incident, desk), at_once=1),
+        }
+        if self.github is not None:
+            github = github_tasks.GitHubDesk(self.gate, self.github)
+            tasks[jobs.OpenPull.task] = work(jobs.OpenPull, partial(github_tasks.open_pull, github), at_once=1)
+        url = self.bot.database.engine.url.render_as_string(hide_password=False)
+        self.bot.worker = Worker(embedded.plain(url), tasks, held=self._held, sweep=self._sweep)
+        return self.bot.worker
+
+    async def _held(self, queued: QueuedJob, held: Held) -> None:
+        """Say where people look that an effect did not come about."""
+        job = jobs.parse(queued.entrypoint, queued.payload)
+        if isinstance(job, jobs.OpenPull):
+            await outcomes.pull_failed(self.gate, job.review_id, job.digest, held.reason, pushed=not held.hopeless)
+        else:
+            await outcomes.job_held(self.gate, job.review_id, job.task, held.reason)
+
+    async def _sweep(self) -> None:
+        await submissions.adopt(self.gate)
+        await outcomes.miss_deadlines(self.gate)
+
+
+def secret(value: SecretStr | None) -> str:
+    """The secret itself, empty when it is not set."""
+    return value.get_secret_value() if value else ""
+
+
+def _count_slack(method: str, error: str) -> None:
+    metrics.SLACK_ERRORS.labels(method, error).inc()
+
+
+def github_client(settings: Settings) -> GitHubClient | None:
+    """The client of these settings; None without GitHub."""
+    if not settings.opens_pulls:
+        return None
+    credentials: str | AppInstallation = secret(settings.github_token)
+    if not credentials:
+        credentials = AppInstallation(
+            app_id=settings.github_app_id or "",
+            installation_id=settings.github_installation_id or 0,
+            private_key=settings.github_private_key(),
+        )
+    owner, _, name = settings.default_repository.partition("/")
+    # One write a second is what GitHub asks of its clients; a server on this machine asks for nothing.
+    local = urlsplit(settings.github_api_url).hostname in LOOPBACK
+    return GitHubClient(
+        credentials,
+        owner=owner,
+        name=name,
+        api_url=settings.github_api_url,
+        seconds_between_writes=0.0 if local else 1.0,
+    )

@@ -1,0 +1,232 @@
+"""What each command of `apv-bot` does, but for serving: each opens what it needs and prints what happened."""
+
+import asyncio
+import json
+import os
+import signal
+import sys
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from pydantic import SecretStr
+
+from bot import telemetry
+from bot.app import Bot, Role, utc_now
+from bot.config import Settings
+from bot.domain.people import DirectoryUnavailable, SlackProfile
+from bot.intake.faults import InvalidApv
+from bot.intake.formats import UnknownInput, read
+from bot.service import jobs, submissions, trail
+from bot.service.gate import Gate
+from storage import embedded, schema
+from storage.database import Database
+from storage.jobs import Unfinished
+
+MASK = "********"
+
+
+class Failure(Exception):
+    """The command could not do what it was asked to; the message is for the terminal."""
+
+
+class NobodyKnown:
+    """The directory of a command that judges nobody."""
+
+    async def profile(self, user_id: str) -> SlackProfile | None:
+        """Never known."""
+        raise DirectoryUnavailable
+
+    async def group(self, group_id: str) -> frozenset[str]:
+        """Never known."""
+        raise DirectoryUnavailable
+
+    def forget(self, changed_id: str) -> None:
+        """Nothing is remembered."""
+
+
+@asynccontextmanager
+async def database(settings: Settings) -> AsyncIterator[Database]:
+    """The database of the settings; the embedded one is started, migrated and stopped again."""
+    if settings.database_url is not None:
+        opened = Database(settings.database_url.get_secret_value())
+        try:
+            yield opened
+        finally:
+            await opened.close()
+        return
+    server = await embedded.start(settings.apv_bot_home)
+    opened = Database(server.url)
+    try:
+        await schema.upgrade(opened.engine)
+        yield opened
+    finally:
+        await opened.close()
+        await server.stop()
+
+
+@asynccontextmanager
+async def gate(settings: Settings) -> AsyncIterator[Gate]:
+    """The service on that database, for what needs no Slack."""
+    policy = settings.policy()
+    async with database(settings) as opened:
+        yield Gate(
+            database=opened,
+            directory=NobodyKnown(),
+            policy=lambda: policy,
+            team_id=lambda: "",
+            opens_pulls=settings.opens_pulls,
+            default_repository=settings.default_repository,
+            repositories=settings.repositories,
+            now=utc_now,
+        )
+
+
+async def serve(settings: Settings, role: Role) -> None:
+    """Serve until SIGTERM or SIGINT."""
+    settings.require_to_serve()
+    telemetry.configure(level=settings.log_level, form=settings.log_format, secrets=secrets(settings))
+    bot = Bot(settings, role)
+    loop = asyncio.get_running_loop()
+    for signum in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(signum, bot.stop.set)
+    try:
+        await bot.run()
+    except OSError as error:
+        raise Failure(
+            f"HOST, PORT: cannot listen on {settings.host}:{settings.port} ({os.strerror(error.errno or 0)})"
+        ) from None
+
+
+def secrets(settings: Settings) -> list[str]:
+    """Every secret of the settings, for the log's redaction."""
+    values = [getattr(settings, name) for name in Settings.model_fields]
+    return [value.get_secret_value() for value in values if isinstance(value, SecretStr)]
+
+
+async def migrate(settings: Settings) -> None:
+    """Bring the database to this release's schema."""
+    async with database(settings) as opened:
+        before, after = await schema.upgrade(opened.engine)
+    print(f"The database is at {after}." if before == after else f"Migrated from {before or 'nothing'} to {after}.")
+
+
+async def submit(settings: Settings, files: Sequence[Path], form: str) -> None:
+    """Submit every APV and every finding in the files; a file with a fault is not stored at all."""
+    faulty = False
+    async with gate(settings) as opened:
+        for path in files:
+            try:
+                content = path.read_bytes() if str(path) != "-" else sys.stdin.buffer.read()
+                found = read(content, form, default_repository=settings.default_repository)
+                receipts = await submissions.submit(opened, found, principal="apv-bot submit", source="cli")
+            except OSError as error:
+                print(f"{path}: {error.strerror}", file=sys.stderr)
+                faulty = True
+            except UnknownInput as error:
+                print(f"{path}: {error}", file=sys.stderr)
+                faulty = True
+            except (InvalidApv, submissions.NotAccepted) as error:
+                for fault in error.faults:
+                    print(f"{path}: {'.'.join(map(str, fault.loc))}: {fault.msg}", file=sys.stderr)
+                faulty = True
+            else:
+                new = sum(receipt.created for receipt in receipts)
+                print(f"{path}: {len(receipts)} read, {new} new")
+                for receipt in receipts:
+                    dossier = receipt.stored.dossier
+                    state = "new" if receipt.created else dossier.review.status.value
+                    what = f"{dossier.apv.package_name} {dossier.apv.package_version or ''}".strip()
+                    print(
+                        f"  {dossier.review.code}  {dossier.apv.severity:8}  {what}  {dossier.apv.advisory}  ({state})"
+                    )
+    if faulty:
+        raise Failure("Nothing was stored of the files named above.")
+
+
+async def jobs_list(settings: Settings) -> None:
+    """A line for each job that is not done."""
+    async with gate(settings) as opened:
+        rows = await jobs.unfinished(opened)
+    _table(
+        ("id", "task", "state", "attempts", "apv_code", "error"),
+        [(str(j.id), j.task, j.state, str(j.attempts), j.apv_code or "-", j.error or "-") for j in rows],
+    )
+
+
+async def jobs_show(settings: Settings, job_id: int) -> None:
+    """All that is known of one job."""
+    async with gate(settings) as opened:
+        rows = [job for job in await jobs.unfinished(opened) if job.id == job_id]
+    if not rows:
+        raise Failure(f"There is no unfinished job {job_id}.")
+    job = rows[0]
+    for name, value in (
+        ("id", job.id), ("task", job.task), ("state", job.state), ("attempts", job.attempts),
+        ("apv_code", job.apv_code or "-"), ("error", job.error or "-"),
+    ):  # fmt: skip
+        print(f"{name:9} {value}")
+
+
+async def jobs_settle(settings: Settings, ids: Sequence[int] | None, verb: str) -> None:
+    """Retry or discard held jobs."""
+    async with gate(settings) as opened:
+        done: list[Unfinished] = await (jobs.retry if verb == "retried" else jobs.discard)(
+            opened, ids, actor="operator"
+        )
+    missing = sorted(set(ids or ()) - {job.id for job in done})
+    for job in done:
+        print(f"{verb} {job.id} {job.task} {job.apv_code or ''}".rstrip())
+    if missing:
+        raise Failure(f"Not held, so left alone: {', '.join(map(str, missing))}.")
+    if not done:
+        print("No job is held.")
+
+
+async def audit_export(settings: Settings) -> None:
+    """Every audit entry as a line of JSON on standard output."""
+    async with gate(settings) as opened:
+        async for row in trail.export(opened):
+            print(json.dumps(row, ensure_ascii=False))
+
+
+async def audit_verify(settings: Settings) -> None:
+    """Check every review's chain; fails when an entry is missing or was changed."""
+    async with gate(settings) as opened:
+        verdict = await trail.verify(opened)
+    for fault in verdict.faults:
+        print(fault, file=sys.stderr)
+    print(f"{verdict.entries} entries of {verdict.reviews} reviews read, {len(verdict.faults)} faults")
+    if verdict.faults:
+        raise Failure("The audit log is not intact.")
+
+
+def config_show(settings: Settings) -> None:
+    """Every setting in force, secrets masked."""
+    for name in Settings.model_fields:
+        value = getattr(settings, name)
+        if isinstance(value, SecretStr) or (name == "api_tokens" and value):
+            value = MASK
+        elif isinstance(value, tuple):
+            value = ",".join(value)
+        print(f"{name.upper()}={'' if value is None else value}")
+
+
+def policy_show(settings: Settings) -> None:
+    """What each severity needs, and who may decide."""
+    policy = settings.policy()
+    _table(
+        ("severity", "approvals", "minutes", "justification"),
+        [
+            (severity.value, str(rule.approvals), str(rule.minutes), "yes" if rule.justification else "no")
+            for severity, rule in policy.rules.items()
+        ],
+    )
+    print(f"reviewers  {', '.join(settings.reviewers) or '-'}")
+    print(f"leads      {', '.join(settings.leads) or 'any reviewer but the one who escalated'}")
+
+
+def _table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> None:
+    widths = [max(len(row[i]) for row in (head, *rows)) for i in range(len(head))]
+    for row in (head, *rows):
+        print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())

@@ -1,0 +1,88 @@
+"""`apv-bot doctor`: tries every dependency once, as the bot would, and says what is wrong in a sentence each."""
+
+import shutil
+from collections.abc import AsyncIterator
+
+import aiohttp
+
+from bot import console
+from bot.app import SLACK_TIMEOUT, github_client, secret
+from bot.config import Settings
+from bot.integrations.errors import VendorError
+from bot.integrations.slack_client import SlackClient
+from bot.service.errors import database_is_away
+from storage import schema
+from storage.embedded import EmbeddedUnavailable
+
+Finding = tuple[str, str, str]
+"""`ok`, `warn` or `fail`; what was looked at; what was found."""
+
+
+async def examine(settings: Settings) -> None:
+    """Print a line for each thing looked at; raises Failure if any of them stops the bot."""
+    failed = 0
+    async for level, what, found in _findings(settings):
+        failed += level == "fail"
+        print(f"{level:5} {what:10} {found}")
+    if failed:
+        raise console.Failure(f"{failed} of these stop the bot.")
+
+
+async def _findings(settings: Settings) -> AsyncIterator[Finding]:
+    settings.require_to_serve()
+    yield "ok", "settings", "complete"
+    if not settings.leads and len(settings.reviewers) == 1 and not settings.reviewers[0].startswith("S"):
+        yield "warn", "leads", "LEADS is not set and there is one reviewer: nobody could close an escalation of theirs"
+    git = shutil.which("git")
+    yield ("ok", "git", "found") if git else ("fail", "git", "not found: patches cannot be applied")
+    yield await _database(settings)
+    async for finding in _slack(settings):
+        yield finding
+    yield await _github(settings)
+
+
+async def _database(settings: Settings) -> Finding:
+    try:
+        async with console.database(settings) as opened:
+            current, newest = await schema.current(opened.engine), schema.newest()
+    except EmbeddedUnavailable as error:
+        return "fail", "database", str(error)
+    except Exception as error:
+        if not database_is_away(error):
+            raise
+        return "fail", "database", "DATABASE_URL: does not answer"
+    if current != newest:
+        return "fail", "database", f"is at {current or 'nothing'}, needs {newest}: run apv-bot migrate"
+    return "ok", "database", f"answers, migrated to {newest}"
+
+
+async def _slack(settings: Settings) -> AsyncIterator[Finding]:
+    async with aiohttp.ClientSession(timeout=SLACK_TIMEOUT, trust_env=True) as session:
+        slack = SlackClient(secret(settings.slack_bot_token), settings.slack_api_url, session, lambda _m, _c: None)
+        try:
+            me = await slack.identity()
+        except VendorError as error:
+            yield "fail", "slack", error.reason
+            return
+        yield "ok", "slack", f"speaks as {me.user_id} in {me.team or me.team_id}"
+        for group in sorted(settings.policy().groups()):
+            try:
+                members = await slack.group_members(group)
+            except VendorError as error:
+                yield "fail", "slack", f"group {group}: {error.reason}"
+            else:
+                level = "ok" if members else "warn"
+                yield level, "slack", f"group {group} has {len(members)} members"
+
+
+async def _github(settings: Settings) -> Finding:
+    github = github_client(settings)
+    if github is None:
+        return "warn", "github", "not set up: approvals are recorded and open nothing"
+    try:
+        await github.check()
+    except VendorError as error:
+        return "fail", "github", error.reason
+    finally:
+        await github.close()
+    return "ok", "github", f"sees {settings.default_repository}"

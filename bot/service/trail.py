@@ -1,0 +1,34 @@
+"""The audit log as a whole: read out, and checked for gaps and changes."""
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+
+from bot.domain.apv import Json
+from bot.service.gate import Gate
+from storage import audit
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What checking the log found: how much was read, and a sentence for each fault."""
+
+    entries: int
+    reviews: int
+    faults: tuple[str, ...]
+
+
+async def export(gate: Gate) -> AsyncIterator[dict[str, Json]]:
+    """Every entry in the order written."""
+    async with gate.database.transaction() as tx:
+        async for row in audit.stream(tx):
+            yield row
+
+
+async def verify(gate: Gate) -> Verdict:
+    """Follow every review's chain from its first entry to the hash that the review row holds."""
+    entries, reviews, faults = 0, 0, []
+    async with gate.database.transaction() as tx:
+        async for chain in audit.chains(tx):
+            entries, reviews = entries + len(chain.entries), reviews + 1
+            faults += audit.broken_links(chain)
+    return Verdict(entries, reviews, tuple(faults))

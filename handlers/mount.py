@@ -1,0 +1,41 @@
+"""Slack's one route. The signature is checked on the raw bytes before anything is parsed, and by Bolt once more."""
+
+import time
+from collections.abc import Callable
+
+from aiohttp import web
+from slack_bolt.adapter.aiohttp import to_aiohttp_response, to_bolt_request
+from slack_bolt.async_app import AsyncApp
+
+from bot import metrics
+
+BODY_LIMIT = 256 * 1024
+"""Bytes; Slack's own payloads stay far below."""
+
+Verify = Callable[[bytes, str | None, str | None], bool]
+
+
+def mount_slack(web_app: web.Application, slack: AsyncApp, verified: Verify) -> None:
+    """Serve `slack` at `POST /slack/events`; `verified(raw, timestamp, signature)` says whether Slack sent it."""
+
+    async def slack_events(request: web.Request) -> web.Response:
+        began = time.perf_counter()
+        bounded = request.clone(client_max_size=BODY_LIMIT)
+        raw = await bounded.read()
+        headers = request.headers
+        if not verified(raw, headers.get("X-Slack-Request-Timestamp"), headers.get("X-Slack-Signature")):
+            return web.json_response({"detail": "The request is not signed by Slack"}, status=401)
+        try:
+            bolt_request = await to_bolt_request(bounded)
+        except (ValueError, LookupError, TypeError, AttributeError):
+            # The signature does not cover the content type, so a signed body may still be unreadable.
+            return web.json_response({"detail": "The request cannot be read"}, status=400)
+        answer = await to_aiohttp_response(await slack.async_dispatch(bolt_request))
+        kind = bolt_request.body.get("type") or ("command" if "command" in bolt_request.body else "other")
+        metrics.SLACK_ACK_SECONDS.labels(kind if kind in KINDS else "other").observe(time.perf_counter() - began)
+        return answer
+
+    web_app.router.add_post("/slack/events", slack_events)
+
+
+KINDS = frozenset({"block_actions", "view_submission", "view_closed", "command", "event_callback", "url_verification"})
