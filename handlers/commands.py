@@ -76,7 +76,7 @@ async def _help(_desk: Desk, _who: SlackUser, _argument: str, _delivery: bytes) 
 def _unknown(argument: str) -> Message:
     if not argument:
         return alerts.reply("Which one? Give its code, for example APV-2026-0001.")
-    return alerts.reply(f"There is no review “{argument[:60]}”. `/apv queue` lists those that wait.")
+    return alerts.reply(f"There is no review “{argument[:60]}”. /apv queue lists those that wait.")
 
 
 SUBCOMMANDS: Mapping[str, Callable[[Desk, SlackUser, str, bytes], Awaitable[Message]]] = {

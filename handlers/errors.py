@@ -15,7 +15,7 @@ log = structlog.get_logger(__name__)
 
 async def surprise(desk: Desk, error: Exception, request: AsyncBoltRequest) -> BoltResponse:
     """Tell the person; a click gets a non-2xx answer, because an acknowledged click is a recorded one."""
-    if isinstance(error, ValidationError | ValueError):
+    if isinstance(error, ValidationError | ids.NotOurs):
         # Signed, yet not what Slack sends: there is nobody to answer.
         log.warning("slack.malformed")
         return BoltResponse(status=400, body="")

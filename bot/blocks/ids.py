@@ -49,16 +49,20 @@ _VALUE = re.compile(rf"({_UUID}):([0-9a-f]{{64}})")
 _ORIGIN = re.compile(rf"({_UUID}:[0-9a-f]{{64}}):([A-Z0-9]{{1,64}})?")
 
 
+class NotOurs(ValueError):
+    """A value that no builder of ours wrote."""
+
+
 def encode(review_id: UUID, digest: str) -> str:
     """A button's value: the review and the full digest of the content that its card showed."""
     return f"{review_id}:{digest}"
 
 
 def decode(value: str) -> tuple[UUID, str]:
-    """Read a button's value; ValueError when it is not one of ours."""
+    """Read a button's value; raises NotOurs."""
     match = _VALUE.fullmatch(value)
     if match is None:
-        raise ValueError("not a button value of a review")
+        raise NotOurs("not a button value of a review")
     return UUID(match[1]), match[2]
 
 
@@ -68,8 +72,8 @@ def encode_origin(review_id: UUID, digest: str, channel: str) -> str:
 
 
 def decode_origin(metadata: str) -> tuple[UUID, str, str]:
-    """Read a modal's private_metadata: review id, digest, channel; ValueError when it is not one of ours."""
+    """Read a modal's private_metadata: review id, digest, channel; raises NotOurs."""
     match = _ORIGIN.fullmatch(metadata)
     if match is None:
-        raise ValueError("not the private metadata of a review")
+        raise NotOurs("not the private metadata of a review")
     return *decode(match[1]), match[2] or ""
