@@ -245,9 +245,8 @@ class _Run:
             )
 
         bolt = AsyncApp(
-            client=AsyncWebClient(
-                token=token, base_url=self.settings.slack_api_url, session=self.session, retry_handlers=[]
-            ),
+            # No token here: `authorize` gives it, and the handlers speak through our own client anyway.
+            client=AsyncWebClient(base_url=self.settings.slack_api_url, session=self.session, retry_handlers=[]),
             authorize=authorize,
             signing_secret=secret(self.settings.slack_signing_secret),
             process_before_response=True,

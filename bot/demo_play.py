@@ -9,7 +9,8 @@ from bot.app import Bot
 from bot.sandbox.github import GitHubSandbox, Pull
 from bot.sandbox.slack import SlackSandbox
 from bot.sandbox.slack.delivery import Delivery
-from bot.sandbox.slack.people import Message, View
+from bot.sandbox.slack.modals import View
+from bot.sandbox.slack.people import Message
 
 T = TypeVar("T")
 
@@ -127,7 +128,7 @@ class Actors:
 
     async def a_double_click_counts_once(self) -> None:
         """Two clicks of one person at once are one vote."""
-        code, slack = self._code("pillow"), self.stage.slack
+        code, slack = self._code("pyyaml"), self.stage.slack
         first, second = await asyncio.gather(self._click("bob", code, "Approve"), self._click("bob", code, "Approve"))
         self._must(first.ok and second.ok, "a click was not acknowledged")
         await self._card_says(code, "1 of 2 approvals")
@@ -172,17 +173,21 @@ class Actors:
         )
 
     def _tell(self, pull: Pull) -> None:
-        stat = self.stage.github.diffstat(pull)
-        print(f"GitHub: pull request #{pull.number} “{pull.title}”, branch {pull.head_ref}, {stat}")
+        stat = [line.strip() for line in self.stage.github.diffstat(pull).splitlines() if line.strip()]
+        print(f"GitHub: pull request #{pull.number}, branch {pull.head_ref}: {pull.title}")
+        for line in stat:
+            print(f"    {line}")
 
     async def _card_says(self, code: str, words: str) -> None:
-        await self._seen(f"“{words}” on the card of {code}", lambda: words in self._card(code).words or None)
+        await self._seen(
+            f"“{words}” on the card of {code}", lambda: words.casefold() in self._card(code).words.casefold()
+        )
 
     async def _thread_says(self, code: str, words: str) -> None:
         slack = self.stage.slack
         await self._seen(
             f"“{words}” in the thread of {code}",
-            lambda: any(words in reply.words for reply in slack.thread(REVIEW, self._card(code).ts)) or None,
+            lambda: any(words in reply.words for reply in slack.thread(REVIEW, self._card(code).ts)),
         )
 
     async def _seen(self, what: str, look: Callable[[], T | None]) -> T:

@@ -1,0 +1,133 @@
+"""How this process is: what its parts said last, and whether it may be given work.
+
+Every question to a dependency is bounded, and asked once however many want to know.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from importlib.metadata import version
+
+import structlog
+
+from bot import metrics
+from bot.domain.apv import Json
+from storage import queries, schema
+from storage.database import Database, NotStarted
+
+log = structlog.get_logger(__name__)
+
+CHECK_SECONDS = 2.0
+"""Longer than this, and a dependency counts as unreachable (contract, section 3)."""
+WATCH_SECONDS = 10.0
+
+
+@dataclass
+class Health:
+    """The process's state. Each part's is a word: `ok`, or what is wrong with it.
+
+    `slack`, `github` and `worker` tell what is known of them now, without asking anybody.
+    """
+
+    database: Database
+    slack: Callable[[], str]
+    github: Callable[[], str]
+    worker: Callable[[], str]
+    started: bool = False
+    """Start-up has ended."""
+    stopping: bool = False
+    """The end has begun: what is in hand is finished, nothing new is wanted."""
+    version: str = field(default_factory=lambda: version("apv-bot"), init=False)
+    _began: float = field(default_factory=time.monotonic, init=False)
+    _database: str = field(default="starting", init=False)
+    _migrations: str = field(default="starting", init=False)
+    _asking: asyncio.Task[None] | None = field(default=None, init=False)
+    _measuring: asyncio.Task[None] | None = field(default=None, init=False)
+
+    def report(self) -> dict[str, Json]:
+        """The body of `/health`: what is known without asking."""
+        components: dict[str, Json] = {
+            "api": "ok",
+            "database": self._database,
+            "slack": self.slack(),
+            "github": self.github(),
+            "worker": self.worker(),
+        }
+        return self._body("healthy", {"api": "ok"}) | {"components": components}
+
+    async def readiness(self) -> tuple[bool, dict[str, Json]]:
+        """Whether to send work here, and the body of `/health/ready`. GitHub down is told and not fatal."""
+        self._asking = await _once(self._asking, self._ask)
+        if not self._asking.done():
+            self._database, self._migrations = "unreachable", "unknown"
+        checks: dict[str, Json] = {
+            "database": self._database,
+            "migrations": self._migrations,
+            "slack": self.slack(),
+            "github": self.github(),
+            "worker": self.worker(),
+        }
+        ready = (
+            self.started
+            and not self.stopping
+            and checks["database"] == "ok"
+            and checks["migrations"] in {"ok", "ahead"}
+            and checks["slack"] == "ok"
+            and checks["worker"] in {"ok", "not_here"}
+        )
+        return ready, self._body("ready" if ready else "not_ready", checks)
+
+    async def measure(self) -> None:
+        """Bring the gauges up to the database; they keep what they show while it is away."""
+        self._measuring = await _once(self._measuring, self._measure)
+
+    async def watch(self) -> None:
+        """Keep the report fresh where nobody asks whether we are ready. Runs until cancelled."""
+        while True:
+            await self.readiness()
+            await asyncio.sleep(WATCH_SECONDS)
+
+    def _body(self, status: str, checks: dict[str, Json]) -> dict[str, Json]:
+        return {
+            "status": status,
+            "version": self.version,
+            "uptime_seconds": round(time.monotonic() - self._began, 3),
+            "timestamp": datetime.now(UTC).isoformat().replace("+00:00", "Z"),
+            "checks": checks,
+        }
+
+    async def _ask(self) -> None:
+        try:
+            self._migrations = await schema.state(self.database.engine)
+            self._database = "ok"
+        except NotStarted:
+            self._database = self._migrations = "starting"
+        except Exception as error:
+            self._database, self._migrations = "unreachable", "unknown"
+            log.debug("health.database", error=type(error).__name__)
+
+    async def _measure(self) -> None:
+        try:
+            async with self.database.transaction() as tx:
+                waiting, load = await queries.waiting(tx), await queries.job_load(tx)
+        except Exception as error:
+            log.debug("health.gauges", error=type(error).__name__)
+            return
+        for severity, number in waiting.items():
+            metrics.ACTIVE_REVIEWS.labels(severity).set(number)
+        metrics.JOBS.clear()
+        for (task, state), number in load.jobs.items():
+            metrics.JOBS.labels(task, state).set(number)
+        metrics.JOB_LAG_SECONDS.set(load.lag_seconds)
+
+
+async def _once(running: asyncio.Task[None] | None, work: Callable[[], Coroutine[None, None, None]]) -> asyncio.Task[None]:
+    """Wait for `work`, begun anew unless it still runs, at most CHECK_SECONDS; the task, perhaps not done.
+
+    It is not cancelled: undoing a question to a database that hangs would itself wait for the database.
+    """
+    task = running if running is not None and not running.done() else asyncio.create_task(work())
+    await asyncio.wait({task}, timeout=CHECK_SECONDS)
+    return task
