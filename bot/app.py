@@ -134,7 +134,7 @@ class _Run:
 
     async def until_stopped(self) -> None:
         bolt = self._bolt()
-        runner = web.AppRunner(
+        runner = http.Runner(
             self._web_app(bolt),
             access_log=None,
             handle_signals=False,
@@ -148,6 +148,7 @@ class _Run:
         self.bot.listening.set()
         worker: asyncio.Task[None] | None = None
         try:
+            self._spawn(self.bot.health.watch())
             self._spawn(self._watch_slack())
             self._spawn(self._watch_github())
             if await self._database_up():
@@ -257,7 +258,7 @@ class _Run:
         return bolt
 
     def _web_app(self, bolt: AsyncApp | None) -> web.Application:
-        app = http.application()
+        app = http.application(self.settings.cors_origins)
         ops.add_routes(app, self.bot.health, prometheus_enabled=self.settings.prometheus_enabled)
         if bolt is not None:
             signing = secret(self.settings.slack_signing_secret).encode()

@@ -5,7 +5,7 @@ Every question to a dependency is bounded, and asked once however many want to k
 
 import asyncio
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -59,8 +59,9 @@ class Health:
 
     async def readiness(self) -> tuple[bool, dict[str, Json]]:
         """Whether to send work here, and the body of `/health/ready`. GitHub down is told and not fatal."""
-        self._asking = await _once(self._asking, self._ask)
-        if not self._asking.done():
+        if self._asking is None or self._asking.done():
+            self._asking = asyncio.create_task(self._ask())
+        if not await _ended(self._asking):
             self._database, self._migrations = "unreachable", "unknown"
         checks: dict[str, Json] = {
             "database": self._database,
@@ -81,7 +82,9 @@ class Health:
 
     async def measure(self) -> None:
         """Bring the gauges up to the database; they keep what they show while it is away."""
-        self._measuring = await _once(self._measuring, self._measure)
+        if self._measuring is None or self._measuring.done():
+            self._measuring = asyncio.create_task(self._measure())
+        await _ended(self._measuring)
 
     async def watch(self) -> None:
         """Keep the report fresh where nobody asks whether we are ready. Runs until cancelled."""
@@ -123,11 +126,12 @@ class Health:
         metrics.JOB_LAG_SECONDS.set(load.lag_seconds)
 
 
-async def _once(running: asyncio.Task[None] | None, work: Callable[[], Coroutine[None, None, None]]) -> asyncio.Task[None]:
-    """Wait for `work`, begun anew unless it still runs, at most CHECK_SECONDS; the task, perhaps not done.
+async def _ended(task: asyncio.Task[None]) -> bool:
+    """Wait at most CHECK_SECONDS; a task that takes longer is told to end, and not waited for.
 
-    It is not cancelled: undoing a question to a database that hangs would itself wait for the database.
+    Ending it means to give up a connection, which may take as long again when the database hangs.
     """
-    task = running if running is not None and not running.done() else asyncio.create_task(work())
-    await asyncio.wait({task}, timeout=CHECK_SECONDS)
-    return task
+    done, _ = await asyncio.wait({task}, timeout=CHECK_SECONDS)
+    if not done:
+        task.cancel()
+    return bool(done)

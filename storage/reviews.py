@@ -6,7 +6,21 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, RowMapping, Select, TextClause, bindparam, func, select, text, update
+from sqlalchemy import (
+    ColumnElement,
+    RowMapping,
+    Select,
+    TextClause,
+    and_,
+    bindparam,
+    func,
+    literal,
+    or_,
+    select,
+    text,
+    tuple_,
+    update,
+)
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.domain.apv import Apv, Json, PatchStrategy, Severity, WargameVerdict
@@ -80,6 +94,16 @@ def apv_of(row: RowMapping) -> Apv:
 
 
 @dataclass(frozen=True, slots=True)
+class Position:
+    """A place in the order of `most_urgent`, which stays where it is while reviews come and go."""
+
+    priority: int
+    due_at: datetime | None
+    created_at: datetime
+    id: UUID
+
+
+@dataclass(frozen=True, slots=True)
 class Stored:
     """A review with what was reported and what is kept beside it."""
 
@@ -87,6 +111,12 @@ class Stored:
     priority: int
     updated_at: datetime
     metadata: Mapping[str, Json]
+
+    @property
+    def position(self) -> Position:
+        """Its place in the queue."""
+        review = self.dossier.review
+        return Position(self.priority, review.due_at, review.created_at, review.id)
 
 
 def _stored(row: RowMapping) -> Stored:
@@ -150,11 +180,26 @@ async def count(tx: AsyncConnection, what: Filter) -> int:
     return (await tx.execute(select(func.count()).select_from(apv_reviews).where(*what.conditions()))).scalar_one()
 
 
-async def most_urgent(tx: AsyncConnection, what: Filter, *, limit: int, offset: int = 0) -> list[Stored]:
-    """A page of reviews, most urgent first: priority, then deadline, then age."""
+async def most_urgent(
+    tx: AsyncConnection, what: Filter, *, limit: int, offset: int = 0, after: Position | None = None
+) -> list[Stored]:
+    """A page of reviews, most urgent first: priority, then deadline, then age; only those behind `after`."""
     query: Select[Any] = FULL.where(*what.conditions())
+    if after is not None:
+        query = query.where(*_behind(after))
     query = query.order_by(T.priority.desc(), T.due_at, T.created_at, T.id).limit(limit).offset(offset)
     return [_stored(row) for row in (await tx.execute(query)).mappings()]
+
+
+def _behind(after: Position) -> list[ColumnElement[bool]]:
+    columns, values = [T.created_at, T.id], [literal(after.created_at, T.created_at.type), literal(after.id, T.id.type)]
+    if after.due_at is not None:
+        columns, values = [T.due_at, *columns], [literal(after.due_at, T.due_at.type), *values]
+    later = tuple_(*columns) > tuple_(*values)
+    # Without a deadline is after every deadline, as the order has it.
+    beyond = and_(T.due_at.is_(None), later) if after.due_at is None else or_(later, T.due_at.is_(None))
+    # The first condition is implied by the second, and is the one that the index understands.
+    return [T.priority <= after.priority, or_(T.priority < after.priority, beyond)]
 
 
 async def set_branch(tx: AsyncConnection, review_id: UUID, branch: str) -> None:

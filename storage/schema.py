@@ -1,6 +1,8 @@
 """Bringing a database to the schema of this release, and telling whether it is there."""
 
+from functools import cache
 from pathlib import Path
+from typing import Literal
 
 from alembic import command
 from alembic.config import Config
@@ -26,6 +28,21 @@ def newest() -> str:
     head = ScriptDirectory.from_config(_config()).get_current_head()
     assert head is not None, "there is at least one migration"
     return head
+
+
+@cache
+def _revisions() -> tuple[str, ...]:
+    """Every revision that this release knows, newest first."""
+    return tuple(script.revision for script in ScriptDirectory.from_config(_config()).walk_revisions())
+
+
+async def state(engine: AsyncEngine) -> Literal["ok", "behind", "ahead"]:
+    """How the database's schema stands to this release; `ahead`: a newer release has migrated it already."""
+    found = await current(engine)
+    known = _revisions()
+    if found == known[0]:
+        return "ok"
+    return "behind" if found is None or found in known else "ahead"
 
 
 def _current(connection: Connection) -> str | None:

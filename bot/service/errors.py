@@ -14,6 +14,27 @@ def database_is_away(error: BaseException) -> bool:
     return isinstance(error, PoolTimeout | OSError)
 
 
+BEHIND = frozenset({"42P01", "42703"})
+"""SQLSTATE of a table or column that is not there: nobody has migrated the database yet."""
+
+
+def outage(error: BaseException) -> str | None:
+    """What to tell a program when the world around us failed it; None for a surprise."""
+    match error:
+        case DirectoryUnavailable():
+            return "Slack could not say who may decide; nothing was recorded"
+        case CommitUnknown():
+            return "The database went away while this was recorded; look at it before sending it again"
+        case TimeoutError():
+            return "The database did not answer in time"
+        case _ if database_is_away(error):
+            return "The database is away"
+        case DBAPIError() if getattr(error.orig, "sqlstate", None) in BEHIND:
+            return "The database is not at this release's schema yet: run apv-bot migrate"
+        case _:
+            return None
+
+
 def sentence_of(error: BaseException) -> tuple[str, bool]:
     """What to tell the person, and whether this was to be expected of the world (no trace in the log then)."""
     match error:

@@ -7,15 +7,18 @@ from bot.domain.apv import Severity
 from bot.service.gate import Gate
 from storage import queries, reviews
 from storage.queries import Counts
-from storage.reviews import Filter, Stored
+from storage.reviews import Filter, Position, Stored
+
+__all__ = ["Counts", "Filter", "Position", "Stored"]
 
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Reviews, most urgent first, and how many there are in all."""
+    """Reviews, most urgent first, how many there are in all, and whether any come after these."""
 
     reviews: Sequence[Stored]
     total: int
+    more: bool
 
 
 async def find(gate: Gate, name: str) -> Stored | None:
@@ -24,10 +27,11 @@ async def find(gate: Gate, name: str) -> Stored | None:
         return await reviews.find(tx, name)
 
 
-async def page(gate: Gate, what: Filter, *, limit: int, offset: int = 0) -> Page:
-    """A page of reviews."""
+async def page(gate: Gate, what: Filter, *, limit: int, offset: int = 0, after: Position | None = None) -> Page:
+    """A page of reviews: those `offset` further than `after`, or than the head of the queue."""
     async with gate.database.transaction() as tx:
-        return Page(await reviews.most_urgent(tx, what, limit=limit, offset=offset), await reviews.count(tx, what))
+        found = await reviews.most_urgent(tx, what, limit=limit + 1, offset=offset, after=after)
+        return Page(found[:limit], await reviews.count(tx, what), len(found) > limit)
 
 
 async def waiting(gate: Gate, severity: Severity | None, *, limit: int) -> Page:
