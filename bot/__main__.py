@@ -12,7 +12,6 @@ import typer
 
 from bot import console, demo, doctor
 from bot.config import ConfigurationError, Settings
-from bot.intake.formats import FORMATS
 from bot.service.errors import database_is_away
 from storage.embedded import EmbeddedUnavailable
 
@@ -44,7 +43,15 @@ class RoleName(StrEnum):
     worker = "worker"
 
 
-Format = StrEnum("Format", {name: name for name in ("auto", *FORMATS)})
+class Format(StrEnum):
+    """What a submitted file may be: `auto`, and the names of `bot.intake.formats.FORMATS`."""
+
+    auto = "auto"
+    apv = "apv"
+    pip_audit = "pip-audit"
+    trivy = "trivy"
+
+
 Ids = Annotated[list[int] | None, typer.Argument(help="Numbers of held jobs, as `jobs list` shows them.")]
 All = Annotated[bool, typer.Option("--all", help="Every held job.")]
 
@@ -113,7 +120,7 @@ def demo_command(
 @app.command()
 def submit(
     files: Annotated[list[Path], typer.Argument(help="APV JSON or scanner reports; - reads standard input.")],
-    form: Annotated[Format, typer.Option("--format", help="What the files are.")] = Format("auto"),  # noqa: B008
+    form: Annotated[Format, typer.Option("--format", help="What the files are.")] = Format.auto,
 ) -> None:
     """Submit APVs, or the findings of a scanner's report, straight into the database."""
     run(lambda settings: console.submit(settings, files, form.value))

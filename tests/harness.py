@@ -1,0 +1,389 @@
+"""The driver of the scenario tests: people, a channel, a repository, and the whole bot between real stand-ins.
+
+It speaks like a user. When it is torn down, an unread message, an unexpected request or an ERROR in the log fails
+the test.
+"""
+
+import asyncio
+import hashlib
+import json
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, TypeVar
+
+import aiohttp
+from pydantic import SecretStr
+from sqlalchemy import text
+
+from bot import samples
+from bot.app import Bot, Role
+from bot.config import Settings
+from bot.sandbox.github import GitHubSandbox, Pull
+from bot.sandbox.server import SandboxServer
+from bot.sandbox.slack import SlackSandbox
+from bot.sandbox.slack.delivery import Delivery
+from bot.sandbox.slack.modals import View
+from bot.sandbox.slack.people import Message
+from storage.database import Database
+
+T = TypeVar("T")
+
+OWNER, NAME = "sample", "shop"
+BOT_TOKEN, SIGNING_SECRET, GITHUB_TOKEN = (
+    "xoxb-of-the-tests",
+    "signing-secret-of-the-tests",
+    "github-token-of-the-tests",
+)
+API_TOKEN = "api-token-of-the-tests"
+PATIENCE = 15.0
+
+
+@dataclass
+class Clock:
+    """The bot's clock, which runs, and which a test may put forward."""
+
+    ahead: timedelta = timedelta()
+
+    def __call__(self) -> datetime:
+        return datetime.now(UTC) + self.ahead
+
+    def advance(self, **spans: float) -> None:
+        self.ahead += timedelta(**spans)
+
+
+class Errors(logging.Handler):
+    """Every ERROR line, for the check at the end."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.ERROR)
+        self.lines: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.lines.append(f"{record.name}: {record.getMessage()}")
+
+
+@dataclass
+class Card:
+    """A review's card as people see it now."""
+
+    world: "World"
+    code: str
+
+    @property
+    def message(self) -> Message:
+        return self.world.find_card(self.code)
+
+    @property
+    def words(self) -> str:
+        return self.message.words
+
+    @property
+    def buttons(self) -> list[str]:
+        return self.message.buttons
+
+    @property
+    def thread(self) -> list[str]:
+        replies = self.world.slack.thread(self.message.channel, self.message.ts)
+        self.world.slack.mark_read(*replies)
+        return [reply.words for reply in replies if reply.ts != self.message.ts]
+
+    async def shows(self, *words: str) -> None:
+        """Wait until all of these words stand on the card."""
+        wanted = [w.casefold() for w in words]
+        await self.world.until(
+            lambda: all(w in self.words.casefold() for w in wanted), lambda: f"{words} not on the card:\n{self.words}"
+        )
+
+    async def told_in_thread(self, words: str) -> None:
+        """Wait until the thread says so."""
+        await self.world.until(
+            lambda: any(words in reply for reply in self.thread), lambda: f"{words!r} not in {self.thread}"
+        )
+
+
+@dataclass
+class Someone:
+    """A person of the workspace, doing what people do."""
+
+    world: "World"
+    name: str
+
+    @property
+    def id(self) -> str:
+        return self.world.slack.user(self.name).id
+
+    async def clicks(self, button: str, card: Card, **how: Any) -> Delivery:
+        message = card.message
+        return await self.world.slack.click(self.name, message.channel, message.ts, text=button, **how)
+
+    async def approves(self, card: Card) -> Delivery:
+        return await self.clicks("Approve", card)
+
+    async def opens(self, button: str, card: Card) -> View:
+        """Click, and see the modal that it opens."""
+        delivery = await self.clicks(button, card)
+        assert delivery.ok, delivery
+        await self.world.until(lambda: bool(self.views), lambda: f"no modal after {button}")
+        return self.views[-1]
+
+    async def fills(self, view: View, *, enforce: bool = True, **values: str) -> Delivery:
+        """Fill in and submit: `reason=`, `justification=`."""
+        entered = {name.capitalize(): value for name, value in values.items()}
+        return await self.world.slack.submit_view(self.name, view.id, entered, enforce=enforce)
+
+    async def rejects(self, card: Card, why: str, reason: str = "Other") -> Delivery:
+        return await self.fills(await self.opens("Reject", card), reason=reason, justification=why)
+
+    async def escalates(self, card: Card, why: str, reason: str = "Other") -> Delivery:
+        return await self.fills(await self.opens("Escalate", card), reason=reason, justification=why)
+
+    async def types(self, text_: str, channel: str = "vuln-review") -> str:
+        """Type `/apv <text>`; returns what only they see."""
+        before = len(self.world.slack.ephemerals(self.name))
+        delivery = await self.world.slack.slash(self.name, channel, "/apv", text_)
+        assert delivery.ok, delivery
+        answers = self.world.slack.ephemerals(self.name)[before:]
+        self.world.slack.mark_read(*answers)
+        return "\n".join(answer.words for answer in answers)
+
+    async def is_told(self, words: str) -> str:
+        """Wait for a private message with these words; returns it whole."""
+
+        def heard() -> Message | None:
+            return next((m for m in self.world.slack.ephemerals(self.name) if words in m.words), None)
+
+        await self.world.until(
+            lambda: heard() is not None,
+            lambda: (
+                f"{self.name} was not told {words!r}, but {[m.words for m in self.world.slack.ephemerals(self.name)]}"
+            ),
+        )
+        message = heard()
+        assert message is not None
+        self.world.slack.mark_read(message)
+        return message.words
+
+    @property
+    def told(self) -> list[str]:
+        """All private messages to them."""
+        messages = self.world.slack.ephemerals(self.name)
+        self.world.slack.mark_read(*messages)
+        return [m.words for m in messages]
+
+    @property
+    def views(self) -> list[View]:
+        return self.world.slack.open_views(self.name)
+
+
+@dataclass
+class World:
+    """One workspace, one repository, one database, and any number of bots."""
+
+    slack: SlackSandbox
+    github: GitHubSandbox
+    sandbox: SandboxServer
+    database: Database
+    settings: Settings
+    clock: Clock
+    bot: Bot
+    http: aiohttp.ClientSession
+    errors: Errors
+    tolerated: set[str] = field(default_factory=set)
+    """Words of log errors and unread messages that this test expects."""
+
+    def __getattr__(self, name: str) -> Someone:
+        if any(user.name == name for user in self.slack.workspace.users.values()):
+            return Someone(self, name)
+        raise AttributeError(name)
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.bot.port}"
+
+    async def submit(self, apv: Mapping[str, object] | None = None, /, **changes: object) -> Card:
+        """Hand an APV in over the API; returns its card once it is posted."""
+        code = (await self.post_apv({**(apv or sample("requests-cve-2023-32681")), **changes}))["apv_code"]
+        await self.until(lambda: self.has_card(code), lambda: f"no card for {code}")
+        return Card(self, code)
+
+    async def post_apv(self, apv: Mapping[str, object]) -> dict[str, Any]:
+        async with self.http.post(f"{self.url}/hitl/reviews", json=apv) as answer:
+            body: dict[str, Any] = await answer.json()
+            assert answer.status in {200, 201}, body
+            return body
+
+    async def review(self, card: Card) -> dict[str, Any]:
+        """The review as the API shows it."""
+        async with self.http.get(f"{self.url}/hitl/reviews/{card.code}") as answer:
+            body: dict[str, Any] = await answer.json()
+            return body
+
+    def cards(self) -> list[Message]:
+        return [m for m in self.slack.messages("vuln-review") if m.thread_ts in (None, m.ts)]
+
+    def has_card(self, code: str) -> bool:
+        return any(code in m.words for m in self.cards())
+
+    def find_card(self, code: str) -> Message:
+        found = [m for m in self.cards() if code in m.words]
+        assert len(found) == 1, f"{len(found)} cards of {code}"
+        self.slack.mark_read(found[0])
+        return found[0]
+
+    async def hears(self, words: str) -> Message:
+        """Wait for the incident channel to hear these words."""
+
+        def heard() -> Message | None:
+            return next((m for m in self.slack.messages("incidents") if words in m.words), None)
+
+        await self.until(
+            lambda: heard() is not None,
+            lambda: f"#incidents heard {[m.words for m in self.slack.messages('incidents')]}, not {words!r}",
+        )
+        message = heard()
+        assert message is not None
+        self.slack.mark_read(message)
+        return message
+
+    async def pull(self, card: Card) -> Pull:
+        """The card's pull request, once there is one."""
+
+        def opened() -> list[Pull]:
+            return [p for p in self.github.pulls() if p.head_ref.startswith(f"apv/{card.code}-")]
+
+        await self.until(lambda: bool(opened()), lambda: f"no pull request for {card.code}")
+        assert len(opened()) == 1
+        return opened()[0]
+
+    async def rows(self, sql: str, **values: object) -> list[dict[str, Any]]:
+        async with self.database.transaction() as tx:
+            return [dict(row) for row in (await tx.execute(text(sql), values)).mappings()]
+
+    async def decisions(self, card: Card) -> list[dict[str, Any]]:
+        return await self.rows(
+            "SELECT * FROM hitl_decisions WHERE apv_code = :code ORDER BY created_at", code=card.code
+        )
+
+    async def audit(self, card: Card) -> list[str]:
+        """The kinds of the review's audit entries, oldest first."""
+        rows = await self.rows("SELECT kind FROM audit_log WHERE apv_code = :code ORDER BY seq", code=card.code)
+        return [row["kind"] for row in rows]
+
+    async def settle(self) -> None:
+        """Wait until no job is queued or running."""
+        await self.until_async(self._idle, lambda: "jobs are still under way")
+
+    async def _idle(self) -> bool:
+        due = "SELECT count(*) AS n FROM pgqueuer WHERE status IN ('queued', 'picked')"
+        return bool((await self.rows(due))[0]["n"] == 0)
+
+    async def until(self, holds: Callable[[], bool], otherwise: Callable[[], str]) -> None:
+        async def look() -> bool:
+            return holds()
+
+        await self.until_async(look, otherwise)
+
+    async def until_async(self, holds: Callable[[], Awaitable[bool]], otherwise: Callable[[], str]) -> None:
+        """Wait for something that three servers and a queue bring about together, each in its own time."""
+        try:
+            async with asyncio.timeout(PATIENCE):
+                while not await holds():  # noqa: ASYNC110 - no one event says that all of them are done
+                    await asyncio.sleep(0.01)
+        except TimeoutError:
+            raise AssertionError(otherwise()) from None
+
+    def check(self) -> None:
+        """Nothing was said that the test did not look at, nothing asked that should not be, nothing went wrong."""
+        unread = [m.words for m in self.slack.unread() if not self._tolerates(m.words)]
+        assert not unread, f"unread: {unread}"
+        assert not self.slack.unexpected, self.slack.unexpected
+        assert not self.github.unexpected, self.github.unexpected
+        surprising = [line for line in self.errors.lines if not self._tolerates(line)]
+        assert not surprising, surprising
+
+    def _tolerates(self, words: str) -> bool:
+        return any(t in words for t in self.tolerated)
+
+    @asynccontextmanager
+    async def another_bot(self, role: Role = "all") -> AsyncIterator[Bot]:
+        """One more process's worth of bot on the same database."""
+        async with running(Bot(self.settings, role, now=self.clock)) as bot:
+            yield bot
+
+
+def sample(name: str) -> dict[str, Any]:
+    """One of the sample APVs, by its file's name."""
+    found: dict[str, Any] = json.loads(dict(samples.apvs())[f"{name}.json"])
+    return found
+
+
+CRITICAL = "pyyaml-cve-2020-14343"
+HIGH = "flask-cve-2023-30861"
+MANUAL = "celery-cve-2021-23727"
+
+
+@asynccontextmanager
+async def running(bot: Bot) -> AsyncIterator[Bot]:
+    """A bot from listening to stopped."""
+    serving = asyncio.create_task(bot.run())
+    listening = asyncio.create_task(bot.listening.wait())
+    await asyncio.wait({serving, listening}, return_when=asyncio.FIRST_COMPLETED)
+    listening.cancel()
+    try:
+        yield bot
+    finally:
+        bot.stop.set()
+        await serving
+
+
+def settings_for(slack: SlackSandbox, sandbox: SandboxServer, database_url: str, **changes: object) -> Settings:
+    """What an operator would configure for this workspace and repository."""
+    token = hashlib.sha256(API_TOKEN.encode()).hexdigest()
+    values: dict[str, Any] = {
+        "host": "127.0.0.1",
+        "port": 0,
+        "database_url": SecretStr(database_url),
+        "slack_bot_token": SecretStr(BOT_TOKEN),
+        "slack_signing_secret": SecretStr(SIGNING_SECRET),
+        "slack_api_url": sandbox.slack_api_url,
+        "slack_review_channel": slack.channel("vuln-review").id,
+        "slack_incident_channel": slack.channel("incidents").id,
+        "reviewers": (slack.group("reviewers").id,),
+        "leads": (slack.group("leads").id,),
+        "github_token": SecretStr(GITHUB_TOKEN),
+        "github_api_url": sandbox.github_api_url,
+        "github_repo_owner": OWNER,
+        "github_repo_name": NAME,
+        "api_tokens": (f"scanner:read+submit+decide:{token}",),
+        "rate_limit": "off",
+    }
+    return Settings(_env_file=None, **{**values, **changes})
+
+
+@asynccontextmanager
+async def world(database_url: str, folder: Path, **changes: object) -> AsyncIterator[World]:
+    """Everything, running; checked when the test is over."""
+    slack = SlackSandbox(bot_token=BOT_TOKEN, signing_secret=SIGNING_SECRET, app_token="xapp-of-the-tests")
+    github = GitHubSandbox(folder / "github", token=GITHUB_TOKEN)
+    github.create_repository(OWNER, NAME, samples.repository_files())
+    errors, clock = Errors(), Clock()
+    logging.getLogger().addHandler(errors)
+    try:
+        async with SandboxServer(slack, github) as sandbox:
+            settings = settings_for(slack, sandbox, database_url, **changes)
+            headers = {"Authorization": f"Bearer {API_TOKEN}"}
+            database = Database(database_url)
+            async with running(Bot(settings, now=clock)) as bot, aiohttp.ClientSession(headers=headers) as http:
+                slack.request_url = f"http://127.0.0.1:{bot.port}/slack/events"
+                made = World(slack, github, sandbox, database, settings, clock, bot, http, errors)
+                await made.until(lambda: bot.slack_state == "ok", lambda: "Slack was not reached")
+                yield made
+                await made.settle()
+            await database.close()
+            made.check()
+    finally:
+        logging.getLogger().removeHandler(errors)
