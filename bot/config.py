@@ -166,6 +166,9 @@ class Settings(BaseSettings):
         return settings
 
     def _check_together(self) -> None:
+        if self.policy_file is not None:
+            # Serving under the built-in rules while a file says otherwise would let the wrong people decide.
+            raise ConfigurationError("POLICY_FILE: policy files are not read by this release; leave it unset")
         if self.api_auth == "none" and self.host not in LOOPBACK:
             raise ConfigurationError(
                 "API_AUTH: none is accepted only when HOST is loopback (127.0.0.1, ::1, localhost)"
