@@ -62,6 +62,11 @@ class RateLimit:
         number, unit = setting.split("/")
         return cls(int(number) / UNIT_SECONDS[unit], int(number), clock)
 
+    @property
+    def remembered(self) -> int:
+        """How many principals' rates are known, at most REMEMBERED."""
+        return len(self._buckets)
+
     def seconds_to_wait(self, principal: str) -> float:
         """Count one request; 0 lets it through, otherwise the seconds after which one will be."""
         now = self._clock()

@@ -25,7 +25,7 @@ class Counts:
 async def waiting(tx: AsyncConnection) -> dict[Severity, int]:
     """Reviews that await a decision, by severity, the worst first."""
     query = select(apv_reviews.c.severity, func.count()).where(text(AWAITING_SQL)).group_by(apv_reviews.c.severity)
-    found: dict[str, int] = dict((await tx.execute(query)).tuples().all())
+    found: dict[str, int] = dict((await tx.execute(query)).all())
     return {severity: found.get(severity, 0) for severity in Severity}
 
 
@@ -33,7 +33,7 @@ async def counts(tx: AsyncConnection, now: datetime) -> Counts:
     """All counts, read in one transaction."""
     made = hitl_decisions.c
     by_choice: dict[str, int] = dict(
-        (await tx.execute(select(made.decision, func.count()).group_by(made.decision))).tuples().all()
+        (await tx.execute(select(made.decision, func.count()).group_by(made.decision))).all()
     )
     midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
     monday = midnight - timedelta(days=midnight.weekday())
@@ -61,6 +61,6 @@ FROM pgqueuer GROUP BY entrypoint, status
 
 async def job_load(tx: AsyncConnection) -> JobLoad:
     """The queue as it is now."""
-    rows = (await tx.execute(text(JOB_LOAD))).tuples().all()
+    rows = (await tx.execute(text(JOB_LOAD))).all()
     lag = max((late for _, _, _, late in rows if late is not None), default=0.0)
     return JobLoad({(task, state): number for task, state, number, _ in rows}, max(0.0, lag))

@@ -139,6 +139,8 @@ async def find(tx: AsyncConnection, name: str) -> Stored | None:
     try:
         return await get(tx, UUID(name))
     except ValueError:
+        if not name.isprintable():  # PostgreSQL takes neither NUL nor half a surrogate pair
+            return None
         row = (await tx.execute(FULL.where(T.apv_code == name.upper()))).mappings().one_or_none()
         return _stored(row) if row else None
 
