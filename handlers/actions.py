@@ -6,7 +6,7 @@ from slack_bolt.async_app import AsyncAck, AsyncBoltRequest
 
 from bot.blocks import alerts, ids, modals
 from bot.blocks.kit import View
-from bot.domain.outcome import Outcome, Refused
+from bot.domain.outcome import Accepted, Outcome, Refused, Repeated
 from bot.domain.review import Choice, Decision, Dossier
 from bot.service import queue, reviews
 from handlers.desk import Desk
@@ -87,12 +87,12 @@ async def _ask(desk: Desk, request: AsyncBoltRequest, choice: Choice) -> bool:
         delivery=delivery(request),
     )
     await _explain(desk, click, outcome)
-    if not isinstance(outcome, Refused):
+    if isinstance(outcome, Accepted):
         await desk.modals.open_view(click.trigger_id, FORMS[choice](stored.dossier, click.channel_id))
     return True
 
 
-async def _explain(desk: Desk, click: Click, outcome: Outcome) -> None:
+async def _explain(desk: Desk, click: Click, outcome: Outcome | Repeated) -> None:
     if isinstance(outcome, Refused):
         said = alerts.reply(outcome.sentence)
         await desk.replies.tell(

@@ -66,7 +66,7 @@ async def _claim(desk: Desk, who: SlackUser, argument: str, delivered: bytes) ->
     outcome = await reviews.claim(desk.gate, who, stored.dossier.review.id, source="slack", delivery=delivered)
     if isinstance(outcome, Refused):
         return alerts.reply(outcome.sentence)
-    return alerts.reply(outcome.sentence or f"You have claimed {stored.dossier.review.code}.")
+    return alerts.reply(f"You have claimed {stored.dossier.review.code}.")
 
 
 async def _help(_desk: Desk, _who: SlackUser, _argument: str, _delivery: bytes) -> Message:

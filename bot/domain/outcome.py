@@ -39,11 +39,16 @@ class Refused:
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """The review as it is now and what happened to make it so; no events when the same request came again."""
+    """The review as it is now and what happened to make it so."""
 
     review: "Review"
     events: tuple["Event", ...]
     sentence: str
+
+
+@dataclass(frozen=True, slots=True)
+class Repeated:
+    """The very same request came before and had its effect then: nothing is done or said again."""
 
 
 Outcome = Accepted | Refused

@@ -15,7 +15,7 @@ from bot.domain import review as rules
 from bot.domain.access import Person
 from bot.domain.apv import Json
 from bot.domain.events import Approved, Event
-from bot.domain.outcome import Accepted, Outcome, Reason, Refused
+from bot.domain.outcome import Accepted, Outcome, Reason, Refused, Repeated
 from bot.domain.review import Action, Choice, Decision, Review, Status
 from bot.service.consequences import follow
 from bot.service.gate import Gate
@@ -30,7 +30,7 @@ UNKNOWN = Refused(Reason.UNKNOWN_REVIEW, "This review does not exist in the data
 
 async def decide(
     gate: Gate, who: SlackUser, review_id: UUID, decision: Decision, *, source: str, delivery: bytes | None = None
-) -> Outcome:
+) -> Outcome | Repeated:
     """Record one person's decision, or their refusal with its reason.
 
     Raises TimeoutError after `gate.patience`, DirectoryUnavailable, or the database's error: then nothing is recorded;
@@ -42,9 +42,9 @@ async def decide(
     def rule(review: Review, person: Person) -> Outcome:
         return rules.decide(review, person, decision, gate.policy(), opens_pulls=gate.opens_pulls, now=now)
 
-    outcome, fresh = await _apply(gate, who, review_id, rule, decision, now=now, source=source, delivery=delivery)
+    outcome = await _apply(gate, who, review_id, rule, decision, now=now, source=source, delivery=delivery)
     metrics.DECISION_SECONDS.observe(time.perf_counter() - began)
-    if fresh and isinstance(outcome, Accepted):
+    if isinstance(outcome, Accepted):
         review = outcome.review
         metrics.DECISIONS.labels(decision.choice, review.severity, source).inc()
         if review.closed_at is not None:
@@ -52,22 +52,22 @@ async def decide(
     return outcome
 
 
-async def claim(gate: Gate, who: SlackUser, review_id: UUID, *, source: str, delivery: bytes | None = None) -> Outcome:
+async def claim(
+    gate: Gate, who: SlackUser, review_id: UUID, *, source: str, delivery: bytes | None = None
+) -> Outcome | Repeated:
     """Say that somebody is reading it; refused and raised as in `decide`."""
-    outcome, _ = await _apply(gate, who, review_id, rules.claim, None, now=gate.now(), source=source, delivery=delivery)
-    return outcome
+    return await _apply(gate, who, review_id, rules.claim, None, now=gate.now(), source=source, delivery=delivery)
 
 
 async def consider(
     gate: Gate, who: SlackUser, review_id: UUID, decision: Decision, *, source: str, delivery: bytes | None = None
-) -> Outcome:
+) -> Outcome | Repeated:
     """Whether to ask somebody for their justification at all; a refusal is recorded, and what counts is asked again."""
 
     def rule(review: Review, person: Person) -> Outcome:
         return rules.consider(review, person, decision, gate.policy())
 
-    outcome, _ = await _apply(gate, who, review_id, rule, decision, now=gate.now(), source=source, delivery=delivery)
-    return outcome
+    return await _apply(gate, who, review_id, rule, decision, now=gate.now(), source=source, delivery=delivery)
 
 
 async def _apply(
@@ -80,25 +80,21 @@ async def _apply(
     now: datetime,
     source: str,
     delivery: bytes | None,
-) -> tuple[Outcome, bool]:
+) -> Outcome | Repeated:
     async with asyncio.timeout(gate.patience):
         person = await judge(gate, who)
         async with gate.database.transaction() as tx:
             locked = await reviews.lock(tx, review_id)
             if locked is None:
-                return UNKNOWN, True
+                return UNKNOWN
             outcome = person if isinstance(person, Refused) else rule(locked.review, person)
-            if isinstance(outcome, Accepted) and not outcome.events:
-                return outcome, True
             if isinstance(outcome, Refused):
                 change = _refused(locked, outcome, who, decision, now=now, source=source, delivery=delivery)
             else:
                 assert isinstance(person, Person), "a refused person is refused"
                 change = _accepted(locked, outcome, person, decision, now=now, source=source, delivery=delivery)
             fresh = await record(tx, change)
-    if not fresh:
-        return Accepted(locked.review, (), ""), False
-    return outcome, True
+    return outcome if fresh else Repeated()
 
 
 def _refused(
@@ -126,6 +122,9 @@ def _accepted(
     source: str,
     delivery: bytes | None,
 ) -> Change:
+    if not outcome.events:
+        # Somebody was let in to say why; only the request itself is written down.
+        return Change(review=locked.review, head=locked.head, entries=(), now=now, touched=False, delivery=delivery)
     review = replace(outcome.review, revision=locked.review.revision + 1)
     row = _decision_row(review, person, decision, outcome.events, source) if decision else None
     detail = _detail(review, decision, row)
