@@ -83,13 +83,14 @@ def _review(row: RowMapping) -> Review:
 
 
 def apv_of(row: RowMapping) -> Apv:
-    """What was reported, from a whole row."""
+    """What was reported, from a whole row; one that another program inserted has no details."""
     values: dict[str, Any] = {name: row[COLUMN_OF.get(name, name)] for name in APV_COLUMNS} | dict(row["details"])
     values["severity"] = Severity(values["severity"])
     values["patch_strategy"] = PatchStrategy(values["patch_strategy"])
     if values["wargame_verdict"] is not None:
         values["wargame_verdict"] = WargameVerdict(values["wargame_verdict"])
-    values |= {name: tuple(values[name]) for name in TUPLES}
+    # A row of another program has no details.
+    values |= {name: tuple(values.get(name, ())) for name in TUPLES}
     return Apv(**values)
 
 

@@ -12,8 +12,9 @@ import pytest
 from sqlalchemy import text
 
 from bot import samples
+from bot.service import submissions
 from storage.database import Database
-from tests.web import APV, HOLDER, Clock, apv, apvs, asks, gets, nowhere, said_to, serving_api, submits
+from tests.web import APV, HOLDER, Clock, apv, apvs, asks, gate, gets, nowhere, said_to, serving_api, submits
 
 NAMES = """
 apv_id apv_code priority status version digest cve_id aliases cve_title cve_description cvss_score cvss_vector
@@ -380,6 +381,21 @@ async def test_numbers_that_json_lacks_are_shown_as_null(scanner: aiohttp.Client
     async with scanner.get(f"/hitl/reviews/{review['apv_id']}") as response:
         shown = json.loads(await response.text(), parse_constant=lambda _: math.nan)
     assert shown["wargame_confidence"] is None
+
+
+async def test_a_row_of_another_program_is_shown_once_taken_in(
+    scanner: aiohttp.ClientSession, database: Database, clock: Clock
+) -> None:
+    """A row with only the contract's required columns gets digest, priority and deadline, and every name."""
+    async with database.transaction() as tx:
+        columns = "apv_code, severity, package_name, patch_content, created_at"
+        values = "'APV-2026-5', 'high', 'flask', 'a diff', :now"
+        await tx.execute(text(f"INSERT INTO apv_reviews ({columns}) VALUES ({values})"), {"now": clock()})
+    assert await submissions.adopt(gate(database, clock)) == 1
+    review = await gets(scanner, "/hitl/reviews/APV-2026-5")
+    assert set(NAMES.split()) <= set(review)
+    assert (review["patch_diff"], review["priority"], review["due_at"]) == ("a diff", 7, "2026-11-23T12:00:00Z")
+    assert review["repository"] == "sample/shop"
 
 
 async def test_the_older_consoles_health(database: Database) -> None:
