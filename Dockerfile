@@ -7,7 +7,7 @@ COPY requirements.lock ./
 # Versions are the lock's: nothing else is in the folder.
 # hadolint ignore=DL3013
 RUN pip wheel --quiet --require-hashes --wheel-dir /wheels --requirement requirements.lock \
-    && pip install --quiet --no-index --find-links /wheels setuptools
+    && pip install --quiet --upgrade --no-index --find-links /wheels setuptools
 COPY . ./
 # Without an index: whatever is not in the lock does not get in. The embedded PostgreSQL is in the lock and stays out.
 # hadolint ignore=DL3013
