@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID, uuid4
 
-from sqlalchemy import RowMapping, select
+from sqlalchemy import RowMapping, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.domain.apv import Json
@@ -118,7 +118,9 @@ async def stream(tx: AsyncConnection) -> AsyncIterator[dict[str, Json]]:
 
 
 async def chains(tx: AsyncConnection) -> AsyncIterator[Chain]:
-    """Every review's chain, one review at a time."""
+    """Every review's chain, one review at a time, all as they were at one moment; `tx` has read nothing yet."""
+    # An entry that is added while we read would else be missing from its chain, or from its review's head.
+    await tx.execute(text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY"))
     reviews = select(apv_reviews.c.id, apv_reviews.c.apv_code, apv_reviews.c.audit_seq, apv_reviews.c.audit_head)
     for review in (await tx.execute(reviews.order_by(apv_reviews.c.id))).all():
         rows = [as_json(row) for row in await history(tx, review.id)]

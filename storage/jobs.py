@@ -76,11 +76,19 @@ async def unfinished(tx: AsyncConnection, ids: Sequence[int] | None = None) -> l
 
 
 async def requeue(tx: AsyncConnection, ids: Sequence[int]) -> None:
-    """Let held jobs start anew, with all their tries."""
+    """Let held jobs start anew, with all their tries and all their time."""
     held = [JobId(i) for i in ids]
     await Queries(TransactionDriver(tx)).requeue_jobs(held)  # type: ignore[arg-type] # as in enqueue
+    await tx.execute(text("UPDATE pgqueuer SET created = now() WHERE id = ANY(:ids)"), {"ids": list(ids)})
 
 
 async def discard(tx: AsyncConnection, ids: Sequence[int]) -> None:
     """Delete held jobs."""
     await tx.execute(text("DELETE FROM pgqueuer WHERE id = ANY(:ids) AND status = 'failed'"), {"ids": list(ids)})
+
+
+async def drop(tx: AsyncConnection, job: Job) -> None:
+    """Take back a job that waits or is held; one that runs must see for itself that it is no longer wanted."""
+    await tx.execute(
+        text("DELETE FROM pgqueuer WHERE dedupe_key = :key AND status IN ('queued', 'failed')"), {"key": job.key}
+    )

@@ -83,7 +83,7 @@ def _review(row: RowMapping) -> Review:
 
 
 def apv_of(row: RowMapping) -> Apv:
-    """What was reported, from a whole row; one that another program inserted has no details."""
+    """What was reported, from a whole row."""
     values: dict[str, Any] = {name: row[COLUMN_OF.get(name, name)] for name in APV_COLUMNS} | dict(row["details"])
     values["severity"] = Severity(values["severity"])
     values["patch_strategy"] = PatchStrategy(values["patch_strategy"])

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID, uuid4
 
-from sqlalchemy import select, text, update
+from sqlalchemy import ColumnElement, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -14,16 +14,21 @@ from bot.domain.apv import Apv, Json, content, digest, identity, priority
 from storage.reviews import APV_COLUMNS, COLUMN_OF, DETAILS, Locked, T, apv_of, lock
 from storage.tables import apv_code_years, apv_contents, apv_reviews
 
+LOCK_NAMES = """
+SELECT pg_advisory_xact_lock(number) FROM (
+    SELECT DISTINCT hashtextextended(name, 0) & 255 AS number FROM unnest(CAST(:names AS text[])) AS name
+    ORDER BY number
+) AS numbers
+"""
+"""Few numbers for all names: the server has room for some 6,400 locks in all, and a list may name 2,000."""
+
 
 async def lock_names(tx: AsyncConnection, names: Sequence[str]) -> None:
     """Hold identities and codes until the transaction ends, so that two reports of one APV cannot both be new.
 
     Taken in one order by everyone: two lists that overlap wait for each other instead of deadlocking.
     """
-    await tx.execute(
-        text("SELECT pg_advisory_xact_lock(hashtextextended(name, 0)) FROM unnest(CAST(:names AS text[])) AS name"),
-        {"names": sorted(set(names))},
-    )
+    await tx.execute(text(LOCK_NAMES), {"names": list(names)})
 
 
 async def latest_of(tx: AsyncConnection, identity_key: str) -> Locked | None:
@@ -76,11 +81,27 @@ class Unadopted:
     due_at: datetime | None
 
 
-async def unadopted(tx: AsyncConnection, limit: int) -> list[Unadopted]:
-    """Rows of other programs that nobody has looked at, locked, oldest first."""
-    query = select(apv_reviews).where(T.digest.is_(None)).order_by(T.created_at).limit(limit)
-    rows = (await tx.execute(query.with_for_update(skip_locked=True))).mappings()
-    return [Unadopted(row["id"], apv_of(row), row["created_at"], row["due_at"]) for row in rows]
+async def unadopted(tx: AsyncConnection, limit: int) -> Sequence[UUID]:
+    """Rows of other programs that nobody has looked at, oldest first."""
+    return (
+        (await tx.execute(select(T.id).where(T.digest.is_(None)).order_by(T.created_at).limit(limit))).scalars().all()
+    )
+
+
+async def lock_unadopted(tx: AsyncConnection, review_id: UUID) -> Unadopted | None:
+    """Such a row, locked; None when somebody else has it or had it."""
+    return await _unadopted(tx, T.id == review_id, skip_locked=True)
+
+
+async def unadopted_by_code(tx: AsyncConnection, code: str) -> Unadopted | None:
+    """Such a row by its code, locked."""
+    return await _unadopted(tx, T.apv_code == code)
+
+
+async def _unadopted(tx: AsyncConnection, which: ColumnElement[bool], *, skip_locked: bool = False) -> Unadopted | None:
+    query = select(apv_reviews).where(which, T.digest.is_(None)).with_for_update(skip_locked=skip_locked)
+    row = (await tx.execute(query)).mappings().one_or_none()
+    return Unadopted(row["id"], apv_of(row), row["created_at"], row["due_at"]) if row else None
 
 
 async def _locked(tx: AsyncConnection, review_id: UUID) -> Locked:

@@ -288,11 +288,12 @@ def takes_new_content(review: Review) -> bool:
 
 
 def revise(review: Review) -> Accepted:
-    """The review has new content already; its votes were for the old one."""
-    status = Status.ESCALATED if review.status is Status.ESCALATED else Status.PENDING
+    """The review has new content already; its votes were for the old one. An escalation that was closed is over."""
     void = " Approvals given before are void." if review.votes else ""
     sentence = f"{review.code} changed and is now version {review.version}.{void}"
-    revised = replace(review, status=status, votes=(), closed_at=None, note=None)
+    revised = replace(review, votes=(), closed_at=None, note=None)
+    if review.status is not Status.ESCALATED:
+        revised = replace(revised, status=Status.PENDING, escalated_by=None, escalated_by_name=None, escalated_at=None)
     return Accepted(revised, (Revised(sentence),), sentence)
 
 

@@ -97,8 +97,8 @@ async def job_held(gate: Gate, review_id: UUID, task: str, reason: str) -> None:
 
 
 async def miss_deadlines(gate: Gate) -> int:
-    """Say once of each review whose `due_at` has passed that nobody decided in time; returns how many."""
-    now = gate.now()
+    """Say once of each review whose `due_at` has passed that nobody decided in time; returns of how many."""
+    now, said = gate.now(), 0
     async with gate.database.transaction() as tx:
         overdue = await reviews.overdue(tx, now, limit=200)
     for review_id in overdue:
@@ -106,7 +106,8 @@ async def miss_deadlines(gate: Gate) -> int:
             # Another replica may have said it since: whoever marks the row tells, and nobody else.
             if await reviews.mark_breached(tx, review_id, now):
                 await _write(gate, tx, review_id, _missed, detail={})
-    return len(overdue)
+                said += 1
+    return said
 
 
 def _missed(review: Review) -> tuple[Review, Sequence[Event]]:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID
 
+import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.domain import review as rules
@@ -12,11 +13,15 @@ from bot.domain import sla
 from bot.domain.apv import Apv, Json, Submission, digest, identity
 from bot.domain.events import Event, Submitted
 from bot.domain.review import Action
+from bot.jobs import OpenPull
 from bot.service.consequences import follow
+from bot.service.errors import database_is_away
 from bot.service.gate import Gate
-from storage import reviews, submissions
+from storage import jobs, reviews, submissions
 from storage.record import Change, Settlement, record
 from storage.reviews import Locked, Stored
+
+log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +91,7 @@ def _refuse_foreign(gate: Gate, submitted: Sequence[Submission]) -> None:
 async def _place(
     gate: Gate, tx: AsyncConnection, item: Submission, *, principal: str, source: str
 ) -> tuple[UUID, bool]:
-    former = await _former(tx, item)
+    former = await _former(gate, tx, item)
     if former and former.review.digest == digest(item.apv):
         return former.review.id, False
     now = gate.now()
@@ -104,8 +109,10 @@ async def _place(
     return locked.review.id, True
 
 
-async def _former(tx: AsyncConnection, item: Submission) -> Locked | None:
+async def _former(gate: Gate, tx: AsyncConnection, item: Submission) -> Locked | None:
     """The newest review of this APV: by its identity, or by the code it gives."""
+    if item.apv_code and (row := await submissions.unadopted_by_code(tx, item.apv_code)):
+        await _take_in(gate, tx, row)
     key = identity(item.apv)
     same = await submissions.latest_of(tx, key)
     named = await submissions.by_code(tx, item.apv_code) if item.apv_code else None
@@ -123,6 +130,7 @@ async def _revise(
     if due_at is None or apv.severity is not former.review.severity:
         due_at = sla.due_at(former.review.created_at, gate.policy().rules[apv.severity])
     version = former.review.version + 1
+    await jobs.drop(tx, OpenPull(former.review.id, former.review.digest))
     locked = await submissions.replace_content(tx, former.review.id, apv, version=version, due_at=due_at)
     outcome = rules.revise(locked.review)
     void = Settlement(Action.RECORDED, "Void: the content changed before this took effect.")
@@ -144,7 +152,7 @@ async def _write(
 ) -> None:
     review = replace(review, revision=locked.review.revision + 1)
     detail: dict[str, Json] = {"version": review.version, "digest": review.digest}
-    entries, jobs = follow(review, events, actor=principal, source=source, now=now, detail=detail)
+    entries, effects = follow(review, events, actor=principal, source=source, now=now, detail=detail)
     await record(
         tx,
         Change(
@@ -154,7 +162,7 @@ async def _write(
             now=now,
             touched=True,
             settlement=settlement,
-            jobs=jobs,
+            jobs=effects,
         ),
     )
 
@@ -171,14 +179,39 @@ ADOPTED_AT_ONCE = 200
 
 
 async def adopt(gate: Gate) -> int:
-    """Take in rows that another program inserted: fill in what derives from them, and post them like any other."""
+    """Take in rows that another program inserted: fill in what derives from them, and post them like any other.
+
+    A row that cannot be taken in is logged and left, and stops no other.
+    """
+    adopted = 0
+    while True:
+        async with gate.database.transaction() as tx:
+            waiting = await submissions.unadopted(tx, ADOPTED_AT_ONCE)
+        taken = 0
+        for review_id in waiting:
+            try:
+                taken += await _adopt(gate, review_id)
+            except Exception as error:
+                if database_is_away(error):
+                    raise
+                log.warning("review.not_adopted", review_id=str(review_id), error=type(error).__name__)
+        adopted += taken
+        if not taken or len(waiting) < ADOPTED_AT_ONCE:
+            return adopted
+
+
+async def _adopt(gate: Gate, review_id: UUID) -> bool:
     async with gate.database.transaction() as tx:
-        rows = await submissions.unadopted(tx, ADOPTED_AT_ONCE)
-        for row in rows:
-            apv = row.apv if row.apv.repository else replace(row.apv, repository=gate.default_repository)
-            due_at = row.due_at or sla.due_at(row.created_at, gate.policy().rules[apv.severity])
-            locked = await submissions.replace_content(tx, row.id, apv, version=1, due_at=due_at)
-            event = Submitted(arrival(locked.review, apv), critical=apv.severity.value == "critical")
-            actor = apv.reporter or "database"
-            await _write(tx, locked, locked.review, [event], principal=actor, source="database", now=gate.now())
-    return len(rows)
+        row = await submissions.lock_unadopted(tx, review_id)
+        if row is not None:
+            await _take_in(gate, tx, row)
+        return row is not None
+
+
+async def _take_in(gate: Gate, tx: AsyncConnection, row: submissions.Unadopted) -> None:
+    apv = row.apv if row.apv.repository else replace(row.apv, repository=gate.default_repository)
+    due_at = row.due_at or sla.due_at(row.created_at, gate.policy().rules[apv.severity])
+    locked = await submissions.replace_content(tx, row.id, apv, version=1, due_at=due_at)
+    event = Submitted(arrival(locked.review, apv), critical=apv.severity.value == "critical")
+    actor = apv.reporter or "database"
+    await _write(tx, locked, locked.review, [event], principal=actor, source="database", now=gate.now())

@@ -1,0 +1,189 @@
+"""What the tests of the domain, the service and the storage start from: people, reviews, and a gate on a database."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import text
+
+from bot.domain.access import Person
+from bot.domain.apv import Apv, PatchStrategy, Severity, Submission
+from bot.domain.outcome import Outcome, Repeated
+from bot.domain.people import DirectoryUnavailable, SlackProfile
+from bot.domain.policy import Policy, Principals
+from bot.domain.review import Choice, Decision, Review, Status
+from bot.service import reviews, submissions
+from bot.service.gate import Gate
+from bot.service.people import SlackUser
+from storage.database import Database
+from storage.reviews import Stored
+
+NOW = datetime(2026, 3, 4, 5, 6, 7, tzinfo=UTC)
+TEAM = "T0HOME"
+ALICE, BOB, CAROL, DAVE = "U0ALICE", "U0BOB", "U0CAROL", "U0DAVE"
+REVIEWERS = (ALICE, BOB, CAROL)
+"""Dave is of the workspace, and no reviewer."""
+WHY = "The pin is exact and the tests pass."
+DIGEST = "d1" * 32
+PATCH = "--- a/requirements.txt\n+++ b/requirements.txt\n@@ -1 +1 @@\n-jinja2==3.1.2\n+jinja2==3.1.3\n"
+
+
+def policy(*, reviewers: tuple[str, ...] = REVIEWERS, leads: tuple[str, ...] | None = None) -> Policy:
+    """The built-in rules for these people; `leads` None is LEADS left unset."""
+    return Policy(
+        reviewers=Principals.of(reviewers),
+        leads=None if leads is None else Principals.of(leads),
+        review_channel="C0REVIEW",
+        incident_channel="C0INCIDENT",
+    )
+
+
+def person(key: str, *, lead: bool = False) -> Person:
+    name = key.removeprefix("U0").capitalize()
+    return Person(key=key, name=name, email=f"{name.lower()}@example.org", lead=lead)
+
+
+def profile(user_id: str, **changes: Any) -> SlackProfile:
+    known = person(user_id)
+    return replace(SlackProfile(user_id, TEAM, known.name, known.email), **changes)
+
+
+def review(**changes: Any) -> Review:
+    """A fresh review of high severity, as it is locked for a decision."""
+    fresh = Review(
+        id=UUID(int=7),
+        code="APV-2026-0007",
+        status=Status.PENDING,
+        version=1,
+        revision=1,
+        digest=DIGEST,
+        severity=Severity.HIGH,
+        has_patch=True,
+        created_at=NOW,
+        reporter="nightly-scan",
+        due_at=NOW + timedelta(days=1),
+    )
+    return replace(fresh, **changes)
+
+
+def apv(**changes: Any) -> Apv:
+    """A report of high severity with a patch; ids and versions are of a real advisory."""
+    reported = Apv(
+        severity=Severity.HIGH,
+        package_name="jinja2",
+        package_ecosystem="PyPI",
+        package_version="3.1.2",
+        fixed_version="3.1.3",
+        repository="sample/shop",
+        cve_id="CVE-2024-22195",
+        aliases=("GHSA-h5c8-rqwp-cp95",),
+        cve_title="Attributes of the xmlattr filter may be injected",
+        cvss_score=5.4,
+        patch_strategy=PatchStrategy.VERSION_BUMP,
+        patch_diff=PATCH,
+    )
+    return replace(reported, **changes)
+
+
+@dataclass
+class Workspace:
+    """A directory of people and groups that a test may change at any time."""
+
+    people: dict[str, SlackProfile] = field(
+        default_factory=lambda: {user: profile(user) for user in (ALICE, BOB, CAROL, DAVE)}
+    )
+    groups: dict[str, frozenset[str]] = field(default_factory=dict)
+    away: bool = False
+
+    async def profile(self, user_id: str) -> SlackProfile | None:
+        if self.away:
+            raise DirectoryUnavailable
+        return self.people.get(user_id)
+
+    async def group(self, group_id: str) -> frozenset[str]:
+        return self.groups.get(group_id, frozenset())
+
+    def forget(self, changed_id: str) -> None:
+        """Nothing is remembered."""
+
+
+@dataclass
+class Clock:
+    """Stands still until a test moves it."""
+
+    at: datetime = NOW
+
+    def __call__(self) -> datetime:
+        return self.at
+
+    def advance(self, **spans: float) -> None:
+        self.at += timedelta(**spans)
+
+
+def gate(
+    database: Database,
+    *,
+    rules: Policy | None = None,
+    people: Workspace | None = None,
+    clock: Clock | None = None,
+    opens_pulls: bool = True,
+    repositories: frozenset[str] = frozenset(),
+) -> Gate:
+    """The gate as the bot puts it together, with more patience than a person has: no test measures time."""
+    chosen = rules or policy()
+    return Gate(
+        database=database,
+        directory=people or Workspace(),
+        policy=lambda: chosen,
+        team_id=lambda: TEAM,
+        opens_pulls=opens_pulls,
+        default_repository="sample/shop",
+        repositories=repositories,
+        now=clock or Clock(),
+        patience=60.0,
+    )
+
+
+async def submit(opened: Gate, reported: Apv | None = None, *, code: str | None = None, by: str = "scan") -> Stored:
+    """Hand one APV in; its review as it is then."""
+    (receipt,) = await submissions.submit(opened, [Submission(reported or apv(), code)], principal=by, source="api")
+    return receipt.stored
+
+
+async def click(
+    opened: Gate,
+    user_id: str,
+    on: Review,
+    choice: Choice = Choice.APPROVE,
+    *,
+    seen: bool = True,
+    delivery: bytes | None = None,
+) -> Outcome | Repeated:
+    """One person decides in Slack; `seen` False: without the digest of what they were shown."""
+    decision = Decision(choice=choice, justification=WHY, digest=on.digest if seen else None)
+    who = SlackUser(user_id, TEAM)
+    return await reviews.decide(opened, who, on.id, decision, source="slack", delivery=delivery)
+
+
+async def rows(database: Database, query: str, **values: object) -> list[Mapping[str, Any]]:
+    """What a query of the test's own finds, committed."""
+    async with database.transaction() as tx:
+        return [dict(row) for row in (await tx.execute(text(query), values)).mappings()]
+
+
+async def run(database: Database, *statements: str) -> None:
+    """Do what another program with the right to would do."""
+    async with database.transaction() as tx:
+        for statement in statements:
+            await tx.execute(text(statement))
+
+
+async def now_of(opened: Gate, found: Review) -> Review:
+    """The review as it is now."""
+    from bot.service import queue
+
+    stored = await queue.find(opened, str(found.id))
+    assert stored is not None
+    return stored.dossier.review
