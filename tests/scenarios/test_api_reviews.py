@@ -342,6 +342,14 @@ async def test_pages_by_cursor_see_each_review_once(
     assert seen == every
 
 
+async def test_a_cursor_counts_for_more_than_skip(scanner: aiohttp.ClientSession) -> None:
+    """A client that sends both goes on at the cursor and is told so."""
+    await submits(scanner, apvs(4))
+    first = await gets(scanner, "/hitl/reviews", limit=2)
+    second = await gets(scanner, "/hitl/reviews", cursor=first["next_cursor"], skip=2)
+    assert (len(second["reviews"]), second["skip"], second["total"]) == (2, 0, 4)
+
+
 async def test_the_last_page_has_no_cursor(scanner: aiohttp.ClientSession) -> None:
     """A full page that is the last one says so."""
     await submits(scanner, apvs(2))
@@ -470,11 +478,15 @@ async def test_too_many_requests_are_told_to_wait(database: Database, clock: Clo
 
 
 async def test_guessing_tokens_is_slowed_down(database: Database, clock: Clock) -> None:
-    """Wrong tokens are counted by the client's address."""
+    """Wrong tokens are counted by the client's address, which slows down neither others nor who has a token."""
     async with serving_api(database, clock, holder=None, rate_limit="2/s") as client:
         guesses = [{"Authorization": f"Bearer guess-{i}"} for i in range(3)]
         statuses = [(await asks(client, "GET", "/hitl/reviews", headers=guess))[0] for guess in guesses]
         assert statuses == [401, 401, 429]
+        assert (await asks(client, "GET", "/hitl/reviews", headers=HOLDER["reader"]))[0] == 200
+        connector = aiohttp.TCPConnector(local_addr=("127.0.0.2", 0))
+        async with aiohttp.ClientSession(client._base_url, connector=connector) as other:
+            assert (await asks(other, "GET", "/hitl/reviews", headers=guesses[0]))[0] == 401
 
 
 # From a browser
