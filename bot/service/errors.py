@@ -6,12 +6,18 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from bot.domain.people import DirectoryUnavailable
 from storage.database import CommitUnknown
 
+AWAY = ("08", "53", "57P")
+"""What SQLSTATEs begin with when the server breaks a connection off, is full, starts or stops."""
+
 
 def database_is_away(error: BaseException) -> bool:
     """Whether the database could not be reached, or went away in between; anything else is a surprise."""
-    if isinstance(error, DBAPIError):
-        return isinstance(error, OperationalError | InterfaceError) or error.connection_invalidated
-    return isinstance(error, PoolTimeout | OSError)
+    if not isinstance(error, DBAPIError):
+        return isinstance(error, PoolTimeout | OSError)
+    if isinstance(error, OperationalError | InterfaceError) or error.connection_invalidated:
+        return True
+    # A server that refuses the connection itself leaves no statement behind.
+    return error.statement is None or str(getattr(error.orig, "sqlstate", "")).startswith(AWAY)
 
 
 BEHIND = frozenset({"42P01", "42703"})
