@@ -27,6 +27,7 @@ from bot.health import Health
 from bot.integrations.errors import VendorError
 from bot.integrations.github import AppInstallation, GitHubClient
 from bot.integrations.slack_client import Identity, SlackClient
+from bot.integrations.slack_dialogs import Dialogs
 from bot.integrations.slack_errors import TokenRefused
 from bot.integrations.slack_people import SlackDirectory
 from bot.integrations.slack_reply import PrivateReplies
@@ -254,7 +255,7 @@ class _Run:
             ssl_check_enabled=False,
         )
         replies = PrivateReplies(self.session, self.slack, self.settings.slack_api_url)
-        register(bolt, Desk(gate=self.gate, replies=replies, modals=self.slack, web_origin=self.origin))
+        register(bolt, Desk(gate=self.gate, replies=replies, modals=Dialogs(self.slack), web_origin=self.origin))
         return bolt
 
     def _web_app(self, bolt: AsyncApp | None) -> web.Application:

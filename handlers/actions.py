@@ -1,5 +1,6 @@
 """Clicks on the buttons of a card. A listener commits, answers, and only then acks: what is acked is recorded."""
 
+import asyncio
 from collections.abc import Callable, Mapping
 
 from slack_bolt.async_app import AsyncAck, AsyncBoltRequest
@@ -52,11 +53,12 @@ async def claim(desk: Desk, ack: AsyncAck, request: AsyncBoltRequest) -> None:
 async def view_diff(desk: Desk, ack: AsyncAck, request: AsyncBoltRequest) -> None:
     """View diff: whoever sees the card may read the whole patch."""
     click = Click.model_validate(request.body)
-    stored = await queue.find(desk.gate, str(ids.decode(click.value)[0]))
-    if stored is None:
-        await _explain(desk, click, reviews.UNKNOWN)
-    else:
-        await desk.modals.open_view(click.trigger_id, modals.diff_view(stored.dossier))
+    async with asyncio.timeout(desk.gate.patience):
+        stored = await queue.find(desk.gate, str(ids.decode(click.value)[0]))
+        if stored is None:
+            await _tell(desk, click, reviews.UNKNOWN.sentence)
+        else:
+            await _open(desk, click, modals.diff_view(stored.dossier))
     await ack()
 
 
@@ -71,34 +73,40 @@ async def _ask(desk: Desk, request: AsyncBoltRequest, choice: Choice) -> bool:
     """Open the form of this choice for somebody who may make it; False when an approval needs none."""
     click = Click.model_validate(request.body)
     review_id, digest = ids.decode(click.value)
-    stored = await queue.find(desk.gate, str(review_id))
-    if stored is None:
-        await _explain(desk, click, reviews.UNKNOWN)
-        return True
-    review = stored.dossier.review
-    if choice is Choice.APPROVE and not desk.gate.policy().rules[review.severity].justification:
-        return False
-    outcome = await reviews.consider(
-        desk.gate,
-        click.who,
-        review_id,
-        Decision(choice=choice, digest=digest),
-        source="slack",
-        delivery=delivery(request),
-    )
-    await _explain(desk, click, outcome)
-    if isinstance(outcome, Accepted):
-        await desk.modals.open_view(click.trigger_id, FORMS[choice](stored.dossier, click.channel_id))
+    decision = Decision(choice=choice, digest=digest)
+    # Reading, judging and opening together must fit into the three seconds that Slack waits.
+    async with asyncio.timeout(desk.gate.patience):
+        stored = await queue.find(desk.gate, str(review_id))
+        if stored is None:
+            await _tell(desk, click, reviews.UNKNOWN.sentence)
+            return True
+        if choice is Choice.APPROVE and not desk.gate.policy().rules[stored.dossier.review.severity].justification:
+            return False
+        outcome = await reviews.consider(
+            desk.gate, click.who, review_id, decision, source="slack", delivery=delivery(request)
+        )
+        await _explain(desk, click, outcome)
+        if isinstance(outcome, Accepted):
+            await _open(desk, click, FORMS[choice](stored.dossier, click.channel_id))
     return True
+
+
+async def _open(desk: Desk, click: Click, view: View) -> None:
+    if not await desk.modals.open_view(click.trigger_id, view):
+        await _tell(desk, click, "Slack did not open the dialog, so nothing was recorded. Please click again.")
 
 
 async def _explain(desk: Desk, click: Click, outcome: Outcome | Repeated) -> None:
     if isinstance(outcome, Refused):
-        said = alerts.reply(outcome.sentence)
-        await desk.replies.tell(
-            response_url=click.response_url,
-            channel=click.channel_id or None,
-            user=click.user.id,
-            text=said.text,
-            blocks=said.blocks,
-        )
+        await _tell(desk, click, outcome.sentence)
+
+
+async def _tell(desk: Desk, click: Click, sentence: str) -> None:
+    said = alerts.reply(sentence)
+    await desk.replies.tell(
+        response_url=click.response_url,
+        channel=click.channel_id or None,
+        user=click.user.id,
+        text=said.text,
+        blocks=said.blocks,
+    )

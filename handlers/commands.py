@@ -1,5 +1,6 @@
 """The slash command `/apv`. Every answer is seen only by the person who typed it."""
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 
 from slack_bolt.async_app import AsyncAck, AsyncBoltRequest
@@ -7,26 +8,28 @@ from slack_bolt.async_app import AsyncAck, AsyncBoltRequest
 from bot.blocks import alerts, commands
 from bot.blocks.kit import Message
 from bot.domain.apv import Severity
-from bot.domain.outcome import Refused
+from bot.domain.outcome import Accepted, Refused, Repeated
 from bot.domain.review import tally
 from bot.service import queue, reviews
 from bot.service.people import SlackUser
 from handlers.desk import Desk
 from handlers.payloads import Command, delivery
 
-MINE_SHOWN = 20
-
 
 async def apv(desk: Desk, ack: AsyncAck, request: AsyncBoltRequest) -> None:
-    """`/apv <subcommand> [argument]`."""
+    """`/apv <subcommand> [argument]`; the very same request again is not answered again."""
     command = Command.of(request.body)
-    verb, _, argument = command.text.strip().partition(" ")
+    verb, *rest = command.text.split(maxsplit=1) or [""]
     answer = SUBCOMMANDS.get(verb.lower())
     if answer is None:
-        said = commands.unknown(command.text)
+        said: Message | None = commands.unknown(command.text)
     else:
-        said = await answer(desk, command.who, argument.strip(), delivery(request))
-    await ack(text=said.text, blocks=[dict(block) for block in said.blocks], response_type="ephemeral")
+        async with asyncio.timeout(desk.gate.patience):
+            said = await answer(desk, command.who, "".join(rest).strip(), delivery(request))
+    if said is None:
+        await ack()
+    else:
+        await ack(text=said.text, blocks=[dict(block) for block in said.blocks], response_type="ephemeral")
 
 
 async def _queue(desk: Desk, _who: SlackUser, argument: str, _delivery: bytes) -> Message:
@@ -37,7 +40,7 @@ async def _queue(desk: Desk, _who: SlackUser, argument: str, _delivery: bytes) -
         except ValueError:
             known = ", ".join(s.value for s in Severity)
             return alerts.reply(f"There is no severity “{argument[:40]}”. Severities are {known}.")
-    page = await queue.waiting(desk.gate, severity, limit=commands.QUEUE_SHOWN)
+    page = await queue.waiting(desk.gate, severity, limit=commands.LISTED)
     return commands.queue([s.dossier for s in page.reviews], page.total, severity, desk.gate.now())
 
 
@@ -55,18 +58,22 @@ async def _stats(desk: Desk, _who: SlackUser, _argument: str, _delivery: bytes) 
 
 
 async def _mine(desk: Desk, who: SlackUser, _argument: str, _delivery: bytes) -> Message:
-    page = await queue.claimed_by(desk.gate, who.id, limit=MINE_SHOWN)
-    return commands.mine([s.dossier for s in page.reviews], desk.gate.now())
+    page = await queue.claimed_by(desk.gate, who.id, limit=commands.LISTED)
+    return commands.mine([s.dossier for s in page.reviews], page.total, desk.gate.now())
 
 
-async def _claim(desk: Desk, who: SlackUser, argument: str, delivered: bytes) -> Message:
+async def _claim(desk: Desk, who: SlackUser, argument: str, delivered: bytes) -> Message | None:
     stored = await queue.find(desk.gate, argument)
     if stored is None:
         return _unknown(argument)
     outcome = await reviews.claim(desk.gate, who, stored.dossier.review.id, source="slack", delivery=delivered)
-    if isinstance(outcome, Refused):
-        return alerts.reply(outcome.sentence)
-    return alerts.reply(f"You have claimed {stored.dossier.review.code}.")
+    match outcome:
+        case Repeated():
+            return None
+        case Refused():
+            return alerts.reply(outcome.sentence)
+        case Accepted():
+            return alerts.reply(f"You have claimed {stored.dossier.review.code}.")
 
 
 async def _help(_desk: Desk, _who: SlackUser, _argument: str, _delivery: bytes) -> Message:
@@ -79,7 +86,7 @@ def _unknown(argument: str) -> Message:
     return alerts.reply(f"There is no review “{argument[:60]}”. /apv queue lists those that wait.")
 
 
-SUBCOMMANDS: Mapping[str, Callable[[Desk, SlackUser, str, bytes], Awaitable[Message]]] = {
+SUBCOMMANDS: Mapping[str, Callable[[Desk, SlackUser, str, bytes], Awaitable[Message | None]]] = {
     "": _help,
     "claim": _claim,
     "help": _help,

@@ -26,8 +26,8 @@ class Replies(Protocol):
 class Modals(Protocol):
     """Slack's dialogs."""
 
-    async def open_view(self, trigger_id: str, view: Mapping[str, object]) -> object:
-        """Open a modal for the click that `trigger_id` came with, within 3 s of it."""
+    async def open_view(self, trigger_id: str, view: Mapping[str, object]) -> bool:
+        """Open a modal for the click that `trigger_id` came with, within 3 s of it; False when Slack did not."""
         ...
 
 

@@ -12,7 +12,8 @@ from bot.domain.apv import Severity
 from bot.domain.quorum import Tally
 from bot.domain.review import AWAITING, Choice, Dossier
 
-QUEUE_SHOWN = 20
+LISTED = 20
+"""Reviews in one answer; the rest is counted."""
 _ASKED = {
     "queue [severity]": "what awaits a decision, most urgent first",
     "show ID": "one review, by its `APV-…` code or its UUID",
@@ -34,16 +35,14 @@ def queue(dossiers: Sequence[Dossier], total: int, severity: Severity | None, no
     which = f"{severity.value} " if severity else ""
     if not dossiers:
         return alerts.reply(f"No {which}review awaits a decision.")
-    headline = f"{words.counted(total, f'{which}review')} awaiting a decision"
-    return _listed(headline, dossiers[:QUEUE_SHOWN], max(0, total - QUEUE_SHOWN), now)
+    return _listed(f"{words.counted(total, f'{which}review')} awaiting a decision", dossiers, total, now)
 
 
-def mine(dossiers: Sequence[Dossier], now: datetime) -> Message:
-    """What the asking person has claimed and nobody has decided yet."""
+def mine(dossiers: Sequence[Dossier], total: int, now: datetime) -> Message:
+    """What the asking person has claimed and nobody has decided yet; `total` and `dossiers` as in `queue`."""
     if not dossiers:
         return alerts.reply("You have claimed nothing that still awaits a decision.")
-    more = max(0, len(dossiers) - QUEUE_SHOWN)
-    return _listed(f"{words.counted(len(dossiers), 'review')} claimed by you", dossiers[:QUEUE_SHOWN], more, now)
+    return _listed(f"{words.counted(total, 'review')} claimed by you", dossiers, total, now)
 
 
 def show(dossier: Dossier, tally: Tally, *, now: datetime | None = None, web_origin: str | None = None) -> Message:
@@ -83,12 +82,14 @@ def unknown(text: str) -> Message:
     return fitted(Message(mrkdwn(said, 600), [kit.section(mrkdwn(said, 600)), *known.blocks]))
 
 
-def _listed(headline: str, dossiers: Sequence[Dossier], more: int, now: datetime) -> Message:
-    blocks: list[Block] = [kit.header(headline), *(kit.section(_entry(d, now)) for d in dossiers)]
-    if more:
+def _listed(headline: str, dossiers: Sequence[Dossier], total: int, now: datetime) -> Message:
+    shown = dossiers[:LISTED]
+    more = total - len(shown)
+    blocks: list[Block] = [kit.header(headline), *(kit.section(_entry(d, now)) for d in shown)]
+    if more > 0:
         blocks.append(kit.context(kit.plain_text(f"and {more:,} more")))
-    codes = ", ".join(mrkdwn(d.review.code, 40) for d in dossiers)
-    return fitted(Message(f"{headline}: {codes}{f' and {more:,} more' if more else ''}", blocks))
+    codes = ", ".join(mrkdwn(d.review.code, 40) for d in shown)
+    return fitted(Message(f"{headline}: {codes}{f' and {more:,} more' if more > 0 else ''}", blocks))
 
 
 def _entry(dossier: Dossier, now: datetime) -> str:

@@ -47,7 +47,7 @@ def everything(case: Dossier, count: Tally) -> Iterator[Message | View]:
     yield card(case, count, why_approve=True)
     yield commands.show(case, count, now=NOW, web_origin=GITHUB)
     yield commands.queue([case] * 25, 5_000, Severity.HIGH, NOW)
-    yield commands.mine([case], NOW)
+    yield commands.mine([case], 1, NOW)
     yield commands.unknown(case.apv.package_name)
     yield alerts.reply(case.review.note or "")
     yield alerts.alert("review.escalated", case.apv.package_name, dossier=case, channel="C0REVIEW")
@@ -259,7 +259,7 @@ def test_numbers_and_silence_have_words() -> None:
     assert "within 2.2 h" in json.dumps(numbers.blocks)
     assert commands.queue([], 0, Severity.HIGH, NOW).text == "No high review awaits a decision."
     assert commands.queue([], 0, None, NOW).text == "No review awaits a decision."
-    assert commands.mine([], NOW).text.startswith("You have claimed nothing")
+    assert commands.mine([], 0, NOW).text.startswith("You have claimed nothing")
     assert commands.unknown("").text == "/apv needs a word."
     assert "<!channel>" not in commands.unknown(EVIL).text
     for answer in (numbers, commands.usage(), commands.unknown(EVIL)):
