@@ -16,8 +16,9 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import aiohttp
+import asyncpg
 from pydantic import SecretStr
-from sqlalchemy import text
+from sqlalchemy import make_url, text
 
 from bot import samples
 from bot.app import Bot, Role
@@ -28,6 +29,7 @@ from bot.sandbox.slack import SlackSandbox
 from bot.sandbox.slack.delivery import Delivery
 from bot.sandbox.slack.modals import View
 from bot.sandbox.slack.people import Message
+from storage import embedded
 from storage.database import Database
 
 T = TypeVar("T")
@@ -123,6 +125,9 @@ class Someone:
     async def approves(self, card: Card) -> Delivery:
         return await self.clicks("Approve", card)
 
+    async def claims(self, card: Card) -> Delivery:
+        return await self.clicks("Claim", card)
+
     async def opens(self, button: str, card: Card) -> View:
         """Click, and see the modal that it opens."""
         delivery = await self.clicks(button, card)
@@ -134,6 +139,11 @@ class Someone:
         """Fill in and submit: `reason=`, `justification=`."""
         entered = {name.capitalize(): value for name, value in values.items()}
         return await self.world.slack.submit_view(self.name, view.id, entered, enforce=enforce)
+
+    def takes_over(self, view: View) -> View:
+        """Somebody else's open modal is theirs now: what a client of one's own making could submit."""
+        view.user = self.id
+        return view
 
     async def rejects(self, card: Card, why: str, reason: str = "Other") -> Delivery:
         return await self.fills(await self.opens("Reject", card), reason=reason, justification=why)
@@ -150,11 +160,20 @@ class Someone:
         self.world.slack.mark_read(*answers)
         return "\n".join(answer.words for answer in answers)
 
+    async def becomes(self, **fields: object) -> None:
+        """Their account changes, and Slack tells the bot of it."""
+        user = self.world.slack.user(self.name)
+        for field_, value in fields.items():
+            setattr(user, field_, value)
+        delivery = await self.world.slack.send_event({"type": "user_change", "user": user.as_json()})
+        assert delivery.ok, delivery
+
     async def is_told(self, words: str) -> str:
-        """Wait for a private message with these words; returns it whole."""
+        """Wait for a private message with these words that was not looked at yet; returns it whole."""
 
         def heard() -> Message | None:
-            return next((m for m in self.world.slack.ephemerals(self.name) if words in m.words), None)
+            unread = [m for m in self.world.slack.ephemerals(self.name) if not m.read]
+            return next((m for m in unread if words in m.words), None)
 
         await self.world.until(
             lambda: heard() is not None,
@@ -235,10 +254,11 @@ class World:
         return found[0]
 
     async def hears(self, words: str) -> Message:
-        """Wait for the incident channel to hear these words."""
+        """Wait for the incident channel to hear these words, in a message that was not looked at yet."""
 
         def heard() -> Message | None:
-            return next((m for m in self.slack.messages("incidents") if words in m.words), None)
+            unread = [m for m in self.slack.messages("incidents") if not m.read]
+            return next((m for m in unread if words in m.words), None)
 
         await self.until(
             lambda: heard() is not None,
@@ -248,6 +268,28 @@ class World:
         assert message is not None
         self.slack.mark_read(message)
         return message
+
+    async def regroup(self, handle: str, *names: str) -> None:
+        """A user group has these members from now on, and Slack tells the bot of it."""
+        group = self.slack.group(handle)
+        group.members = [self.slack.user(name).id for name in names]
+        delivery = await self.slack.send_event({"type": "subteam_members_changed", "subteam_id": group.id})
+        assert delivery.ok, delivery
+
+    @asynccontextmanager
+    async def database_away(self) -> AsyncIterator[None]:
+        """Nobody can connect to the database, and whoever was connected is no longer."""
+        url = make_url(embedded.plain(self.settings.database_url.get_secret_value()))  # type: ignore[union-attr] # set
+        server = await asyncpg.connect(url.set(database="postgres").render_as_string(hide_password=False))
+        try:
+            await server.execute(f"ALTER DATABASE {url.database} ALLOW_CONNECTIONS false")
+            await server.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = $1", url.database
+            )
+            yield
+        finally:
+            await server.execute(f"ALTER DATABASE {url.database} ALLOW_CONNECTIONS true")
+            await server.close()
 
     async def pull(self, card: Card) -> Pull:
         """The card's pull request, once there is one."""

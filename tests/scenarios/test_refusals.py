@@ -1,0 +1,213 @@
+"""Who may not decide: each is told so in private, it is in the audit log, and nothing else happens."""
+
+from typing import Any
+
+import pytest
+
+from tests.harness import Card, Someone, World, sample
+
+PEOPLE = {
+    "olga": ("not_a_reviewer", "You are not on the list of reviewers"),
+    "gus": ("guest", "Guest accounts cannot decide"),
+    "dora": ("deactivated", "This account is deactivated"),
+    "robo": ("bot", "Bots cannot decide"),
+    "stan": ("other_workspace", "Only members of this workspace can decide"),
+}
+"""Everybody in the channel who is no reviewer: the reason in the audit log, and what they are told."""
+
+WHY = "This is long enough to be a reason."
+
+
+async def refusals(world: World, card: Card) -> list[dict[str, Any]]:
+    return await world.rows(
+        "SELECT actor, detail ->> 'reason' AS reason, detail ->> 'asked' AS asked FROM audit_log"
+        " WHERE apv_code = :code AND kind = 'decision.refused' ORDER BY seq",
+        code=card.code,
+    )
+
+
+async def nothing_happened(world: World, card: Card) -> None:
+    await world.settle()
+    assert await world.decisions(card) == []
+    assert (await world.review(card))["status"] == "pending"
+    assert card.message.updates == 0
+    assert card.thread == []
+    assert len(world.slack.messages("vuln-review")) == 1
+    assert world.slack.messages("incidents") == []
+
+
+@pytest.mark.parametrize("button", ["Approve", "Reject", "Escalate", "Claim"])
+async def test_who_is_no_reviewer_is_refused_by_every_button(world: World, button: str) -> None:
+    """Outsider, guest, deactivated, bot and stranger are each told why, before any modal opens."""
+    card = await world.submit()
+    for name, (_, sentence) in PEOPLE.items():
+        someone = Someone(world, name)
+        assert (await someone.clicks(button, card)).status == 200
+        assert sentence in await someone.is_told(sentence)
+        assert len(someone.told) == 1
+        assert someone.views == []
+    await nothing_happened(world, card)
+    assert await refusals(world, card) == [
+        {"actor": Someone(world, name).id, "reason": reason, "asked": button.lower()}
+        for name, (reason, _) in PEOPLE.items()
+    ]
+
+
+@pytest.mark.parametrize("button", ["Reject", "Escalate"])
+async def test_a_modal_is_no_way_around_the_button(world: World, button: str) -> None:
+    """Whoever submits is judged when they submit; the refusal stands in the modal, and nowhere else."""
+    card = await world.submit()
+    view = await world.alice.opens(button, card)
+    for name, (_, sentence) in PEOPLE.items():
+        someone = Someone(world, name)
+        delivery = await someone.fills(someone.takes_over(view), reason="Other", justification=WHY)
+        assert delivery.ok
+        assert sentence in "".join(view.errors.values())
+        assert someone.told == []
+    await nothing_happened(world, card)
+    assert [row["reason"] for row in await refusals(world, card)] == [reason for reason, _ in PEOPLE.values()]
+
+
+async def test_who_is_no_reviewer_cannot_claim_by_command(world: World) -> None:
+    """`/apv claim` refuses as the button does, in the command's own private answer."""
+    card = await world.submit()
+    for name, (_, sentence) in PEOPLE.items():
+        assert sentence in await Someone(world, name).types(f"claim {card.code}")
+    await nothing_happened(world, card)
+    assert [row["asked"] for row in await refusals(world, card)] == ["claim"] * len(PEOPLE)
+
+
+@pytest.mark.parametrize("named", ["id", "email"])
+async def test_nobody_approves_what_they_reported(world: World, named: str) -> None:
+    """A reporter is known by Slack id and by e-mail, in any case; somebody else's approval counts."""
+    reporter = getattr(world.slack.user("alice"), named)
+    card = await world.submit(reporter=reporter.swapcase())
+    await world.alice.approves(card)
+    await world.alice.is_told(f"You reported {card.code}, so somebody else must approve it.")
+    await nothing_happened(world, card)
+    assert [row["reason"] for row in await refusals(world, card)] == ["own_report"]
+    await world.bob.approves(card)
+    await world.pull(card)
+    await card.told_in_thread("Bob approved")
+    await card.told_in_thread("Pull request #1")
+
+
+async def test_a_reporter_may_reject_their_own(world: World) -> None:
+    """Only an approval needs somebody else."""
+    card = await world.submit(reporter=world.alice.id)
+    assert (await world.alice.rejects(card, WHY)).ok
+    await card.shows("Rejected")
+    await card.told_in_thread(WHY)
+
+
+async def test_who_left_the_group_is_refused(world: World) -> None:
+    """A reviewer whose membership ends is refused from then on, also with a modal already open."""
+    card = await world.submit()
+    view = await world.alice.opens("Reject", card)
+    await world.regroup("reviewers", "bob", "dan")
+    await world.alice.fills(view, reason="Other", justification=WHY)
+    assert "not on the list of reviewers" in "".join(view.errors.values())
+    await world.alice.approves(card)
+    await world.alice.is_told("You are not on the list of reviewers")
+    await nothing_happened(world, card)
+
+
+async def test_who_is_deactivated_is_refused(world: World) -> None:
+    """An account that is deactivated no longer decides, though its group still lists it."""
+    card = await world.submit()
+    await world.alice.claims(card)
+    await card.shows("Claimed by")
+    await card.told_in_thread("Alice claimed")
+    await world.alice.becomes(deleted=True)
+    await world.alice.approves(card)
+    await world.alice.is_told("This account is deactivated")
+    assert await world.decisions(card) == []
+
+
+async def test_a_disabled_group_has_no_members(world: World) -> None:
+    """A user group that is switched off entitles nobody."""
+    card = await world.submit()
+    world.slack.group("reviewers").disabled = True
+    await world.alice.approves(card)
+    await world.alice.is_told("You are not on the list of reviewers")
+    await nothing_happened(world, card)
+
+
+@pytest.mark.parametrize(
+    ("method", "kind"),
+    [("users.info", "drop_before"), ("users.info", "ratelimited"), ("usergroups.users.list", "http503")],
+)
+async def test_nothing_is_recorded_while_slack_cannot_say_who_it_is(world: World, method: str, kind: str) -> None:
+    """With nothing known and Slack away the person is told, Slack gets no acknowledgement, and later it works."""
+    card = await world.submit()
+    world.slack.fail(method, kind, times=None)
+    for button in ("Approve", "Reject"):
+        delivery = await world.alice.clicks(button, card)
+        assert delivery.status == 503
+        await world.alice.is_told("Nothing was recorded: Slack could not say who may decide.")
+        assert world.alice.views == []
+    assert "Nothing was recorded" in await world.alice.types(f"claim {card.code}")
+    world.slack.clear_faults()
+    await nothing_happened(world, card)
+    assert await refusals(world, card) == []
+    await world.alice.claims(card)
+    await card.told_in_thread("Alice claimed")
+
+
+async def test_what_slack_said_a_moment_ago_is_believed(world: World) -> None:
+    """A reviewer who was known seconds before decides while Slack cannot be asked."""
+    card = await world.submit()
+    await world.alice.claims(card)
+    await card.told_in_thread("Alice claimed")
+    world.slack.fail("users.info", "http503", times=None)
+    world.slack.fail("usergroups.users.list", "http503", times=None)
+    assert (await world.alice.approves(card)).ok
+    assert len(await world.decisions(card)) == 1
+    await world.pull(card)
+    await card.told_in_thread("Pull request #1")
+
+
+async def test_a_modal_says_so_while_slack_cannot_be_asked(world: World) -> None:
+    """A submission that cannot be judged stays in its modal with the sentence, and can be sent again."""
+    card = await world.submit()
+    view = await world.alice.opens("Reject", card)
+    await world.regroup("reviewers", "alice")
+    world.slack.fail("usergroups.users.list", "http503", times=None)
+    await world.alice.fills(view, reason="Other", justification=WHY)
+    assert "Nothing was recorded: Slack could not say who may decide." in "".join(view.errors.values())
+    await nothing_happened(world, card)
+    world.slack.clear_faults()
+    await world.alice.fills(view)
+    assert world.alice.views == []
+    await card.shows("Rejected")
+    await card.told_in_thread(WHY)
+
+
+async def test_nothing_is_recorded_while_the_database_is_away(world: World) -> None:
+    """The person is told, Slack gets no acknowledgement, and the same click counts once the database is back."""
+    card = await world.submit()
+    view = await world.bob.opens("Reject", card)
+    world.tolerated.add("pgqueuer")  # the queue's own library logs the loss as errors
+    async with world.database_away():
+        for button in ("Approve", "Reject", "Escalate", "Claim", "View diff"):
+            delivery = await world.alice.clicks(button, card)
+            assert delivery.status == 503, button
+            assert "Nothing was recorded" in world.alice.told[-1]
+        assert "Nothing was recorded" in await world.alice.types(f"claim {card.code}")
+        assert "database" in await world.alice.types("queue")
+        await world.bob.fills(view, reason="Other", justification=WHY)
+        assert "Nothing was recorded" in "".join(view.errors.values())
+    await nothing_happened(world, card)
+    assert (await world.alice.approves(card)).ok
+    await world.pull(card)
+    await card.told_in_thread("Pull request #1")
+
+
+async def test_a_lead_who_is_no_reviewer_is_a_reviewer(world: World) -> None:
+    """Leads decide like reviewers, also where the reviewers' own group does not hold them."""
+    card = await world.submit(sample("certifi-cve-2023-37920"))
+    await world.regroup("reviewers", "alice")
+    await world.carol.approves(card)
+    await world.pull(card)
+    await card.told_in_thread("Carol approved")
+    await card.told_in_thread("Pull request #1")
