@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import typer.main
+from dotenv import dotenv_values
 from pydantic import SecretStr
 from typer.core import TyperGroup
 
@@ -20,6 +21,8 @@ TEXTS = {
 }
 SETTINGS = [name.upper() for name in Settings.model_fields]
 ROW = re.compile(r"^\| `([A-Z_]+)` \| ([^|]+) \|", re.MULTILINE)
+
+EXAMPLE = re.findall(r"^(?:# )?([A-Z_]+)=(.*)$", TEXTS[".env.example"], re.MULTILINE)
 
 
 @pytest.fixture(autouse=True)
@@ -68,18 +71,22 @@ def test_what_is_required_to_serve_is_said_so() -> None:
 
 def test_a_copy_of_the_example_changes_nothing() -> None:
     """`.env.example` names every setting once, with its default: copied as it is, it is the same as no file."""
-    lines = [line for line in TEXTS[".env.example"].splitlines() if line and not line.startswith("#")]
-    assert dict(line.split("=", 1) for line in lines) == defaults()
-    assert len(lines) == len(SETTINGS)
+    assert dict(EXAMPLE) == defaults()
+    assert len(EXAMPLE) == len(SETTINGS)
     assert Settings(_env_file=ROOT / ".env.example") == Settings(_env_file=None)
+
+
+def test_the_example_leaves_the_image_listening() -> None:
+    """Given to a container as it is, the example does not put the server back on the container's loopback."""
+    assert "HOST" not in dotenv_values(ROOT / ".env.example")
 
 
 def test_the_example_explains_every_setting_and_holds_no_secret() -> None:
     """Above each setting stands what it is; where a secret goes, nothing is."""
     lines = TEXTS[".env.example"].splitlines()
     for above, line in pairwise(lines):
-        if line and not line.startswith("#"):
-            assert above.startswith("# "), line
+        if re.match(r"(?:# )?[A-Z_]+=", line):
+            assert re.match(r"# (?![A-Z_]+=)", above), line
     secret = [
         n.upper()
         for n, field in Settings.model_fields.items()
