@@ -10,6 +10,7 @@ from bot.service import outcomes
 from bot.service.gate import Gate
 from storage import reviews
 
+
 @dataclass(frozen=True, slots=True)
 class GitHubDesk:
     """What the GitHub job works with."""
