@@ -63,7 +63,7 @@ clean: ## Remove .venv, the demo's state and everything else that was built here
 
 $(INSTALLED): requirements-dev.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
-		echo 'apv-bot needs Python 3.11 or newer; name one: make PYTHON=python3.12'; exit 1; }
+		echo 'apv-bot needs Python 3.11 or newer; name one: make install PYTHON=python3.12'; exit 1; }
 	@echo 'Installing into .venv ...'
 	@$(PYTHON) -m venv .venv
 	@$(BIN)/pip install -qq --require-hashes --requirement requirements-dev.lock
