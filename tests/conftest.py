@@ -5,6 +5,7 @@ import os
 from collections.abc import AsyncIterator, Iterator
 from itertools import count
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import asyncpg
 import pytest
@@ -37,16 +38,17 @@ async def migrate(url: str) -> None:
 
 
 @pytest.fixture(scope="session")
-def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def postgres() -> Iterator[str]:
     """The address of a server on which databases may be made."""
     given = os.environ.get("TEST_DATABASE_URL")
     if given:
         yield given.replace("postgresql://", "postgresql+asyncpg://", 1)
         return
-    home: Path = tmp_path_factory.mktemp("home")
-    server = asyncio.run(embedded.start(home))
-    yield server.url
-    asyncio.run(server.stop())
+    # Not pytest's own folder: a second pytest of root's closes that to the server, which does not run as root.
+    with TemporaryDirectory(prefix="apv-bot-test-", ignore_cleanup_errors=True) as home:
+        server = asyncio.run(embedded.start(Path(home)))
+        yield server.url
+        asyncio.run(server.stop())
 
 
 @pytest.fixture(scope="session")
