@@ -7,6 +7,7 @@ import json
 import os
 import re
 from collections.abc import Iterable
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
@@ -14,6 +15,8 @@ from urllib.parse import urlsplit
 from dotenv import dotenv_values
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from sqlalchemy import make_url
+from sqlalchemy.exc import ArgumentError
 
 from bot.domain.policy import Policy, Principals
 
@@ -48,10 +51,21 @@ def _matching(pattern: str, accepts: str) -> AfterValidator:
 
 
 def _http_url(value: str) -> str:
-    parts = urlsplit(value)
-    if parts.scheme not in {"http", "https"} or not parts.hostname:
+    try:
+        parts = urlsplit(value)
+        usable = parts.scheme in {"http", "https"} and parts.hostname and parts.port != 0
+    except ValueError:
+        usable = False
+    if not usable:
         raise ValueError("must be an http:// or https:// URL")
     return value
+
+
+def _loopback(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host.lower() in LOOPBACK
 
 
 CommaList = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_comma_list)]
@@ -125,9 +139,15 @@ class Settings(BaseSettings):
         if value is None:
             return None
         scheme, separator, rest = value.get_secret_value().partition("://")
-        if not separator or scheme not in {"postgresql", "postgres", "postgresql+asyncpg"}:
+        url = f"postgresql+asyncpg://{rest}"
+        try:
+            usable = separator and scheme in {"postgresql", "postgres", "postgresql+asyncpg"}
+            usable = usable and (make_url(url).port or 0) <= 65535
+        except (ValueError, ArgumentError):
+            usable = False
+        if not usable:
             raise ValueError("must be a postgresql+asyncpg:// or postgresql:// URL")
-        return SecretStr(f"postgresql+asyncpg://{rest}")
+        return SecretStr(url)
 
     @field_validator("slack_api_url")
     @classmethod
@@ -169,7 +189,7 @@ class Settings(BaseSettings):
         if self.policy_file is not None:
             # Serving under the built-in rules while a file says otherwise would let the wrong people decide.
             raise ConfigurationError("POLICY_FILE: policy files are not read by this release; leave it unset")
-        if self.api_auth == "none" and self.host not in LOOPBACK:
+        if self.api_auth == "none" and not _loopback(self.host):
             raise ConfigurationError(
                 "API_AUTH: none is accepted only when HOST is loopback (127.0.0.1, ::1, localhost)"
             )
@@ -221,7 +241,7 @@ class Settings(BaseSettings):
             return given
         try:
             return Path(given).read_text("utf-8")
-        except OSError:
+        except (OSError, ValueError):
             raise ConfigurationError(
                 "GITHUB_APP_PRIVATE_KEY: must be PEM text or the path of a readable file"
             ) from None
@@ -243,7 +263,10 @@ def _line(loc: tuple[int | str, ...], message: str) -> str:
 def _refuse_unknown(env_file: Path | None) -> None:
     names: Iterable[str] = os.environ
     if env_file is not None and env_file.is_file():
-        names = [*names, *dotenv_values(env_file)]
+        try:
+            names = [*names, *dotenv_values(env_file)]
+        except (OSError, UnicodeDecodeError):
+            raise ConfigurationError(f"{env_file.name}: must be a readable file of UTF-8 text") from None
     known = {name.upper() for name in Settings.model_fields}
     for name in sorted(names):
         if name.upper().startswith(OWN_PREFIX) and name.upper() not in known:
