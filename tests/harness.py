@@ -100,6 +100,14 @@ class Card:
             lambda: all(w in self.words.casefold() for w in wanted), lambda: f"{words} not on the card:\n{self.words}"
         )
 
+    async def thread_reads(self, *words: str) -> None:
+        """Wait for as many replies as there are words, and hold each reply, in order, to its words."""
+        await self.world.until(lambda: len(self.thread) >= len(words), lambda: f"only {self.thread} in the thread")
+        thread = self.thread
+        assert len(thread) == len(words), thread
+        for reply, wanted in zip(thread, words, strict=True):
+            assert wanted in reply, thread
+
     async def told_in_thread(self, words: str) -> None:
         """Wait until the thread says so."""
         await self.world.until(

@@ -88,8 +88,7 @@ async def test_nobody_approves_what_they_reported(world: World, named: str) -> N
     assert [row["reason"] for row in await refusals(world, card)] == ["own_report"]
     await world.bob.approves(card)
     await world.pull(card)
-    await card.told_in_thread("Bob approved")
-    await card.told_in_thread("Pull request #1")
+    await card.thread_reads("Bob approved", "Pull request #1")
 
 
 async def test_a_reporter_may_reject_their_own(world: World) -> None:
@@ -97,7 +96,7 @@ async def test_a_reporter_may_reject_their_own(world: World) -> None:
     card = await world.submit(reporter=world.alice.id)
     assert (await world.alice.rejects(card, WHY)).ok
     await card.shows("Rejected")
-    await card.told_in_thread(WHY)
+    await card.thread_reads(WHY)
 
 
 async def test_who_left_the_group_is_refused(world: World) -> None:
@@ -117,7 +116,7 @@ async def test_who_is_deactivated_is_refused(world: World) -> None:
     card = await world.submit()
     await world.alice.claims(card)
     await card.shows("Claimed by")
-    await card.told_in_thread("Alice claimed")
+    await card.thread_reads("Alice claimed")
     await world.alice.becomes(deleted=True)
     await world.alice.approves(card)
     await world.alice.is_told("This account is deactivated")
@@ -151,20 +150,20 @@ async def test_nothing_is_recorded_while_slack_cannot_say_who_it_is(world: World
     await nothing_happened(world, card)
     assert await refusals(world, card) == []
     await world.alice.claims(card)
-    await card.told_in_thread("Alice claimed")
+    await card.thread_reads("Alice claimed")
 
 
 async def test_what_slack_said_a_moment_ago_is_believed(world: World) -> None:
     """A reviewer who was known seconds before decides while Slack cannot be asked."""
     card = await world.submit()
     await world.alice.claims(card)
-    await card.told_in_thread("Alice claimed")
+    await card.thread_reads("Alice claimed")
     world.slack.fail("users.info", "http503", times=None)
     world.slack.fail("usergroups.users.list", "http503", times=None)
     assert (await world.alice.approves(card)).ok
     assert len(await world.decisions(card)) == 1
     await world.pull(card)
-    await card.told_in_thread("Pull request #1")
+    await card.thread_reads("Alice claimed", "Alice approved", "Pull request #1")
 
 
 async def test_a_modal_says_so_while_slack_cannot_be_asked(world: World) -> None:
@@ -180,7 +179,7 @@ async def test_a_modal_says_so_while_slack_cannot_be_asked(world: World) -> None
     await world.alice.fills(view)
     assert world.alice.views == []
     await card.shows("Rejected")
-    await card.told_in_thread(WHY)
+    await card.thread_reads(WHY)
 
 
 async def test_nothing_is_recorded_while_the_database_is_away(world: World) -> None:
@@ -200,7 +199,7 @@ async def test_nothing_is_recorded_while_the_database_is_away(world: World) -> N
     await nothing_happened(world, card)
     assert (await world.alice.approves(card)).ok
     await world.pull(card)
-    await card.told_in_thread("Pull request #1")
+    await card.thread_reads("Alice approved", "Pull request #1")
 
 
 async def test_a_lead_who_is_no_reviewer_is_a_reviewer(world: World) -> None:
@@ -209,5 +208,4 @@ async def test_a_lead_who_is_no_reviewer_is_a_reviewer(world: World) -> None:
     await world.regroup("reviewers", "alice")
     await world.carol.approves(card)
     await world.pull(card)
-    await card.told_in_thread("Carol approved")
-    await card.told_in_thread("Pull request #1")
+    await card.thread_reads("Carol approved", "Pull request #1")

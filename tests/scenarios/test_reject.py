@@ -1,0 +1,98 @@
+"""Rejecting: a reason is needed, one rejection closes the review."""
+
+import pytest
+
+from bot.sandbox.slack.form import NotSubmittedError
+from tests.harness import CRITICAL, World, sample
+
+WHY = "It breaks the import of the catalogue."
+
+
+async def test_a_rejection_closes_the_review(world: World) -> None:
+    """It is recorded with its reason, the card loses its buttons, the thread keeps the words."""
+    card = await world.submit()
+    delivery = await world.alice.rejects(card, WHY, reason="Breaks the build or tests")
+    assert delivery.ok
+    (decision,) = await world.decisions(card)
+    assert decision["decision"] == "reject"
+    assert decision["comments"] == WHY
+    assert decision["metadata"] == {"category": "Breaks the build or tests"}
+    assert decision["action_taken"] == "recorded"
+    assert decision["reviewer_name"] == "Alice"
+    await card.shows("Rejected", "Closed by one rejection")
+    assert card.buttons == ["View diff"]
+    await card.thread_reads(f"Alice rejected {card.code}: Breaks the build or tests. {WHY}")
+    assert (await world.review(card))["status"] == "rejected"
+    assert world.github.branches().keys() == {"main"}
+
+
+async def test_one_rejection_closes_what_others_approved(world: World) -> None:
+    """A critical one with an approval is closed by the first rejection, also by the person who approved."""
+    card = await world.submit(sample(CRITICAL))
+    await world.hears(card.code)
+    await world.alice.approves(card)
+    await card.shows("1 of 2 approvals")
+    await world.alice.rejects(card, WHY)
+    await card.shows("Rejected")
+    assert [(d["decision"], d["action_taken"]) for d in await world.decisions(card)] == [
+        ("approve", "recorded"),
+        ("reject", "recorded"),
+    ]
+    await card.thread_reads("1 of 2 approvals", WHY)
+
+
+@pytest.mark.parametrize(
+    ("justification", "length"),
+    [("too short", 9), ("   123456789   ", 9), ("x" * 3001, 3001), ("", 0), (" " * 40, 0)],
+)
+async def test_a_justification_has_its_length(world: World, justification: str, length: int) -> None:
+    """10 to 3,000 characters without outer space: anything else is told beside the input, and nothing is recorded."""
+    card = await world.submit()
+    view = await world.alice.opens("Reject", card)
+    delivery = await world.alice.fills(view, enforce=False, reason="Other", justification=justification)
+    assert delivery.ok
+    sentence = f"The justification needs 10 to 3000 characters; this one has {length}."
+    assert view.errors == {"apv.justification": sentence}
+    assert await world.decisions(card) == []
+    assert card.thread == []
+
+
+async def test_slack_itself_keeps_the_length(world: World) -> None:
+    """The modal tells Slack's own client what is accepted, so that most people never see our sentence."""
+    card = await world.submit()
+    view = await world.alice.opens("Reject", card)
+    for justification in ("too short", "x" * 3001):
+        with pytest.raises(NotSubmittedError):
+            await world.alice.fills(view, reason="Other", justification=justification)
+
+
+async def test_every_fault_is_told_at_once(world: World) -> None:
+    """Neither reason nor justification: both inputs say what they need."""
+    card = await world.submit()
+    view = await world.alice.opens("Reject", card)
+    await world.alice.fills(view, enforce=False)
+    assert view.errors["apv.reason"] == "Please pick a reason."
+    assert "10 to 3000 characters" in view.errors["apv.justification"]
+    assert await world.decisions(card) == []
+
+
+@pytest.mark.parametrize("length", [10, 3000])
+async def test_outer_space_does_not_count(world: World, length: int) -> None:
+    """What is kept is the text without the space around it, at both ends of the allowed length."""
+    card = await world.submit()
+    view = await world.alice.opens("Reject", card)
+    await world.alice.fills(view, enforce=False, reason="Other", justification=f"\n  {'y' * length}\t ")
+    assert world.alice.views == []
+    (decision,) = await world.decisions(card)
+    assert decision["comments"] == "y" * length
+    await card.thread_reads("yyyyyyyyyy")
+
+
+async def test_what_no_database_can_store_is_told(world: World) -> None:
+    """A NUL or half a surrogate pair is a fault beside the input, not a failure."""
+    card = await world.submit()
+    view = await world.alice.opens("Reject", card)
+    for text in ("A reason with a \0 in it.", "A reason with \ud83d in it."):
+        assert (await world.alice.fills(view, reason="Other", justification=text)).ok
+        assert "cannot be stored" in view.errors["apv.justification"]
+    assert await world.decisions(card) == []
