@@ -3,6 +3,7 @@
 Pure: every function takes the review as locked and returns an Outcome; nothing here reads a clock or a database.
 """
 
+import re
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
@@ -25,6 +26,9 @@ from bot.domain.quorum import Tally
 
 JUSTIFICATION_MIN, JUSTIFICATION_MAX = 10, 3000
 """Characters without outer white space (contract, section 8; 3000 is Slack's limit for an input)."""
+
+UNSTORABLE = re.compile("[\0\ud800-\udfff]")
+"""Characters that Slack's JSON can hold and PostgreSQL's text cannot."""
 
 
 class Status(StrEnum):
@@ -182,6 +186,8 @@ def consider(review: Review, person: Person, decision: Decision, policy: Policy)
 
 def justification_fault(text: str) -> str | None:
     """What is wrong with a justification, as a sentence; None when nothing is."""
+    if UNSTORABLE.search(text):
+        return "The justification holds a character that cannot be stored: NUL, or half of a surrogate pair."
     length = len(text.strip())
     if JUSTIFICATION_MIN <= length <= JUSTIFICATION_MAX:
         return None

@@ -23,6 +23,9 @@ class Page:
 
 async def find(gate: Gate, name: str) -> Stored | None:
     """One review by UUID or `apv_code`."""
+    if not name.isprintable():
+        # No name holds control characters or surrogates, and PostgreSQL refuses some of them as text.
+        return None
     async with gate.database.transaction() as tx:
         return await reviews.find(tx, name)
 
