@@ -1,5 +1,6 @@
 """What the tests of the domain, the service and the storage start from: people, reviews, and a gate on a database."""
 
+import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -14,7 +15,7 @@ from bot.domain.outcome import Outcome, Repeated
 from bot.domain.people import DirectoryUnavailable, SlackProfile
 from bot.domain.policy import Policy, Principals
 from bot.domain.review import Choice, Decision, Review, Status
-from bot.service import reviews, submissions
+from bot.service import queue, reviews, submissions
 from bot.service.gate import Gate
 from bot.service.people import SlackUser
 from storage.database import Database
@@ -182,8 +183,41 @@ async def run(database: Database, *statements: str) -> None:
 
 async def now_of(opened: Gate, found: Review) -> Review:
     """The review as it is now."""
-    from bot.service import queue
-
     stored = await queue.find(opened, str(found.id))
     assert stored is not None
     return stored.dossier.review
+
+
+TABLES = (
+    "apv_reviews", "apv_contents", "apv_code_years", "hitl_decisions", "audit_log", "slack_deliveries",
+    "slack_messages", "pgqueuer", "pgqueuer_log",
+)  # fmt: skip
+
+
+async def everything(database: Database) -> dict[str, list[str]]:
+    """Every row of every table that a transaction of ours writes, to be compared before and after."""
+    found = {}
+    for table in TABLES:
+        found[table] = [
+            row["row"] for row in await rows(database, f"SELECT to_jsonb(t)::text AS row FROM {table} t ORDER BY 1")
+        ]
+    return found
+
+
+async def blocked(database: Database, number: int) -> None:
+    """Return when so many connections wait for a lock that another holds."""
+    query = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+    async with asyncio.timeout(60):
+        while (await rows(database, query))[0]["count"] < number:
+            pass
+
+
+async def queued(database: Database) -> list[str]:
+    """The tasks in the queue, in the order in which they were put there."""
+    return [row["entrypoint"] for row in await rows(database, "SELECT entrypoint FROM pgqueuer ORDER BY id")]
+
+
+async def log(database: Database, found: Review) -> list[str]:
+    """The kinds of a review's audit entries, oldest first."""
+    query = "SELECT kind FROM audit_log WHERE apv_id = :id ORDER BY seq"
+    return [row["kind"] for row in await rows(database, query, id=found.id)]

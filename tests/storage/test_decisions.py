@@ -1,0 +1,458 @@
+"""Decisions on a real database: what is true once, however many click at once, come twice or are turned away."""
+
+import asyncio
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import replace
+from uuid import UUID
+
+import pytest
+
+from bot.domain.apv import Apv, Severity
+from bot.domain.outcome import Accepted, Outcome, Reason, Refused, Repeated
+from bot.domain.people import DirectoryUnavailable
+from bot.domain.review import Choice, Decision, Review, Status
+from bot.jobs import OpenPull, SyncCard
+from bot.service import outcomes, reviews, trail
+from bot.service.gate import Gate
+from bot.service.outcomes import Pull
+from bot.service.people import SlackUser
+from storage import jobs, record
+from storage import reviews as stored_reviews
+from storage.audit import Entry
+from storage.database import Database
+from tests.builders import (
+    ALICE,
+    BOB,
+    CAROL,
+    DAVE,
+    NOW,
+    TEAM,
+    WHY,
+    Clock,
+    Workspace,
+    apv,
+    blocked,
+    click,
+    everything,
+    gate,
+    log,
+    now_of,
+    policy,
+    profile,
+    queued,
+    rows,
+    run,
+    submit,
+)
+
+CRITICAL = apv(severity=Severity.CRITICAL)
+PULL = Pull(
+    number=12, url="https://github.example/sample/shop/pull/12", branch="apv/APV-2026-0001-d1d1d1d1",
+    head_sha="0" * 40, files=1, insertions=1, deletions=1, state="open",
+)  # fmt: skip
+
+
+async def arrived(opened: Gate, reported: Apv | None = None) -> Review:
+    """A new review, with the queue emptied of what its arrival put there."""
+    review = (await submit(opened, reported)).dossier.review
+    await run(opened.database, "DELETE FROM pgqueuer")
+    return review
+
+
+def reasons(results: Sequence[Outcome | Repeated]) -> Counter[str]:
+    return Counter(r.reason.value if isinstance(r, Refused) else type(r).__name__ for r in results)
+
+
+async def decisions(database: Database) -> list[tuple[str, str, str | None]]:
+    found = await rows(database, "SELECT * FROM hitl_decisions ORDER BY created_at, reviewer_key")
+    return [(row["reviewer_key"], row["decision"], row["action_taken"]) for row in found]
+
+
+async def test_two_approvals_at_one_instant_make_one_transition(database: Database) -> None:
+    """Each sees the other's vote: one is the first of two, the other the one that opens the pull request."""
+    opened = gate(database)
+    review = await arrived(opened, CRITICAL)
+    async with database.transaction() as tx:
+        await stored_reviews.lock(tx, review.id)
+        clicks = [asyncio.create_task(click(opened, user, review)) for user in (ALICE, BOB)]
+        await blocked(database, 2)
+    results = await asyncio.gather(*clicks)
+    assert reasons(results) == {"Accepted": 2}
+    assert (await now_of(opened, review)).status is Status.APPROVED
+    assert await log(database, review) == ["review.submitted", "decision.approve", "review.approved"]
+    assert (await queued(database)).count("github.pull") == 1
+
+
+async def test_a_crowd_that_clicks_three_times_each_is_counted_right(database: Database) -> None:
+    """Of eighteen clicks at once two count, all are in the log, and one pull request is asked for."""
+    crowd = [f"U0CROWD{n}" for n in range(6)]
+    people = Workspace(people={user: profile(user) for user in crowd})
+    opened = gate(database, rules=policy(reviewers=tuple(crowd)), people=people)
+    review = await arrived(opened, CRITICAL)
+    results = await asyncio.gather(*[click(opened, user, review) for user in crowd * 3])
+    counted = reasons(results)
+    assert counted["Accepted"] == 2
+    assert counted["closed"] + counted["already_voted"] == 16
+    assert len({key for key, _, _ in await decisions(database)}) == len(await decisions(database)) == 2
+    assert Counter(await log(database, review)) == {
+        "review.submitted": 1, "decision.approve": 1, "review.approved": 1, "decision.refused": 16,
+    }  # fmt: skip
+    assert (await queued(database)).count("github.pull") == 1
+    assert (await trail.verify(opened)).faults == ()
+
+
+async def test_approval_and_rejection_at_one_instant(database: Database) -> None:
+    """One of them closes the review, and the other is told that it is closed."""
+    opened = gate(database)
+    review = await arrived(opened)
+    results = await asyncio.gather(click(opened, ALICE, review), click(opened, BOB, review, Choice.REJECT))
+    assert reasons(results) == {"Accepted": 1, "closed": 1}
+    assert len(await decisions(database)) == 1
+
+
+async def test_two_who_claim_at_one_instant(database: Database) -> None:
+    """One has it, and the other is told who."""
+    opened = gate(database)
+    review = await arrived(opened)
+    claims = [reviews.claim(opened, SlackUser(user, TEAM), review.id, source="slack") for user in (ALICE, BOB)]
+    results = await asyncio.gather(*claims)
+    assert reasons(results) == {"Accepted": 1, "claimed": 1}
+    assert (await now_of(opened, review)).claimed_by in {ALICE, BOB}
+    assert await decisions(database) == []
+
+
+@pytest.mark.parametrize("choice", Choice)
+async def test_the_same_delivery_again_has_no_effect(database: Database, choice: Choice) -> None:
+    """Slack sends a request again when an answer is late: nothing is written a second time."""
+    opened = gate(database)
+    review = await arrived(opened, CRITICAL)
+    assert isinstance(await click(opened, ALICE, review, choice, delivery=b"v0=1"), Accepted)
+    before = await everything(database)
+    assert await click(opened, ALICE, review, choice, delivery=b"v0=1") == Repeated()
+    assert await everything(database) == before
+
+
+async def test_the_same_delivery_twice_at_once_has_one_effect(database: Database) -> None:
+    """However the two meet."""
+    opened = gate(database)
+    review = await arrived(opened, CRITICAL)
+    results = await asyncio.gather(*[click(opened, ALICE, review, delivery=b"v0=1") for _ in range(8)])
+    assert reasons(results) == {"Accepted": 1, "Repeated": 7}
+    assert await decisions(database) == [(ALICE, "approve", None)]
+    assert await log(database, review) == ["review.submitted", "decision.approve"]
+
+
+async def test_a_refusal_delivered_twice_is_logged_once(database: Database) -> None:
+    """The log tells of requests, not of their repetitions."""
+    opened = gate(database)
+    review = await arrived(opened)
+    for _ in range(2):
+        await click(opened, DAVE, review, delivery=b"v0=1")
+    assert (await log(database, review)).count("decision.refused") == 1
+
+
+async def test_a_refused_click_leaves_an_audit_entry_and_nothing_else(database: Database) -> None:
+    """The reason is in the log; card, votes, decisions and queue are as they were."""
+    opened = gate(database)
+    review = await arrived(opened)
+    before = await everything(database)
+    assert reasons([await click(opened, DAVE, review)]) == {"not_a_reviewer": 1}
+    after = await everything(database)
+    changed = {table for table in after if after[table] != before[table]}
+    assert changed == {"audit_log", "apv_reviews"}
+    chain_moved_on = "SELECT to_jsonb(r) - 'audit_seq' - 'audit_head' AS row FROM apv_reviews r"
+    assert (await rows(database, chain_moved_on))[0]["row"]["revision"] == review.revision
+    assert await now_of(opened, review) == review
+    entry = (await rows(database, "SELECT * FROM audit_log ORDER BY seq DESC LIMIT 1"))[0]
+    assert (entry["kind"], entry["actor"], entry["source"]) == ("decision.refused", DAVE, "slack")
+    assert entry["detail"] == {"reason": "not_a_reviewer", "asked": "approve"}
+    assert entry["sentence"] == "You are not on the list of reviewers, so nothing was recorded as a decision."
+
+
+async def test_nothing_is_recorded_while_slack_cannot_say_who_it_is(database: Database) -> None:
+    """Fail closed: not even a refusal."""
+    people = Workspace()
+    opened = gate(database, people=people)
+    review = await arrived(opened)
+    before = await everything(database)
+    people.away = True
+    with pytest.raises(DirectoryUnavailable):
+        await click(opened, ALICE, review)
+    assert await everything(database) == before
+
+
+async def test_a_click_that_cannot_lock_in_time_records_nothing(database: Database) -> None:
+    """Slack waits three seconds; a row that somebody holds on to is not waited for longer."""
+    opened = replace(gate(database), patience=0.1)
+    review = await arrived(opened)
+    async with database.transaction() as other:
+        await stored_reviews.lock(other, review.id)
+        with pytest.raises(TimeoutError):
+            await click(opened, ALICE, review)
+    assert await decisions(database) == []
+    assert isinstance(await click(gate(database), ALICE, review), Accepted)
+
+
+class Broken(Exception):
+    pass
+
+
+async def test_a_rolled_back_decision_leaves_no_trace(database: Database) -> None:
+    """State, audit and jobs share one transaction: all of them or none."""
+    opened = gate(database)
+    review = await arrived(opened)
+    before = await everything(database)
+    with pytest.raises(Broken):
+        async with database.transaction() as tx:
+            locked = await stored_reviews.lock(tx, review.id)
+            assert locked is not None
+            entry = Entry("review.approved", ALICE, "slack", "Alice approved.", NOW)
+            change = record.Change(
+                review=replace(review, status=Status.APPROVED), head=locked.head, entries=[entry], now=NOW,
+                touched=True, jobs=[SyncCard(review.id, 2), OpenPull(review.id, review.digest)], delivery=b"v0=1",
+            )  # fmt: skip
+            assert await record.record(tx, change)
+            raise Broken
+    assert await everything(database) == before
+
+
+async def test_a_job_queued_first_is_rolled_back_too(database: Database) -> None:
+    """The database layer begins a transaction lazily: the first statement must be inside it."""
+    review = await arrived(gate(database))
+    with pytest.raises(Broken):
+        async with database.transaction() as tx:
+            await jobs.enqueue(tx, [(SyncCard(review.id, 9), Severity.HIGH)])
+            raise Broken
+    assert await queued(database) == []
+
+
+async def test_votes_of_an_old_digest_are_void(database: Database) -> None:
+    """One approved, the content changed: both approvals are asked for again, and a click on the old card is stale."""
+    opened = gate(database)
+    review = await arrived(opened, CRITICAL)
+    await click(opened, ALICE, review)
+    await submit(opened, replace(CRITICAL, cve_title="Worse than it looked"))
+    changed = await now_of(opened, review)
+    assert (changed.version, changed.votes, changed.status) == (2, (), Status.PENDING)
+    assert reasons([await click(opened, BOB, review)]) == {"stale": 1}
+    await click(opened, BOB, changed)
+    assert (await now_of(opened, review)).status is Status.PENDING
+    await click(opened, ALICE, changed)
+    assert (await now_of(opened, review)).status is Status.APPROVED
+    notes = await rows(database, "SELECT action_taken, outcome_notes FROM hitl_decisions ORDER BY version, created_at")
+    assert notes[0] == {
+        "action_taken": "recorded", "outcome_notes": "Void: the content changed before this took effect.",
+    }  # fmt: skip
+
+
+async def test_a_decision_is_kept_with_all_that_it_rests_on(database: Database) -> None:
+    """Who, when, what for which content, why; from Slack the name is Slack's."""
+    clock = Clock()
+    opened = gate(database, clock=clock)
+    review = await arrived(opened)
+    clock.advance(minutes=5)
+    decision = Decision(choice=Choice.REJECT, category="Wrong fix", justification=f"  {WHY}\n", digest=review.digest)
+    await reviews.decide(opened, SlackUser(BOB, TEAM), review.id, decision, source="slack")
+    (row,) = await rows(database, "SELECT * FROM hitl_decisions")
+    assert {name: row[name] for name in row if name != "id"} == {
+        "apv_id": review.id,
+        "apv_code": review.code,
+        "decision": "reject",
+        "reviewer_key": BOB,
+        "reviewer_name": "Bob",
+        "reviewer_email": "bob@example.org",
+        "reviewer_verified": True,
+        "source": "slack",
+        "comments": WHY,
+        "confidence_override": None,
+        "action_taken": "recorded",
+        "action_completed_at": clock(),
+        "outcome_notes": None,
+        "modifications": None,
+        "metadata": {"category": "Wrong fix"},
+        "digest": review.digest,
+        "version": 1,
+        "created_at": clock(),
+    }
+
+
+async def test_a_review_is_read_as_it_was_written(database: Database) -> None:
+    """Votes, claim and escalation survive the way through the database."""
+    opened = gate(database, rules=policy(leads=(CAROL,)))
+    review = await arrived(opened, CRITICAL)
+    await reviews.claim(opened, SlackUser(ALICE, TEAM), review.id, source="slack")
+    await click(opened, ALICE, review)
+    await click(opened, BOB, review, Choice.ESCALATE)
+    outcome = await click(opened, CAROL, review)
+    assert isinstance(outcome, Accepted)
+    assert await now_of(opened, review) == replace(outcome.review, revision=5)
+    assert outcome.review.status is Status.APPROVED
+
+
+async def actions(database: Database) -> list[str | None]:
+    return [action for _, _, action in await decisions(database)]
+
+
+async def test_what_became_of_an_approval(database: Database) -> None:
+    """Under way until the pull request is there; then every approval of this review has it to show."""
+    opened = gate(database)
+    review = await arrived(opened, CRITICAL)
+    await click(opened, ALICE, review)
+    await click(opened, BOB, review)
+    assert await actions(database) == [None, None]
+    await outcomes.pull_opened(opened, review.id, PULL)
+    assert await actions(database) == ["pr_opened", "pr_opened"]
+    now = await now_of(opened, review)
+    assert (now.status, now.pr_number, now.pr_url, now.pr_branch) == (
+        Status.PR_OPEN, PULL.number, PULL.url, PULL.branch,
+    )  # fmt: skip
+
+
+ENDS = [(Choice.REJECT, "recorded", "recorded"), (Choice.MODIFY, "recorded", "changes_requested")]
+
+
+@pytest.mark.parametrize(("choice", "earlier", "own"), ENDS)
+async def test_what_became_of_an_approval_that_was_overruled(
+    database: Database, choice: Choice, earlier: str, own: str
+) -> None:
+    """It is not under way for ever."""
+    opened = gate(database)
+    review = await arrived(opened, CRITICAL)
+    await click(opened, ALICE, review)
+    await click(opened, BOB, review, choice)
+    assert await actions(database) == [earlier, own]
+
+
+async def test_what_became_of_an_approval_with_nothing_to_open(database: Database) -> None:
+    """Both are recorded, no job is queued for GitHub, and the review says why."""
+    opened = gate(database)
+    review = await arrived(opened, replace(CRITICAL, patch_diff=None))
+    await click(opened, ALICE, review)
+    await click(opened, BOB, review)
+    assert await actions(database) == ["recorded", "recorded"]
+    assert "github.pull" not in await queued(database)
+    assert (await now_of(opened, review)).note == "It has no patch, so there is no pull request to open."
+
+
+async def test_an_escalation_settles_no_approval(database: Database) -> None:
+    """Alice's still counts, so it is still under way."""
+    opened = gate(database)
+    review = await arrived(opened, CRITICAL)
+    await click(opened, ALICE, review)
+    await click(opened, BOB, review, Choice.ESCALATE)
+    assert await decisions(database) == [(ALICE, "approve", None), (BOB, "escalate", "escalated")]
+
+
+async def test_a_pull_request_that_is_found_twice_changes_nothing(database: Database) -> None:
+    """The job may run again after it died."""
+    opened = gate(database)
+    review = await arrived(opened)
+    await click(opened, ALICE, review)
+    await outcomes.pull_opened(opened, review.id, PULL)
+    before = await everything(database)
+    await outcomes.pull_opened(opened, review.id, PULL)
+    await outcomes.pull_failed(opened, review.id, review.digest, "too late", pushed=True)
+    assert await everything(database) == before
+
+
+async def test_a_pull_request_that_failed_and_then_came_about(database: Database) -> None:
+    """The review stays approved and says why; after a retry the decision tells the last word."""
+    opened = gate(database)
+    review = await arrived(opened)
+    await click(opened, ALICE, review)
+    await outcomes.pull_failed(opened, review.id, review.digest, "The patch does not apply.", pushed=False)
+    failed = await now_of(opened, review)
+    assert (failed.status, failed.note) == (Status.APPROVED, "The patch does not apply.")
+    assert await actions(database) == ["failed"]
+    assert (await queued(database)).count("slack.alert") == 1
+    await outcomes.pull_opened(opened, review.id, PULL)
+    assert (await now_of(opened, review)).note is None
+    assert await actions(database) == ["pr_opened"]
+
+
+async def test_a_failure_of_old_content_says_nothing_of_the_new(database: Database) -> None:
+    """A job that ran while the content changed is no longer about this review."""
+    opened = gate(database)
+    review = await arrived(opened)
+    await click(opened, ALICE, review)
+    await submit(opened, apv(cve_title="Changed"))
+    before = await everything(database)
+    await outcomes.pull_failed(opened, review.id, review.digest, "The patch does not apply.", pushed=False)
+    assert not await outcomes.begin_push(opened, review.id, review.digest, PULL.branch)
+    assert await everything(database) == before
+
+
+async def test_an_unknown_review_is_refused(database: Database) -> None:
+    """A button of a message that was never ours."""
+    opened = gate(database)
+    nowhere = replace(await arrived(opened), id=UUID(int=404))
+    before = await everything(database)
+    assert await click(opened, ALICE, nowhere) == Refused(
+        Reason.UNKNOWN_REVIEW, "This review does not exist in the database."
+    )
+    assert await everything(database) == before
+
+
+async def test_whoever_submits_unnamed_is_the_reporter(database: Database) -> None:
+    """A principal that names no reporter reported it, and does not approve it."""
+    opened = gate(database)
+    review = (await submit(opened, by="Alice@Example.org")).dossier.review
+    assert reasons([await click(opened, ALICE, review)]) == {"own_report": 1}
+    assert reasons([await click(opened, BOB, review)]) == {"Accepted": 1}
+
+
+async def test_being_let_in_to_say_why_changes_nothing(database: Database) -> None:
+    """Only the request is written down, so that it opens one modal; a refusal is logged like any other."""
+    opened = gate(database)
+    review = await arrived(opened)
+    decision = Decision(choice=Choice.REJECT, digest=review.digest)
+    before = await everything(database)
+
+    async def ask(user: str, delivery: bytes) -> Outcome | Repeated:
+        return await reviews.consider(
+            opened, SlackUser(user, TEAM), review.id, decision, source="slack", delivery=delivery
+        )
+
+    assert isinstance(await ask(ALICE, b"v0=1"), Accepted)
+    after = await everything(database)
+    assert {table for table in after if after[table] != before[table]} == {"slack_deliveries"}
+    assert await ask(ALICE, b"v0=1") == Repeated()
+    assert reasons([await ask(DAVE, b"v0=2")]) == {"not_a_reviewer": 1}
+    assert (await log(database, review))[-1] == "decision.refused"
+
+
+async def test_a_missed_deadline_is_said_once(database: Database) -> None:
+    """Even by two sweepers at once: one entry, one alert, one reply; and never again."""
+    clock = Clock()
+    opened = gate(database, clock=clock)
+    review = await arrived(opened)
+    assert review.due_at is not None
+    clock.at = review.due_at
+    assert await outcomes.miss_deadlines(opened) == 0
+    clock.advance(seconds=1)
+    told = await asyncio.gather(*[outcomes.miss_deadlines(opened) for _ in range(4)])
+    assert sum(told) == 1
+    assert await outcomes.miss_deadlines(opened) == 0
+    assert await log(database, review) == ["review.submitted", "deadline.missed"]
+    assert await queued(database) == ["slack.card", "slack.reply", "slack.alert"]
+    assert isinstance(await click(opened, ALICE, review), Accepted), "late is better than never"
+
+
+async def test_no_deadline_is_missed_once_it_is_decided(database: Database) -> None:
+    """Only what awaits a decision can be late."""
+    clock = Clock()
+    opened = gate(database, clock=clock)
+    review = await arrived(opened)
+    await click(opened, ALICE, review)
+    clock.advance(days=400)
+    assert await outcomes.miss_deadlines(opened) == 0
+
+
+async def test_the_due_at_column_is_the_deadline(database: Database) -> None:
+    """Whoever moves it by hand moves the deadline."""
+    opened = gate(database)
+    review = await arrived(opened)
+    await run(database, "UPDATE apv_reviews SET due_at = created_at - interval '1 minute'")
+    assert await outcomes.miss_deadlines(opened) == 1
+    assert (await log(database, review))[-1] == "deadline.missed"
