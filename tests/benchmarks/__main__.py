@@ -1,0 +1,28 @@
+"""`make bench`: every benchmark, a table on standard output, and the figures in build/bench.json."""
+
+import asyncio
+import os
+import sys
+from pathlib import Path
+
+from tests.benchmarks import click
+from tests.benchmarks.figures import figures_table, keep, samples_table
+
+FIGURES = Path("build/bench.json")
+
+
+async def main() -> None:
+    print(
+        f"The durable click, medians of {click.ROUNDS} interleaved rounds, {os.cpu_count()} cores, all on loopback:\n"
+    )
+    samples = await click.measure()
+    figures = click.figures(samples)
+    print(samples_table(samples), figures_table(figures), f"Kept in {FIGURES}.", sep="\n\n")
+    keep(figures, FIGURES)
+
+
+if __name__ == "__main__":
+    try:
+        asyncio.run(main())
+    except click.NotRecorded as wrong:
+        sys.exit(f"make bench: {wrong}")
