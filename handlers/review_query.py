@@ -78,7 +78,7 @@ def _position(text: str) -> Position:
     try:
         padded = text.encode("ascii") + b"=" * (-len(text) % 4)
         priority, due_at, created_at, review_id = json.loads(base64.b64decode(padded, b"-_", validate=True))
-        if not (isinstance(priority, int) and 0 <= priority <= 10):
+        if type(priority) is not int or not 0 <= priority <= 10:
             raise ValueError
         return Position(priority, _moment(due_at) if due_at else None, _moment(created_at), UUID(review_id))
     except (ValueError, TypeError, AttributeError, OverflowError, RecursionError):

@@ -1,6 +1,7 @@
 """The bot's own HTTP server with chosen routes, and a client that speaks to it over a real socket."""
 
 import asyncio
+import contextlib
 import hashlib
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
@@ -137,12 +138,10 @@ async def said_to(client: aiohttp.ClientSession, sent: bytes) -> str:
 
 
 class Relay:
-    """Stands between a pool and its server, and can stop passing anything on without closing a connection."""
+    """Stands between a pool and its server, and can fall silent on the connections there are without closing them."""
 
     def __init__(self, url: str) -> None:
         self._there = make_url(url)
-        self._flows = asyncio.Event()
-        self._flows.set()
         self._server: asyncio.Server | None = None
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -164,11 +163,10 @@ class Relay:
         here: URL = self._there.set(host="127.0.0.1", port=port, query={})
         return here.render_as_string(hide_password=False)
 
-    def freeze(self) -> None:
-        self._flows.clear()
-
-    def thaw(self) -> None:
-        self._flows.set()
+    def strand(self) -> None:
+        """From now on nothing comes back on what is open, as when a cable is cut; new connections are well."""
+        for task in self._tasks:
+            task.cancel()
 
     async def _pass_on(self, client_in: asyncio.StreamReader, client_out: asyncio.StreamWriter) -> None:
         folder = self._there.query.get("host")
@@ -181,14 +179,10 @@ class Relay:
             self._tasks.add(task)
 
     async def _pump(self, source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
-        try:
+        with contextlib.suppress(ConnectionError):
             while chunk := await source.read(65536):
-                await self._flows.wait()
                 sink.write(chunk)
                 await sink.drain()
-        except ConnectionError:
-            pass
-        finally:
             sink.close()
 
 
