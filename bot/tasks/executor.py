@@ -34,7 +34,9 @@ LONGEST_WAIT = 60.0
 # Picks since the job was last queued: a worker that died left a pick without an end.
 PICKS = """SELECT count(*) FROM pgqueuer_log WHERE job_id = $1 AND status = 'picked' AND id > coalesce(
     (SELECT max(id) FROM pgqueuer_log WHERE job_id = $1 AND status = 'queued'), 0)"""
-NOTE = "UPDATE pgqueuer SET headers = coalesce(headers, '{}') || jsonb_build_object('error', $2::text) WHERE id = $1"
+# PgQueuer writes a job without headers down as JSON's null.
+NOTE = """UPDATE pgqueuer SET headers = CASE jsonb_typeof(headers) WHEN 'object' THEN headers ELSE '{}' END
+    || jsonb_build_object('error', $2::text) WHERE id = $1"""
 
 
 class Held(Exception):
