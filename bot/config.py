@@ -230,9 +230,12 @@ class Settings(BaseSettings):
 
     @property
     def repositories(self) -> frozenset[str]:
-        """`owner/name`, case-folded, of what an APV may name; empty without GitHub: anything."""
-        allowed = self.github_repo_allowlist or ((self.default_repository,) if self.default_repository else ())
-        return frozenset(name.casefold() for name in allowed)
+        """`owner/name`, case-folded, of what an APV may name; empty without GitHub: anything.
+
+        The default repository is always among them: an APV that names none is for it.
+        """
+        allowed = (*self.github_repo_allowlist, self.default_repository)
+        return frozenset(name.casefold() for name in allowed if name)
 
     def github_private_key(self) -> str:
         """The App's key as PEM text, read from its file when a path is set; raises ConfigurationError."""

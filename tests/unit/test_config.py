@@ -276,7 +276,7 @@ def test_a_github_key_is_text_or_a_path(environment: Environment) -> None:
 
 
 def test_which_repositories_an_apv_may_name(environment: Environment) -> None:
-    """The allow-list, else the default repository alone, compared without case; without GitHub any."""
+    """The default repository and those of the allow-list, compared without case; without GitHub any."""
     environment.has(GITHUB_TOKEN=SECRET, GITHUB_REPO_OWNER="Sample", GITHUB_REPO_NAME="Shop")
     assert Settings.load().default_repository == "Sample/Shop"
     assert Settings.load().opens_pulls
