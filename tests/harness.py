@@ -235,6 +235,7 @@ class World:
         """Hand an APV in over the API; returns its card once it is posted."""
         code = (await self.post_apv({**(apv or sample("requests-cve-2023-32681")), **changes}))["apv_code"]
         await self.until(lambda: self.has_card(code), lambda: f"no card for {code}")
+        self.find_card(code)
         return Card(self, code)
 
     async def post_apv(self, apv: Mapping[str, object]) -> dict[str, Any]:
