@@ -1,8 +1,11 @@
 """What follows from an event: its audit entry and its jobs. The one place where events become effects."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import assert_never
+
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.domain.apv import Json
 from bot.domain.events import (
@@ -23,6 +26,8 @@ from bot.domain.events import (
 from bot.domain.review import Review
 from bot.jobs import AlertIncident, Job, OpenPull, ReplyInThread, SyncCard
 from storage.audit import Entry
+from storage.record import Change, Settlement, record
+from storage.reviews import Locked
 
 
 def follow(
@@ -35,6 +40,35 @@ def follow(
         entries.append(entry)
         jobs += _jobs(review, event, entry)
     return entries, jobs
+
+
+async def write(
+    tx: AsyncConnection,
+    locked: Locked,
+    review: Review,
+    events: Sequence[Event],
+    *,
+    actor: str,
+    source: str,
+    now: datetime,
+    detail: Mapping[str, Json],
+    settlement: Settlement | None = None,
+) -> None:
+    """Record what nobody decided: `review` as the events leave it, in place of the one that was locked."""
+    changed = replace(review, revision=locked.review.revision + 1)
+    entries, jobs = follow(changed, events, actor=actor, source=source, now=now, detail=detail)
+    await record(
+        tx,
+        Change(
+            review=changed,
+            head=locked.head,
+            entries=entries,
+            now=now,
+            touched=True,
+            settlement=settlement,
+            jobs=jobs,
+        ),
+    )
 
 
 def _jobs(review: Review, event: Event, entry: Entry) -> list[Job]:

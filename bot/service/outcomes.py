@@ -11,10 +11,10 @@ from bot import metrics
 from bot.domain.apv import Json
 from bot.domain.events import DeadlineMissed, Event, JobHeld, PullFailed, PullOpened
 from bot.domain.review import Action, Review, Status
-from bot.service.consequences import follow
+from bot.service.consequences import write
 from bot.service.gate import Gate
 from storage import reviews
-from storage.record import Change, Settlement, record
+from storage.record import Settlement
 
 ACTOR = "apv-bot"
 
@@ -140,18 +140,13 @@ async def _write(
     changed = rule(locked.review) if locked else None
     if locked is None or changed is None:
         return
-    now = gate.now()
-    review = replace(changed[0], revision=locked.review.revision + 1)
-    entries, jobs = follow(review, changed[1], actor=ACTOR, source="bot", now=now, detail=detail)
-    await record(
+    await write(
         tx,
-        Change(
-            review=review,
-            head=locked.head,
-            entries=entries,
-            now=now,
-            touched=True,
-            settlement=settlement,
-            jobs=jobs,
-        ),
+        locked,
+        *changed,
+        actor=ACTOR,
+        source="bot",
+        now=gate.now(),
+        detail=detail,
+        settlement=settlement,
     )

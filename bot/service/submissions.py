@@ -14,11 +14,11 @@ from bot.domain.apv import Apv, Json, Submission, digest, identity
 from bot.domain.events import Event, Submitted
 from bot.domain.review import Action
 from bot.jobs import OpenPull
-from bot.service.consequences import follow
+from bot.service.consequences import write
 from bot.service.errors import database_is_away
 from bot.service.gate import Gate
 from storage import jobs, reviews, submissions
-from storage.record import Change, Settlement, record
+from storage.record import Settlement
 from storage.reviews import Locked, Stored
 
 log = structlog.get_logger(__name__)
@@ -150,20 +150,9 @@ async def _write(
     now: datetime,
     settlement: Settlement | None = None,
 ) -> None:
-    review = replace(review, revision=locked.review.revision + 1)
     detail: dict[str, Json] = {"version": review.version, "digest": review.digest}
-    entries, effects = follow(review, events, actor=principal, source=source, now=now, detail=detail)
-    await record(
-        tx,
-        Change(
-            review=review,
-            head=locked.head,
-            entries=entries,
-            now=now,
-            touched=True,
-            settlement=settlement,
-            jobs=effects,
-        ),
+    await write(
+        tx, locked, review, events, actor=principal, source=source, now=now, detail=detail, settlement=settlement
     )
 
 
