@@ -97,6 +97,19 @@ def upgrade() -> None:
         sa.Column("note", sa.Text(), nullable=True),
         sa.Column("audit_seq", sa.Integer(), server_default="0", nullable=False),
         sa.Column("audit_head", sa.Text(), server_default="", nullable=False),
+        sa.CheckConstraint("severity IN ('critical', 'high', 'medium', 'low')", name=op.f("ck_apv_reviews_severity")),
+        sa.CheckConstraint(
+            "patch_strategy IN ('version_bump', 'code_rewrite', 'config_change', 'manual')",
+            name=op.f("ck_apv_reviews_patch_strategy"),
+        ),
+        sa.CheckConstraint(
+            "wargame_verdict IN ('success', 'partial', 'failure', 'inconclusive')",
+            name=op.f("ck_apv_reviews_wargame_verdict"),
+        ),
+        sa.CheckConstraint(
+            "status IN ('pending', 'escalated', 'approved', 'pr_open', 'merged', 'pr_closed', 'rejected', 'changes_requested', 'withdrawn', 'expired')",
+            name=op.f("ck_apv_reviews_status"),
+        ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_apv_reviews")),
         sa.UniqueConstraint("apv_code", name=op.f("uq_apv_reviews_apv_code")),
     )
@@ -195,6 +208,13 @@ def upgrade() -> None:
         sa.Column("action_completed_at", sa.DateTime(timezone=True), nullable=True),
         sa.ForeignKeyConstraint(
             ["apv_id"], ["apv_reviews.id"], name=op.f("fk_hitl_decisions_apv_id"), ondelete="RESTRICT"
+        ),
+        sa.CheckConstraint(
+            "decision IN ('approve', 'reject', 'modify', 'escalate')", name=op.f("ck_hitl_decisions_decision")
+        ),
+        sa.CheckConstraint(
+            "action_taken IN ('pr_opened', 'pr_merged', 'pr_closed', 'changes_requested', 'escalated', 'recorded', 'failed')",
+            name=op.f("ck_hitl_decisions_action_taken"),
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_hitl_decisions")),
     )

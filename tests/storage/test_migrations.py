@@ -2,7 +2,7 @@
 
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import Connection
+from sqlalchemy import Connection, inspect
 
 from storage import schema
 from storage.database import Database
@@ -25,6 +25,18 @@ async def test_the_tables_are_what_the_migrations_make(database: Database) -> No
     """A model changed without a migration, or the other way round, is found."""
     async with database.engine.connect() as connection:
         assert await connection.run_sync(differences) == []
+
+
+def checks(connection: Connection) -> set[str | None]:
+    found = inspect(connection)
+    return {check["name"] for table in metadata.tables for check in found.get_check_constraints(table)}
+
+
+async def test_what_a_column_may_hold_is_what_the_migrations_check(database: Database) -> None:
+    """Alembic compares no check constraints."""
+    declared = {check.name for table in metadata.tables.values() for c in table.c for check in c.constraints}
+    async with database.engine.connect() as connection:
+        assert await connection.run_sync(checks) == declared != set()
 
 
 async def test_a_migrated_database_is_at_the_newest_revision(database: Database) -> None:
