@@ -37,6 +37,8 @@ class Database:
             pool_size=10,
             max_overflow=10,
             pool_timeout=2,
+            # An error's text goes to the log, and the parameters hold what people wrote.
+            hide_parameters=True,
             connect_args={"timeout": 2, "server_settings": {"application_name": "apv-bot"}},
         )
         event.listen(self._engine.sync_engine, "checkin", _remember_checkin)
