@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Protocol
 
-from bot.blocks.text import plain
+from bot.blocks.text import cut, plain, visible
 from bot.domain.apv import Apv, PatchStrategy
 from bot.domain.review import Dossier
 
@@ -100,21 +100,24 @@ def _approval(approval: Approval) -> str:
     return f"- {code(approval.reviewer_name, 100)}, {when}{why}"
 
 
+_SPECIAL = re.compile(r"@|#|\[|://|\bGH-", re.IGNORECASE)
+"""What mentions a person, refers to or closes an issue, links, or (`[skip ci]`) keeps GitHub from running checks."""
+
+
 def inert(text: str, limit: int) -> str:
-    """One line that mentions nobody and refers to no issue: a zero-width space stands behind each @ and #."""
-    one_line = " ".join(plain(text, limit).split())
-    return re.sub(r"([@#])", "\\1\u200b", one_line)
+    """One line of which GitHub makes nothing but text: a zero-width space stands behind whatever means more."""
+    return _SPECIAL.sub("\\g<0>\u200b", plain(text, limit))
 
 
 def code(text: str, limit: int) -> str:
     """One line as a code span: GitHub resolves nothing inside one."""
-    one_line = " ".join(plain(text, limit).split()).replace("|", "\u2502")
+    one_line = plain(text, limit).replace("|", "\u2502")
     ticks = "`" * (max((len(run) for run in re.findall(r"`+", one_line)), default=0) + 1)
     return f"{ticks} {one_line} {ticks}" if "`" in one_line else f"`{one_line}`"
 
 
 def fenced(text: str, limit: int) -> str:
     """Several lines as a code block, whose fence is longer than any run of backticks inside."""
-    shown = plain(text, limit)
+    shown = cut(visible(text).strip(), limit)
     fence = "`" * max(3, max((len(run) for run in re.findall(r"`+", shown)), default=0) + 1)
     return f"{fence}text\n{shown}\n{fence}"
