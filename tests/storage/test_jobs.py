@@ -1,0 +1,196 @@
+"""The queue: what is put in, in which order it will run, and what an operator does about what was held."""
+
+from datetime import timedelta
+from uuid import UUID
+
+import pytest
+from sqlalchemy import text
+
+from bot.domain.apv import Severity
+from bot.domain.review import Review
+from bot.jobs import AlertIncident, Job, OpenPull, ReplyInThread, SyncCard, parse
+from bot.service import jobs as operator
+from bot.service import trail
+from bot.service.gate import Gate
+from storage import jobs, queries
+from storage.database import Database
+from storage.jobs import Unfinished
+from tests.builders import ALICE, NOW, apv, click, gate, log, rows, run, submit
+
+REVIEW = UUID(int=1)
+
+
+async def put(database: Database, *wanted: tuple[Job, Severity]) -> None:
+    async with database.transaction() as tx:
+        await jobs.enqueue(tx, wanted)
+
+
+async def unfinished(database: Database) -> list[Unfinished]:
+    async with database.transaction() as tx:
+        return await jobs.unfinished(tx)
+
+
+async def held(opened: Gate) -> tuple[Review, list[Unfinished]]:
+    """An approved review whose jobs are all held but its card, which is queued; as a worker would leave them."""
+    review = (await submit(opened)).dossier.review
+    await run(opened.database, "DELETE FROM pgqueuer")
+    await click(opened, ALICE, review)
+    await run(
+        opened.database,
+        "UPDATE pgqueuer SET status = 'failed', attempts = 8, created = now() - interval '2 days', "
+        """headers = '{"error": "Slack is away."}' WHERE entrypoint <> 'slack.card'""",
+    )
+    return review, await operator.unfinished(opened)
+
+
+async def test_worse_runs_first_whenever_it_came(database: Database) -> None:
+    """Thousands may wait: a critical one goes past them all, and equals keep their order."""
+    low = [SyncCard(UUID(int=n), 1) for n in range(3)]
+    await put(database, *[(job, Severity.LOW) for job in low])
+    await put(database, (SyncCard(REVIEW, 2), Severity.CRITICAL), (AlertIncident(REVIEW, REVIEW), Severity.CRITICAL))
+    await put(database, (ReplyInThread(REVIEW, REVIEW), Severity.HIGH))
+    assert [job.task for job in await unfinished(database)] == [
+        "slack.alert", "slack.card", "slack.reply", "slack.card", "slack.card", "slack.card",
+    ]  # fmt: skip
+    payloads = await rows(database, "SELECT entrypoint, payload FROM pgqueuer ORDER BY priority DESC, id")
+    assert [parse(p["entrypoint"], p["payload"]) for p in payloads][3:] == low
+
+
+async def test_the_same_job_waits_once(database: Database) -> None:
+    """Under its key, whoever asks for it again, in one call or in the next."""
+    card: tuple[Job, Severity] = (SyncCard(REVIEW, 1), Severity.LOW)
+    await put(database, card, card)
+    await put(database, card, (SyncCard(REVIEW, 2), Severity.LOW))
+    assert len(await unfinished(database)) == 2
+
+
+async def test_nothing_to_queue_is_nothing(database: Database) -> None:
+    """And no statement."""
+    await put(database)
+    assert await unfinished(database) == []
+
+
+async def test_unfinished_jobs_say_what_they_are_about(database: Database) -> None:
+    """Each with the code of its review, and the held ones with their reason."""
+    opened = gate(database)
+    review, found = await held(opened)
+    assert {(j.task, j.state, j.attempts, j.review_id, j.apv_code, j.error) for j in found} == {
+        ("slack.card", "queued", 0, review.id, review.code, None),
+        ("slack.reply", "held", 8, review.id, review.code, "Slack is away."),
+        ("github.pull", "held", 8, review.id, review.code, "Slack is away."),
+    }
+
+
+async def test_a_job_in_hand_is_running(database: Database) -> None:
+    """Neither queued nor held."""
+    await put(database, (OpenPull(REVIEW, "d1"), Severity.LOW))
+    await run(database, "UPDATE pgqueuer SET status = 'picked'")
+    assert [job.state for job in await unfinished(database)] == ["running"]
+
+
+async def test_retrying_starts_held_jobs_anew(database: Database) -> None:
+    """With all their tries and all their time; what is queued already is left alone."""
+    opened = gate(database)
+    review, before = await held(opened)
+    retried = await operator.retry(opened, None, "ops")
+    assert {job.task for job in retried} == {"slack.reply", "github.pull"}
+    assert {(job.id, job.state, job.attempts) for job in await operator.unfinished(opened)} == {
+        (job.id, "queued", 0) for job in before
+    }
+    waited = "SELECT count(*) FROM pgqueuer WHERE created < now() - interval '1 hour'"
+    assert (await rows(database, waited))[0]["count"] == 0
+    assert (await log(database, review))[-2:] == ["job.retried", "job.retried"]
+    assert (await trail.verify(opened)).faults == ()
+
+
+async def test_discarding_gives_held_jobs_up(database: Database) -> None:
+    """Those named, and only if they are held; who did it is in the log."""
+    opened = gate(database)
+    review, before = await held(opened)
+    ids = {job.task: job.id for job in before}
+    given_up = await operator.discard(opened, [ids["slack.reply"], ids["slack.card"], 999_999], "ops")
+    assert [job.task for job in given_up] == ["slack.reply"]
+    assert {job.task for job in await operator.unfinished(opened)} == {"slack.card", "github.pull"}
+    (entry,) = await rows(database, "SELECT * FROM audit_log WHERE kind = 'job.discarded'")
+    assert (entry["actor"], entry["source"], entry["sentence"]) == (
+        "ops", "cli", "The job slack.reply was discarded.",
+    )  # fmt: skip
+    assert entry["apv_code"] == review.code
+
+
+@pytest.mark.parametrize("settle", [operator.retry, operator.discard])
+async def test_doing_it_again_finds_nothing(database: Database, settle: object) -> None:
+    """What is no longer held is not touched."""
+    opened = gate(database)
+    review, _ = await held(opened)
+    act = operator.retry if settle is operator.retry else operator.discard
+    assert len(await act(opened, None, "ops")) == 2
+    entries = await log(database, review)
+    assert await act(opened, None, "ops") == []
+    assert await act(opened, [], "ops") == []
+    assert await log(database, review) == entries
+
+
+async def test_a_held_job_without_a_review_can_be_settled_too(database: Database) -> None:
+    """Its review is not ours, so there is no log to write to."""
+    opened = gate(database)
+    await put(database, (SyncCard(REVIEW, 1), Severity.LOW))
+    await run(database, "UPDATE pgqueuer SET status = 'failed'")
+    assert [job.apv_code for job in await operator.retry(opened, None, "ops")] == [None]
+    assert [job.state for job in await unfinished(database)] == ["queued"]
+
+
+async def test_the_queues_load(database: Database) -> None:
+    """How many of each kind, and for how long the oldest that is due has waited."""
+    await put(database, *[(SyncCard(REVIEW, n), Severity.LOW) for n in range(3)])
+    await put(database, (OpenPull(REVIEW, "d1"), Severity.LOW))
+    await run(
+        database,
+        "UPDATE pgqueuer SET status = 'failed' WHERE entrypoint = 'github.pull'",
+        "UPDATE pgqueuer SET execute_after = now() - interval '1 hour' WHERE id = (SELECT min(id) FROM pgqueuer)",
+    )
+    async with database.transaction() as tx:
+        load = await queries.job_load(tx)
+    assert load.jobs == {("slack.card", "queued"): 3, ("github.pull", "held"): 1}
+    assert load.lag_seconds >= 3600
+
+
+async def test_a_job_that_waits_for_its_next_try_is_not_late(database: Database) -> None:
+    """It is not due yet."""
+    await put(database, (SyncCard(REVIEW, 1), Severity.LOW))
+    await run(database, "UPDATE pgqueuer SET execute_after = now() + interval '1 hour'")
+    async with database.transaction() as tx:
+        assert (await queries.job_load(tx)).lag_seconds == 0
+
+
+async def test_counts_of_what_waits_and_was_decided(database: Database) -> None:
+    """By severity and by decision; day and week in UTC, the week from Monday."""
+    opened = gate(database)
+    for name, severity in (("a", Severity.HIGH), ("b", Severity.HIGH), ("c", Severity.LOW)):
+        await submit(opened, apv(package_name=name, severity=severity))
+    found = await rows(database, "SELECT id FROM apv_reviews ORDER BY apv_code")
+    review = (await submit(opened, apv(package_name="a", severity=Severity.HIGH))).dossier.review
+    assert review.id == found[0]["id"]
+    await click(opened, ALICE, review)
+    async with database.transaction() as tx:
+        counted = [await queries.counts(tx, NOW + timedelta(days=days)) for days in (0, 1, 4, 5)]
+    assert counted[0].waiting == {"critical": 0, "high": 1, "medium": 0, "low": 1}
+    assert counted[0].decisions == {"approve": 1, "reject": 0, "modify": 0, "escalate": 0}
+    # It was Wednesday: the next day is another day of the same week, Sunday the last of it, Monday a new one.
+    assert [(c.today, c.this_week) for c in counted] == [(1, 1), (0, 1), (0, 1), (0, 0)]
+
+
+async def test_a_job_that_is_taken_back_is_gone(database: Database) -> None:
+    """One that waits or is held; one in hand is left to see for itself."""
+    for state, left in (("queued", 0), ("failed", 0), ("picked", 1)):
+        job = OpenPull(REVIEW, state)
+        await put(database, (job, Severity.LOW), (OpenPull(REVIEW, "another"), Severity.LOW))
+        async with database.transaction() as tx:
+            status = {"state": state, "key": job.key}
+            await tx.execute(
+                text("UPDATE pgqueuer SET status = CAST(:state AS pgqueuer_status) WHERE dedupe_key = :key"), status
+            )
+            await jobs.drop(tx, job)
+        query = "SELECT 1 FROM pgqueuer WHERE dedupe_key = :key"
+        assert len(await rows(database, query, key=job.key)) == left
+    assert len(await rows(database, "SELECT 1 FROM pgqueuer WHERE dedupe_key LIKE '%another'")) == 1
