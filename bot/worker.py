@@ -1,6 +1,7 @@
 """The queue's worker, supervised: whatever ends it but a stop, it comes back; jobs in hand are finished first."""
 
 import asyncio
+import logging
 import random
 import time
 from collections.abc import Awaitable, Callable
@@ -17,7 +18,7 @@ from pgqueuer.models import Context
 from pgqueuer.models import Job as QueuedJob
 
 from bot import jobs
-from bot.tasks.executor import EffectExecutor, Held
+from bot.tasks.executor import EffectExecutor, Held, is_outage
 
 log = structlog.get_logger(__name__)
 
@@ -27,6 +28,9 @@ HEARTBEAT_TIMEOUT = timedelta(seconds=10)
 """A job whose worker has been silent for so long is taken over."""
 SWEEP_SECONDS = 10.0
 """How often rows of other programs and missed deadlines are looked for (contract: within 30 s)."""
+
+REPEATED_SECONDS = 10.0
+"""The queue's library says every tenth of a second that the database is away; we say it this often."""
 
 J = TypeVar("J", bound=jobs.Job)
 
@@ -62,6 +66,7 @@ class Worker:
 
     async def run(self, stop: asyncio.Event) -> None:
         """Work until `stop` is set and the jobs in hand are finished."""
+        logging.getLogger("pgqueuer").addFilter(QUEUE_LOG)
         delay = 0.2
         while not stop.is_set():
             began = time.monotonic()
@@ -107,7 +112,10 @@ class Worker:
             try:
                 await self.sweep()
             except Exception as error:
-                log.warning("sweep.failed", error=type(error).__name__)
+                if is_outage(error):
+                    log.warning("sweep.failed", error=type(error).__name__)
+                else:
+                    log.exception("sweep.surprise", exc_info=error)
             await asyncio.sleep(SWEEP_SECONDS)
 
     def _register(self, queue: PgQueuer) -> None:
@@ -122,6 +130,29 @@ class Worker:
                 on_failure="hold",
                 executor_factory=executor,
             )(_entrypoint(name, work.run))
+
+
+class QueueLog(logging.Filter):
+    """What the queue's library complains of, by place and class: its texts hold SQL, and an outage needs no trace."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._said: dict[tuple[str, str], float] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Say it in our words, once in a while; a held job was told of already."""
+        if record.levelno < logging.WARNING:
+            return True
+        kind = record.exc_info[0] if record.exc_info else None
+        trouble = (record.funcName, kind.__name__ if kind else "")
+        now = time.monotonic()
+        if kind is not Held and now - self._said.get(trouble, -REPEATED_SECONDS) >= REPEATED_SECONDS:
+            self._said[trouble] = now
+            log.warning("queue.trouble", where=trouble[0], error=trouble[1])
+        return False
+
+
+QUEUE_LOG = QueueLog()
 
 
 def _entrypoint(

