@@ -59,8 +59,9 @@ async def lock(tx: AsyncConnection, message_id: UUID) -> Message:
 
 
 async def move(tx: AsyncConnection, message_id: UUID, channel: str) -> None:
-    """The message, which Slack does not have, is to go to another channel."""
-    await tx.execute(update(slack_messages).where(M.id == message_id).values(channel=channel))
+    """The message is to go to another channel; one that Slack has where it was is given up."""
+    values = {"channel": channel, "ts": None, "rendered_revision": -1}
+    await tx.execute(update(slack_messages).where(M.id == message_id).values(**values))
 
 
 async def sent(tx: AsyncConnection, message_id: UUID, channel: str, ts: str, revision: int) -> None:

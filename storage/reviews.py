@@ -135,6 +135,12 @@ async def get(tx: AsyncConnection, review_id: UUID) -> Stored | None:
     return _stored(row) if row else None
 
 
+async def revision(tx: AsyncConnection, review_id: UUID) -> int:
+    """How often the review has changed, without reading it."""
+    counted: int = (await tx.execute(select(T.revision).where(T.id == review_id))).scalar_one()
+    return counted
+
+
 async def find(tx: AsyncConnection, name: str) -> Stored | None:
     """One review by its UUID or its `apv_code` (in any case)."""
     try:

@@ -12,6 +12,7 @@ from bot.blocks.card import card
 from bot.blocks.kit import Message
 from bot.domain.policy import Policy
 from bot.domain.review import tally
+from bot.integrations.errors import VendorError
 from bot.integrations.slack_client import SlackClient
 from bot.integrations.slack_errors import ChannelUnavailable, MessageGone
 from bot.jobs import AlertIncident, ReplyInThread, SyncCard
@@ -50,7 +51,7 @@ async def sync_card(desk: SlackDesk, job: SyncCard) -> None:
 
 async def reply_in_thread(desk: SlackDesk, job: ReplyInThread) -> None:
     """Runs twice: the second run finds the reply's ts, or the reply itself in the thread."""
-    place = await _ensure_card(desk, job.review_id, 0)
+    place = await _newest_card(desk, job.review_id)
     async with desk.database.transaction() as tx:
         entry = await audit.entry(tx, job.entry_id)
         if entry is None:
@@ -71,6 +72,17 @@ async def alert_incident(desk: SlackDesk, job: AlertIncident) -> None:
     home = place[0] if place else ""
     said = alerts.alert(entry["kind"], entry["sentence"], dossier=stored.dossier, channel=home)
     await _say_once(desk, message_id, said)
+
+
+async def _newest_card(desk: SlackDesk, review_id: UUID) -> Place:
+    """The card to reply under: one that is gone is posted anew, or elsewhere, before anything is said beneath it."""
+    async with desk.database.transaction() as tx:
+        revision = await reviews.revision(tx, review_id)
+    try:
+        return await _ensure_card(desk, review_id, revision)
+    except VendorError:
+        # Painting is the card's own job, and tried again there; what happened can be told under the card as it is.
+        return await _ensure_card(desk, review_id, 0)
 
 
 async def _ensure_card(desk: SlackDesk, review_id: UUID, revision: int) -> Place:
@@ -123,8 +135,9 @@ async def _ensure(
             try:
                 place = await _put(desk.slack, message, said, tried, thread_ts)
             except ChannelUnavailable:
-                if thread_ts is not None or message.ts is not None or message.channel == fallback:
+                if thread_ts is not None or message.channel == fallback:
                     raise
+                # A card that cannot be changed where it is moves too: its review must stay decidable.
                 # Written down before the fallback is tried, so that it is looked for there after a crash.
                 await messages.move(tx, message_id, fallback)
                 continue
@@ -133,6 +146,19 @@ async def _ensure(
 
 
 async def _put(
+    slack: SlackClient, message: messages.Message, said: Message, tried: datetime | None, thread_ts: str | None
+) -> Place:
+    """Update the message, or find it, or post it; in a public channel that the bot is not in, join first."""
+    try:
+        return await _put_as_member(slack, message, said, tried, thread_ts)
+    except ChannelUnavailable as error:
+        if error.code != "not_in_channel":
+            raise
+        await slack.join(message.channel)
+        return await _put_as_member(slack, message, said, tried, thread_ts)
+
+
+async def _put_as_member(
     slack: SlackClient, message: messages.Message, said: Message, tried: datetime | None, thread_ts: str | None
 ) -> Place:
     if message.ts is not None:
@@ -146,15 +172,5 @@ async def _put(
         found = await slack.find(message.channel, message.id, tried.timestamp(), thread_ts)
         if found is not None:
             return Place(message.channel, found)
-    try:
-        return await _post(slack, message, said, thread_ts)
-    except ChannelUnavailable as error:
-        if error.code != "not_in_channel":
-            raise
-        await slack.join(message.channel)
-        return await _post(slack, message, said, thread_ts)
-
-
-async def _post(slack: SlackClient, message: messages.Message, said: Message, thread_ts: str | None) -> Place:
     posted = await slack.post(message.channel, said.text, said.blocks, outbox_id=message.id, thread_ts=thread_ts)
     return Place(message.channel, posted.ts)
