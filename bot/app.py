@@ -276,7 +276,8 @@ class _Run:
             web_origin=self.origin,
         )
         tasks = {
-            jobs.SyncCard.task: work(jobs.SyncCard, partial(slack_tasks.sync_card, desk), at_once=2),
+            # One at a time: two at once overtake each other, and the most urgent is to be posted first.
+            jobs.SyncCard.task: work(jobs.SyncCard, partial(slack_tasks.sync_card, desk), at_once=1),
             jobs.ReplyInThread.task: work(jobs.ReplyInThread, partial(slack_tasks.reply_in_thread, desk), at_once=1),
             jobs.AlertIncident.task: work(jobs.AlertIncident, partial(slack_tasks.alert_incident, desk), at_once=1),
         }
