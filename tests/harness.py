@@ -416,8 +416,8 @@ def settings_for(slack: SlackSandbox, sandbox: SandboxServer, database_url: str,
 
 
 @asynccontextmanager
-async def world(database_url: str, folder: Path, **changes: object) -> AsyncIterator[World]:
-    """Everything, running; checked when the test is over."""
+async def world(database_url: str, folder: Path, *, role: Role = "all", **changes: object) -> AsyncIterator[World]:
+    """Everything, running, with a bot of this role; checked when the test is over. `changes` are settings."""
     slack = SlackSandbox(bot_token=BOT_TOKEN, signing_secret=SIGNING_SECRET, app_token="xapp-of-the-tests")
     github = GitHubSandbox(folder / "github", token=GITHUB_TOKEN)
     github.create_repository(OWNER, NAME, samples.repository_files())
@@ -428,7 +428,7 @@ async def world(database_url: str, folder: Path, **changes: object) -> AsyncIter
             settings = settings_for(slack, sandbox, database_url, **changes)
             headers = {"Authorization": f"Bearer {API_TOKEN}"}
             database = Database(database_url)
-            async with running(Bot(settings, now=clock)) as bot, aiohttp.ClientSession(headers=headers) as http:
+            async with running(Bot(settings, role, now=clock)) as bot, aiohttp.ClientSession(headers=headers) as http:
                 slack.request_url = f"http://127.0.0.1:{bot.port}/slack/events"
                 made = World(slack, github, sandbox, database, settings, clock, bot, http, errors)
                 await made.until(lambda: bot.slack_state == "ok", lambda: "Slack was not reached")
