@@ -1,10 +1,11 @@
-"""Serves the stand-ins on one loopback port: Slack under `/slack`, GitHub under `/github`."""
+"""Serves the stand-ins on one loopback port: Slack under `/slack`, GitHub under `/github`, their page at `/`."""
 
 from types import TracebackType
 from typing import Protocol, Self
 
 from aiohttp import web
 
+from bot.sandbox import page
 from bot.sandbox.slack import SlackSandbox
 from bot.sandbox.slack.control import Control
 
@@ -34,6 +35,7 @@ class SandboxServer:
         Control(self._slack).setup(app, "/slack")
         if self._github is not None:
             self._github.setup(app, "/github")
+        page.setup(app)
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
         await self._runner.setup()
         await web.TCPSite(self._runner, "127.0.0.1", self._port).start()

@@ -1,0 +1,61 @@
+// Builds nodes. A string becomes a text node and nothing else: no file of this page parses HTML.
+
+// A node with attributes and children; functions named on… listen, null and false leave out.
+export function h(tag, attributes, ...children) {
+  const node = document.createElement(tag);
+  for (const [name, value] of Object.entries(attributes ?? {})) {
+    if (value === null || value === undefined || value === false) continue;
+    if (name.startsWith("on")) node.addEventListener(name.slice(2), value);
+    else node.setAttribute(name, value === true ? "" : value);
+  }
+  append(node, children);
+  return node;
+}
+
+export function append(node, children) {
+  node.append(...children.flat(Infinity).filter((child) => child !== null && child !== undefined && child !== false));
+}
+
+// Whether an address is one that a person may follow: never script.
+export const followable = (address) => /^(https?:\/\/|mailto:)/i.test(address);
+
+// A link that leaves the page; the address must be followable.
+export function link(address, label, attributes) {
+  return h("a", { ...attributes, href: address, target: "_blank", rel: "noopener noreferrer" }, label);
+}
+
+const signatures = new WeakMap();
+
+// Makes a parent's children be `items` ({key, signature, make}), keeping each node whose signature is unchanged, so
+// that focus, scroll position and what is under way stay where they are. Returns the keys of new or changed nodes.
+export function reconcile(parent, items) {
+  const former = new Map([...parent.children].map((node) => [node.dataset.key, node]));
+  const drawn = [];
+  const wanted = items.map(({ key, signature, make }) => {
+    const kept = former.get(key);
+    if (kept && signatures.get(kept) === signature) return kept;
+    const node = make();
+    node.dataset.key = key;
+    signatures.set(node, signature);
+    drawn.push(key);
+    if (kept) replace(kept, node);
+    return node;
+  });
+  const staying = new Set(wanted);
+  for (const node of [...parent.children]) if (!staying.has(node)) node.remove();
+  wanted.forEach((node, position) => {
+    if (parent.children[position] !== node) parent.insertBefore(node, parent.children[position] ?? null);
+  });
+  return drawn;
+}
+
+// Puts `next` in the place of `node`, and the focus on the control that had it.
+function replace(node, next) {
+  const focused = node.contains(document.activeElement) ? document.activeElement.dataset.control : null;
+  node.replaceWith(next);
+  if (focused) [...next.querySelectorAll("[data-control]")].find((each) => each.dataset.control === focused)?.focus();
+}
+
+export function spinner() {
+  return h("span", { class: "spinner", "aria-hidden": "true" });
+}

@@ -1,0 +1,233 @@
+// The page: who one is, where one looks, and one copy of what the stand-ins hold, read anew after each change.
+
+import { avatar, channelView, newerThan } from "./channel.js";
+import { showModal } from "./dialogs.js";
+import { h, reconcile } from "./dom.js";
+import { pullView, stateMark } from "./pull.js";
+import { listen, loadPulls, loadWorkspace } from "./sandbox.js";
+
+const $ = (id) => document.getElementById(id);
+const PULLS_PAUSE = 1_000;
+
+const page = {
+  workspace: null,
+  pulls: [],
+  me: null,
+  openThreads: new Set(),
+  dismissed: new Set(),
+  names: {
+    user: (id) => page.workspace.users.find((user) => user.id === id)?.name,
+    group: (id) => page.workspace.groups.find((group) => group.id === id)?.handle,
+    channel: (id) => page.workspace.channels.find((channel) => channel.id === id)?.name,
+    isMe: (id) => id === page.me,
+  },
+  seen: (channel) => sessionStorage.getItem(`seen/${page.me}/${channel}`) ?? "",
+  see: (channel, ts) => document.hidden || sessionStorage.setItem(`seen/${page.me}/${channel}`, ts),
+  hear: (text) => {
+    $("heard").textContent = text;
+  },
+  draw,
+  drawSide,
+  refresh,
+};
+
+// What is under way and what went wrong, by where (a message's ts, a view's id) and which control.
+page.trouble = {
+  busy: new Set(),
+  problems: new Map(),
+  isBusy: (where, what) => page.trouble.busy.has(`${where} ${what}`),
+  problem: (where) => page.trouble.problems.get(where),
+  of: (where) => [[...page.trouble.busy].filter((each) => each.startsWith(`${where} `)), page.trouble.problem(where)],
+  during: async (where, what, doing) => {
+    page.trouble.busy.add(`${where} ${what}`);
+    page.trouble.problems.delete(where);
+    draw();
+    const problem = await doing;
+    page.trouble.busy.delete(`${where} ${what}`);
+    if (problem) page.trouble.problems.set(where, problem);
+    await refresh();
+    draw();
+  },
+};
+
+// -- where one is: #as=alice&channel=general or #as=alice&pull=3&repository=owner/name ---------------------------
+
+let view = null;
+let shown = {};
+
+const address = (where) => `#${new URLSearchParams({ as: name(page.me), ...where })}`;
+const name = (id) => page.names.user(id) ?? id;
+const people = () => page.workspace.users.filter((user) => !user.is_bot);
+const channels = () =>
+  page.workspace.channels.filter((channel) => !channel.is_private || channel.members.includes(page.me));
+
+function place() {
+  const asked = new URLSearchParams(location.hash.slice(1));
+  page.me = (people().find((user) => user.name === asked.get("as")) ?? people()[0])?.id;
+  const pull = page.pulls.find(
+    (each) => String(each.number) === asked.get("pull") && each.repository === asked.get("repository"),
+  );
+  if (pull) return { pull };
+  return { channel: channels().find((channel) => channel.name === asked.get("channel")) ?? channels()[0] };
+}
+
+// -- drawing ------------------------------------------------------------------------------------------------------
+
+function draw() {
+  if (!page.workspace) return;
+  const { pull, channel } = place();
+  const wanted = { me: page.me, where: pull?.url ?? channel?.id };
+  if (wanted.me !== shown.me || wanted.where !== shown.where) {
+    // Somebody else looks at the same place: the page stays where it was scrolled to.
+    const position = wanted.where === shown.where ? view.position?.() : undefined;
+    shown = wanted;
+    view = pull ? pullView(page) : channel ? channelView(page, channel.id, position) : nothing();
+    $("main").replaceChildren(view.node);
+  }
+  view.update(pull);
+  drawSide();
+  showModal(page);
+  const where = pull ? pull.title : channel ? `#${channel.name}` : "";
+  document.title = `${where} · ${page.workspace.team.name}`;
+}
+
+const nothing = () => ({ node: h("p", { class: "empty" }, "There is no channel."), update: () => {} });
+
+function drawSide() {
+  const here = place();
+  $("workspace").textContent = page.workspace.team.name;
+  reconcile($("people"), people().map((user) => person(user)));
+  reconcile($("channels"), channels().map((channel) => channelItem(channel, channel === here.channel)));
+  $("pulls-nav").hidden = page.pulls.length === 0;
+  reconcile($("pulls"), page.pulls.map((pull) => pullItem(pull, pull === here.pull)));
+}
+
+function person(user) {
+  const about = standing(user);
+  const chosen = user.id === page.me;
+  const go = () => {
+    const { pull, channel } = place();
+    page.me = user.id;
+    location.hash = address(pull ? { pull: pull.number, repository: pull.repository } : { channel: channel?.name ?? "" });
+  };
+  const make = () =>
+    h(
+      "label",
+      { class: "person" },
+      h("input", { type: "radio", name: "me", checked: chosen, "data-control": "me", onchange: go }),
+      avatar(user),
+      h("span", null, user.name),
+      about && h("small", null, about),
+    );
+  return { key: user.id, signature: JSON.stringify([user.name, about, chosen]), make };
+}
+
+// What a workspace knows of somebody that matters to an app.
+function standing(user) {
+  const groups = page.workspace.groups.filter(({ members, disabled }) => !disabled && members.includes(user.id));
+  return [
+    user.deleted && "deactivated",
+    user.is_stranger && "elsewhere",
+    (user.is_restricted || user.is_ultra_restricted) && "guest",
+    ...groups.map(({ handle }) => `@${handle}`),
+  ]
+    .filter(Boolean)
+    .join(" ");
+}
+
+function channelItem(channel, here) {
+  const unread = here ? 0 : newerThan(page, channel, page.seen(channel.id)).length;
+  const target = address({ channel: channel.name });
+  const make = () =>
+    h(
+      "li",
+      null,
+      h(
+        "a",
+        { href: target, "aria-current": here ? "page" : null, class: unread ? "unread" : null, "data-control": "go" },
+        h("span", null, `# ${channel.name}`),
+        unread > 0 && h("b", { class: "count" }, String(unread), h("span", { class: "unseen" }, " unread")),
+      ),
+    );
+  return { key: channel.id, signature: JSON.stringify([target, here, unread]), make };
+}
+
+function pullItem(pull, here) {
+  const target = address({ pull: pull.number, repository: pull.repository });
+  const make = () =>
+    h(
+      "li",
+      null,
+      h(
+        "a",
+        { href: target, "aria-current": here ? "page" : null, title: pull.title, "data-control": "go" },
+        stateMark(pull),
+        h("span", null, `#${pull.number} ${pull.title}`),
+      ),
+    );
+  return { key: pull.url, signature: JSON.stringify([target, here, pull.title, pull.state]), make };
+}
+
+// -- reading anew -------------------------------------------------------------------------------------------------
+
+// A function that runs `work` at most once at a time and once more if it was asked for meanwhile, `pause` ms apart.
+function coalesced(work, pause) {
+  let running = null;
+  let again = false;
+  return function run() {
+    if (running) again = true;
+    running ??= (async () => {
+      await work();
+      if (pause) await new Promise((resume) => setTimeout(resume, pause));
+      running = null;
+      if (again) {
+        again = false;
+        run();
+      }
+    })();
+    return running;
+  };
+}
+
+const readWorkspace = coalesced(async () => {
+  try {
+    page.workspace = await loadWorkspace();
+    draw();
+  } catch {
+    linked(false);
+  }
+}, 0);
+
+const readPulls = coalesced(async () => {
+  page.pulls = await loadPulls().catch(() => page.pulls);
+  draw();
+}, PULLS_PAUSE);
+
+function refresh() {
+  readPulls();
+  return readWorkspace();
+}
+
+function linked(on) {
+  $("link").textContent = on ? "live" : "reconnecting";
+  $("link").classList.toggle("lost", !on);
+}
+
+document.querySelector(".skip").addEventListener("click", (event) => {
+  // The address tells who one is and where, so it stays as it is.
+  event.preventDefault();
+  $("main").focus();
+});
+
+// A link to a pull request of this sandbox stays on this page.
+document.addEventListener("click", (event) => {
+  const target = event.target.closest?.("a[href]");
+  const pull = target && page.pulls.find((each) => target.href === new URL(each.url, location.href).href);
+  if (!pull || event.metaKey || event.ctrlKey) return;
+  event.preventDefault();
+  location.hash = address({ pull: pull.number, repository: pull.repository });
+});
+
+page.pulls = await loadPulls().catch(() => []);
+addEventListener("hashchange", draw);
+listen((what) => what === "call" || refresh(), linked);
