@@ -69,7 +69,8 @@ async def alert_incident(desk: SlackDesk, job: AlertIncident) -> None:
         if entry is None or stored is None:
             raise Unpostable
         message_id = await messages.begin(tx, messages.ALERT, job.entry_id, job.review_id, channel)
-    home = place[0] if place else ""
+    # An alert does not wait for the card, which is about to be posted there.
+    home = place[0] if place else desk.policy().review_channel
     said = alerts.alert(entry["kind"], entry["sentence"], dossier=stored.dossier, channel=home)
     await _say_once(desk, message_id, said)
 
