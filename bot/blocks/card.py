@@ -176,9 +176,9 @@ def _buttons(dossier: Dossier, why_approve: bool, web_origin: str | None, decida
             buttons.append(kit.button(ids.ESCALATE, "Escalate", f"Escalate {what}", value=value))
     if address := links.pull(review.pr_url, web_origin):
         name = f"pull request #{review.pr_number}" if review.pr_number is not None else "pull request"
-        buttons.append(kit.button(ids.PULL, f"Open {name}", f"Open the {name} of {what}", url=address))
+        buttons.append(kit.button(ids.PULL, f"Open {name}", f"Open {name} of {what}", url=address))
     if review.has_patch:
-        buttons.append(kit.button(ids.DIFF, "View diff", f"View the diff of {what}", value=value))
+        buttons.append(kit.button(ids.DIFF, "View diff", f"View diff of {what}", value=value))
     if decidable and review.status in AWAITING and review.claimed_by is None:
         buttons.append(kit.button(ids.CLAIM, "Claim", f"Claim {what}", value=value))
     return buttons
