@@ -1,6 +1,7 @@
 """The command line: `apv-bot`, also `python -m bot`. Exit codes: 0 done, 1 failed, 2 bad usage or configuration."""
 
 import asyncio
+import signal
 import sys
 from collections.abc import Callable, Coroutine
 from enum import StrEnum
@@ -10,9 +11,8 @@ from typing import Annotated
 
 import typer
 
-from bot import console, demo, doctor
+from bot import console, demo, doctor, telemetry
 from bot.config import ConfigurationError, Settings
-from bot.service.errors import database_is_away
 from storage.embedded import EmbeddedUnavailable
 
 SUMMARY = (
@@ -52,24 +52,43 @@ class Format(StrEnum):
     trivy = "trivy"
 
 
-Ids = Annotated[list[int] | None, typer.Argument(help="Numbers of held jobs, as `jobs list` shows them.")]
+Id = Annotated[int, typer.Argument(min=1, max=2**63 - 1, help="Its number, as `jobs list` shows it.")]
+Ids = Annotated[
+    list[int] | None,
+    typer.Argument(min=1, max=2**63 - 1, help="Numbers of held jobs, as `jobs list` shows them."),
+]
 All = Annotated[bool, typer.Option("--all", help="Every held job.")]
 
 
-def run(command: Callable[[Settings], Coroutine[None, None, None]]) -> None:
+def run(command: Callable[[Settings], Coroutine[None, None, None]], *, serving: bool = False) -> None:
     """Run a command with the settings, and turn what stops it into one line and an exit code."""
     try:
-        asyncio.run(command(Settings.load()))
+        settings = Settings.load()
+        # A command says what it has to on standard output; only what goes wrong beside it is logged.
+        level = ("debug" if settings.debug else settings.log_level) if serving else "warning"
+        telemetry.configure(level=level, form=settings.log_format, secrets=console.secrets(settings))
+        asyncio.run(until_told(command(settings)))
     except ConfigurationError as error:
         stop(str(error), 2)
     except (console.Failure, EmbeddedUnavailable) as error:
         stop(str(error), 1)
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, asyncio.CancelledError):
         stop("Interrupted.", 1)
+    except BrokenPipeError:
+        raise  # whoever read us has enough; typer ends quietly
     except Exception as error:
-        if not database_is_away(error):
+        line = console.outage_line(error)
+        if line is None:
             raise
-        stop("DATABASE_URL: the database does not answer, or is not migrated (apv-bot migrate)", 1)
+        stop(line, 1)
+
+
+async def until_told(work: Coroutine[None, None, None]) -> None:
+    """Let SIGTERM end what runs as Ctrl-C does, so that it stops what it has started."""
+    task = asyncio.current_task()
+    assert task is not None, "this is one"
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+    await work
 
 
 def stop(line: str, code: int) -> None:
@@ -95,7 +114,7 @@ def serve(
     ] = RoleName.all,
 ) -> None:
     """Run the bot until SIGTERM."""
-    run(lambda settings: console.serve(settings, role.value))
+    run(lambda settings: console.serve(settings, role.value), serving=True)
 
 
 @app.command()
@@ -110,11 +129,15 @@ def demo_command(
 ) -> None:
     """Run everything on this machine, with stand-ins for Slack and GitHub and no account anywhere."""
     try:
-        asyncio.run(demo.run(headless=headless))
+        asyncio.run(until_told(demo.run(headless=headless)))
+    except ConfigurationError as error:
+        stop(str(error), 2)
     except (demo.DemoFailed, EmbeddedUnavailable) as error:
         stop(str(error), 1)
-    except KeyboardInterrupt:
-        return
+    except (KeyboardInterrupt, asyncio.CancelledError):
+        # Headless promises every step; otherwise this is how it ends.
+        if headless:
+            stop("Interrupted.", 1)
 
 
 @app.command()
@@ -139,7 +162,7 @@ def jobs_list() -> None:
 
 
 @jobs.command("show")
-def jobs_show(job_id: Annotated[int, typer.Argument(help="Its number, as `jobs list` shows it.")]) -> None:
+def jobs_show(job_id: Id) -> None:
     """Show one job."""
     run(lambda settings: console.jobs_show(settings, job_id))
 

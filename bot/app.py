@@ -4,6 +4,8 @@ The port listens before any dependency is tried; each dependency is then brought
 """
 
 import asyncio
+import os
+import socket
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
@@ -22,9 +24,9 @@ from slack_bolt.authorization import AuthorizeResult
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot import jobs, metrics
-from bot.config import LOOPBACK, Settings
+from bot.config import LOOPBACK, ConfigurationError, Settings
 from bot.health import Health
-from bot.integrations.errors import VendorError
+from bot.integrations.errors import Permanent, VendorError
 from bot.integrations.github import AppInstallation, GitHubClient
 from bot.integrations.slack_client import Identity, SlackClient
 from bot.integrations.slack_dialogs import Dialogs
@@ -68,6 +70,10 @@ def web_origin(api_url: str) -> str:
     return "https://github.com" if parts.hostname == "api.github.com" else f"{parts.scheme}://{parts.netloc}"
 
 
+class CannotListen(Exception):
+    """The address is taken, not this machine's, or not allowed; the message is one line for the terminal."""
+
+
 @dataclass
 class Bot:
     """One process of the bot. `run` serves until `stop` is set."""
@@ -84,19 +90,24 @@ class Bot:
         self.database = Database(url.get_secret_value() if url else None)
         self.identity: Identity | None = None
         self.slack_state = "unanswered"
+        self.socket_awaited = self.settings.slack_app_token is not None and self.role != "worker"
         self.github_state = "not_configured"
         self.worker: Worker | None = None
         self.health = Health(
             self.database,
-            slack=lambda: self.slack_state,
+            slack=self._slack_word,
             github=lambda: self.github_state,
             worker=self._worker_state,
         )
 
     async def run(self) -> None:
-        """Listen, bring everything up, serve until told to stop, and end with nothing in hand."""
+        """Listen, bring everything up, serve until told to stop, and end with nothing in hand. Raises CannotListen."""
         async with aiohttp.ClientSession(timeout=SLACK_TIMEOUT, trust_env=True) as session:
             await _Run(self, session).until_stopped()
+
+    def _slack_word(self) -> str:
+        # Where clicks come through a socket, Slack has not answered before there is one.
+        return "unanswered" if self.slack_state == "ok" and self.socket_awaited else self.slack_state
 
     def _worker_state(self) -> str:
         if self.role == "web":
@@ -142,8 +153,7 @@ class _Run:
             shutdown_timeout=REQUESTS_IN_HAND_SECONDS,
         )
         await runner.setup()
-        site = web.TCPSite(runner, self.settings.host, self.settings.port)
-        await site.start()
+        await self._listen(runner)
         self.bot.port = runner.addresses[0][1]
         log.info("server.listening", host=self.settings.host, port=self.bot.port, role=self.bot.role)
         self.bot.listening.set()
@@ -159,6 +169,15 @@ class _Run:
                 await self._receive(bolt)
         finally:
             await self._shut_down(runner, worker)
+
+    async def _listen(self, runner: web.AppRunner) -> None:
+        host, port = self.settings.host, self.settings.port
+        try:
+            await web.TCPSite(runner, host, port).start()
+        except OSError as error:
+            await runner.cleanup()
+            why = "no such host" if isinstance(error, socket.gaierror) else os.strerror(error.errno or 0)
+            raise CannotListen(f"HOST, PORT: cannot listen on {host}:{port} ({why})") from None
 
     async def _shut_down(self, runner: web.AppRunner, worker: asyncio.Task[None] | None) -> None:
         """Readiness goes first, then clicks in hand, then jobs in hand, then what they all stand on."""
@@ -196,6 +215,7 @@ class _Run:
         await run_socket_mode(bolt, app_token.get_secret_value(), self.bot.stop, self._socket_state)
 
     def _socket_state(self, connected: bool) -> None:
+        self.bot.socket_awaited = self.bot.socket_awaited and not connected
         log.debug("slack.socket", connected=connected)
 
     def _spawn(self, work: Awaitable[None]) -> None:
@@ -311,7 +331,7 @@ def _count_slack(method: str, error: str) -> None:
 
 
 def github_client(settings: Settings) -> GitHubClient | None:
-    """The client of these settings; None without GitHub."""
+    """The client of these settings; None without GitHub. Raises ConfigurationError for a key that is none."""
     if not settings.opens_pulls:
         return None
     credentials: str | AppInstallation = secret(settings.github_token)
@@ -324,10 +344,13 @@ def github_client(settings: Settings) -> GitHubClient | None:
     owner, _, name = settings.default_repository.partition("/")
     # One write a second is what GitHub asks of its clients; a server on this machine asks for nothing.
     local = urlsplit(settings.github_api_url).hostname in LOOPBACK
-    return GitHubClient(
-        credentials,
-        owner=owner,
-        name=name,
-        api_url=settings.github_api_url,
-        seconds_between_writes=0.0 if local else 1.0,
-    )
+    try:
+        return GitHubClient(
+            credentials,
+            owner=owner,
+            name=name,
+            api_url=settings.github_api_url,
+            seconds_between_writes=0.0 if local else 1.0,
+        )
+    except Permanent:
+        raise ConfigurationError("GITHUB_APP_PRIVATE_KEY: must be a private key in PEM form") from None

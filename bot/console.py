@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import os
 import signal
 import sys
 from collections.abc import AsyncIterator, Sequence
@@ -10,14 +9,15 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from pydantic import SecretStr
+from sqlalchemy import make_url
 
-from bot import telemetry
-from bot.app import Bot, Role, utc_now
+from bot.app import Bot, CannotListen, Role, utc_now
 from bot.config import Settings
 from bot.domain.people import DirectoryUnavailable, SlackProfile
 from bot.intake.faults import InvalidApv
 from bot.intake.formats import UnknownInput, read
 from bot.service import jobs, submissions, trail
+from bot.service.errors import database_is_away, outage
 from bot.service.gate import Gate
 from storage import embedded, schema
 from storage.database import Database
@@ -85,23 +85,33 @@ async def gate(settings: Settings) -> AsyncIterator[Gate]:
 async def serve(settings: Settings, role: Role) -> None:
     """Serve until SIGTERM or SIGINT."""
     settings.require_to_serve()
-    telemetry.configure(level=settings.log_level, form=settings.log_format, secrets=secrets(settings))
     bot = Bot(settings, role)
     loop = asyncio.get_running_loop()
     for signum in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(signum, bot.stop.set)
     try:
         await bot.run()
-    except OSError as error:
-        raise Failure(
-            f"HOST, PORT: cannot listen on {settings.host}:{settings.port} ({os.strerror(error.errno or 0)})"
-        ) from None
+    except CannotListen as error:
+        raise Failure(str(error)) from None
 
 
 def secrets(settings: Settings) -> list[str]:
     """Every secret of the settings, for the log's redaction."""
     values = [getattr(settings, name) for name in Settings.model_fields]
-    return [value.get_secret_value() for value in values if isinstance(value, SecretStr)]
+    found = [value.get_secret_value() for value in values if isinstance(value, SecretStr)]
+    found += [token.rpartition(":")[2] for token in settings.api_tokens]
+    if settings.database_url is not None:
+        # A driver's error may name the password without the rest of the URL.
+        found.append(make_url(settings.database_url.get_secret_value()).password or "")
+    return found
+
+
+def outage_line(error: BaseException) -> str | None:
+    """What to say on the terminal of a database that is away or behind; None for anything else."""
+    if database_is_away(error):
+        return "DATABASE_URL: the database does not answer, or does not let us in"
+    sentence = outage(error)
+    return sentence and f"DATABASE_URL: {sentence}"
 
 
 async def migrate(settings: Settings) -> None:
@@ -117,12 +127,8 @@ async def submit(settings: Settings, files: Sequence[Path], form: str) -> None:
     async with gate(settings) as opened:
         for path in files:
             try:
-                content = path.read_bytes() if str(path) != "-" else sys.stdin.buffer.read()
-                found = read(content, form, default_repository=settings.default_repository)
+                found = read(_content(path), form, default_repository=settings.default_repository)
                 receipts = await submissions.submit(opened, found, principal="apv-bot submit", source="cli")
-            except OSError as error:
-                print(f"{path}: {error.strerror}", file=sys.stderr)
-                faulty = True
             except UnknownInput as error:
                 print(f"{path}: {error}", file=sys.stderr)
                 faulty = True
@@ -131,17 +137,25 @@ async def submit(settings: Settings, files: Sequence[Path], form: str) -> None:
                     print(f"{path}: {'.'.join(map(str, fault.loc))}: {fault.msg}", file=sys.stderr)
                 faulty = True
             else:
-                new = sum(receipt.created for receipt in receipts)
-                print(f"{path}: {len(receipts)} read, {new} new")
-                for receipt in receipts:
-                    dossier = receipt.stored.dossier
-                    state = "new" if receipt.created else dossier.review.status.value
-                    what = f"{dossier.apv.package_name} {dossier.apv.package_version or ''}".strip()
-                    print(
-                        f"  {dossier.review.code}  {dossier.apv.severity:8}  {what}  {dossier.apv.advisory}  ({state})"
-                    )
+                _tell_of(path, receipts)
     if faulty:
         raise Failure("Nothing was stored of the files named above.")
+
+
+def _content(path: Path) -> bytes:
+    try:
+        return path.read_bytes() if str(path) != "-" else sys.stdin.buffer.read()
+    except OSError as error:
+        raise UnknownInput(error.strerror or "cannot be read") from None
+
+
+def _tell_of(path: Path, receipts: Sequence[submissions.Receipt]) -> None:
+    print(f"{path}: {len(receipts)} read, {sum(receipt.created for receipt in receipts)} new")
+    for receipt in receipts:
+        dossier = receipt.stored.dossier
+        state = "new" if receipt.created else dossier.review.status.value
+        what = f"{dossier.apv.package_name} {dossier.apv.package_version or ''}".strip()
+        print(f"  {dossier.review.code}  {dossier.apv.severity:8}  {what}  {dossier.apv.advisory}  ({state})")
 
 
 async def jobs_list(settings: Settings) -> None:

@@ -21,8 +21,8 @@ import asyncpg
 from pydantic import SecretStr
 
 from bot import samples, telemetry
-from bot.app import Bot
-from bot.config import Settings
+from bot.app import Bot, CannotListen
+from bot.config import ConfigurationError, Settings
 from bot.demo_play import DemoFailed, Stage, play
 from bot.sandbox.github import GitHubSandbox
 from bot.sandbox.server import SandboxServer
@@ -54,6 +54,13 @@ async def run(*, headless: bool) -> None:
             await _until_interrupted(stage)
 
 
+def _port() -> int:
+    given = os.environ.get("PORT") or str(BOT_PORT)
+    if not given.isdecimal() or int(given) > 65535:
+        raise ConfigurationError("PORT: must be a number from 0 to 65535")
+    return int(given)
+
+
 async def _until_interrupted(stage: Stage) -> None:
     print(f"\n  See and click what reviewers see:  {stage.page}")
     print(f"  How the bot is:                    {stage.bot_url}/health/ready")
@@ -67,6 +74,7 @@ async def _until_interrupted(stage: Stage) -> None:
 @asynccontextmanager
 async def _stage(*, headless: bool) -> AsyncIterator[Stage]:
     """PostgreSQL, the stand-ins and the bot, started in this order and stopped in the other."""
+    port = 0 if headless else _port()
     home = Path(os.environ.get("APV_BOT_HOME") or ".apv-bot") / "demo"
     server = await embedded.start(home)
     try:
@@ -82,12 +90,13 @@ async def _stage(*, headless: bool) -> AsyncIterator[Stage]:
             print(f"Stand-ins for Slack and GitHub listen at {sandbox.origin}.")
             settings = Settings(
                 _env_file=None,
+                # What the environment says is for another bot than this one; no setting's name begins so.
+                _env_prefix="NO_SETTING_",
                 host="127.0.0.1",
-                port=0 if headless else int(os.environ.get("PORT") or BOT_PORT),
+                port=port,
                 database_url=SecretStr(server.url),
                 slack_bot_token=SecretStr(token),
                 slack_signing_secret=SecretStr(signing_secret),
-                slack_app_token=None,
                 slack_api_url=sandbox.slack_api_url,
                 slack_review_channel=slack.channel("vuln-review").id,
                 slack_incident_channel=slack.channel("incidents").id,
@@ -97,8 +106,6 @@ async def _stage(*, headless: bool) -> AsyncIterator[Stage]:
                 github_api_url=sandbox.github_api_url,
                 github_repo_owner=OWNER,
                 github_repo_name=NAME,
-                github_repo_allowlist=(),
-                api_auth="token",
                 api_tokens=(f"scanner:read+submit:{hashlib.sha256(api_token.encode()).hexdigest()}",),
             )
             async with _bot(settings) as bot:
@@ -133,7 +140,7 @@ async def _bot(settings: Settings) -> AsyncIterator[Bot]:
         yield bot
     finally:
         bot.stop.set()
-        with contextlib.suppress(OSError):
+        with contextlib.suppress(CannotListen):
             await serving
 
 

@@ -9,13 +9,17 @@ from bot import console
 from bot.app import SLACK_TIMEOUT, github_client, secret
 from bot.config import Settings
 from bot.integrations.errors import VendorError
+from bot.integrations.github import GitHubClient
 from bot.integrations.slack_client import SlackClient
-from bot.service.errors import database_is_away
 from storage import schema
 from storage.embedded import EmbeddedUnavailable
 
 Finding = tuple[str, str, str]
 """`ok`, `warn` or `fail`; what was looked at; what was found."""
+
+LONELY: Finding = (
+    "warn", "leads", "LEADS is not set and there is one reviewer: nobody could close an escalation of theirs"
+)  # fmt: skip
 
 
 async def examine(settings: Settings) -> None:
@@ -30,30 +34,37 @@ async def examine(settings: Settings) -> None:
 
 async def _findings(settings: Settings) -> AsyncIterator[Finding]:
     settings.require_to_serve()
+    github = github_client(settings)
     yield "ok", "settings", "complete"
-    if not settings.leads and len(settings.reviewers) == 1 and not settings.reviewers[0].startswith("S"):
-        yield "warn", "leads", "LEADS is not set and there is one reviewer: nobody could close an escalation of theirs"
+    policy = settings.policy()
+    if policy.leads is None and not policy.groups() and len(policy.reviewers.users) == 1:
+        yield LONELY
     git = shutil.which("git")
     yield ("ok", "git", "found") if git else ("fail", "git", "not found: patches cannot be applied")
     yield await _database(settings)
     async for finding in _slack(settings):
         yield finding
-    yield await _github(settings)
+    yield await _github(settings, github)
 
 
 async def _database(settings: Settings) -> Finding:
     try:
         async with console.database(settings) as opened:
-            current, newest = await schema.current(opened.engine), schema.newest()
+            state, current = await schema.state(opened.engine), await schema.current(opened.engine)
     except EmbeddedUnavailable as error:
         return "fail", "database", str(error)
     except Exception as error:
-        if not database_is_away(error):
+        line = console.outage_line(error)
+        if line is None:
             raise
-        return "fail", "database", "DATABASE_URL: does not answer"
-    if current != newest:
-        return "fail", "database", f"is at {current or 'nothing'}, needs {newest}: run apv-bot migrate"
-    return "ok", "database", f"answers, migrated to {newest}"
+        return "fail", "database", line
+    match state:
+        case "ok":
+            return "ok", "database", f"answers, migrated to {current}"
+        case "ahead":
+            return "ok", "database", f"answers, at {current} of a newer release"
+        case "behind":
+            return "fail", "database", f"is at {current or 'nothing'}, needs {schema.newest()}: run apv-bot migrate"
 
 
 async def _slack(settings: Settings) -> AsyncIterator[Finding]:
@@ -65,18 +76,23 @@ async def _slack(settings: Settings) -> AsyncIterator[Finding]:
             yield "fail", "slack", error.reason
             return
         yield "ok", "slack", f"speaks as {me.user_id} in {me.team or me.team_id}"
-        for group in sorted(settings.policy().groups()):
+        policy = settings.policy()
+        reviewers, incomplete = set(policy.reviewers.users), False
+        for group in sorted(policy.groups()):
             try:
                 members = await slack.group_members(group)
             except VendorError as error:
+                incomplete = True
                 yield "fail", "slack", f"group {group}: {error.reason}"
             else:
+                reviewers |= members
                 level = "ok" if members else "warn"
                 yield level, "slack", f"group {group} has {len(members)} members"
+    if policy.leads is None and policy.groups() and len(reviewers) == 1 and not incomplete:
+        yield LONELY
 
 
-async def _github(settings: Settings) -> Finding:
-    github = github_client(settings)
+async def _github(settings: Settings, github: GitHubClient | None) -> Finding:
     if github is None:
         return "warn", "github", "not set up: approvals are recorded and open nothing"
     try:

@@ -12,6 +12,8 @@ from contextlib import suppress
 import structlog
 from slack_bolt.adapter.socket_mode.aiohttp import AsyncSocketModeHandler
 from slack_bolt.app.async_app import AsyncApp
+from slack_sdk.socket_mode.aiohttp import SocketModeClient
+from slack_sdk.socket_mode.request import SocketModeRequest
 
 log = structlog.get_logger(__name__)
 
@@ -19,7 +21,7 @@ _PAUSE = 1.0
 """Seconds between two connections."""
 
 _CLOSING = 5.0
-"""Seconds for saying goodbye to a socket that may be dead."""
+"""Seconds for saying goodbye to a socket that may be dead, and before that for what is in hand."""
 
 
 async def run_socket_mode(
@@ -36,10 +38,10 @@ async def run_socket_mode(
 
     Asks `app.client`'s own address for sockets. Looks every `probe` seconds, replaces a connection dead for
     `dead_after` and gives each `grace` to come up (all in seconds). `on_state` hears at every look whether
-    the connection is up. Listeners still running when this returns are not waited for: drain them after.
+    the connection is up. What is in hand when it ends is answered first.
     """
     while not stop.is_set():
-        handler = AsyncSocketModeHandler(app, app_token=app_token, logger=_sdk_log())
+        handler = _Handler(app, app_token, _sdk_log())
         try:
             if await _connected(handler, stop, grace):
                 await _watch(handler, stop, on_state, probe, dead_after)
@@ -49,6 +51,21 @@ async def run_socket_mode(
             on_state(False)
             await _close(handler)
         await _stopped_within(stop, _PAUSE)
+
+
+class _Handler(AsyncSocketModeHandler):
+    """The SDK's own forgets what it has in hand, and could not answer it any more once the socket is closed."""
+
+    def __init__(self, app: AsyncApp, app_token: str, logger: logging.Logger) -> None:
+        super().__init__(app, app_token=app_token, logger=logger)
+        self.in_hand: set[asyncio.Task[None]] = set()
+
+    async def handle(self, client: SocketModeClient, req: SocketModeRequest) -> None:  # type: ignore[override]  # as the SDK's
+        """Let the listeners take it, and acknowledge it."""
+        task = asyncio.ensure_future(super().handle(client, req))
+        self.in_hand.add(task)
+        task.add_done_callback(self.in_hand.discard)
+        await task
 
 
 async def _connected(handler: AsyncSocketModeHandler, stop: asyncio.Event, grace: float) -> bool:
@@ -88,7 +105,9 @@ async def _watch(
         log.warning("slack.socket_dead")
 
 
-async def _close(handler: AsyncSocketModeHandler) -> None:
+async def _close(handler: _Handler) -> None:
+    if handler.in_hand:
+        await asyncio.wait(set(handler.in_hand), timeout=_CLOSING)
     try:
         async with asyncio.timeout(_CLOSING):
             await handler.close_async()  # type: ignore[no-untyped-call]  # slack_bolt leaves it bare
