@@ -8,19 +8,20 @@ import asyncio
 import hashlib
 import json
 import logging
+from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import aiohttp
 import asyncpg
 from pydantic import SecretStr
 from sqlalchemy import make_url, text
 
-from bot import samples
+from bot import console, samples
 from bot.app import Bot, Role
 from bot.config import Settings
 from bot.sandbox.github import GitHubSandbox, Pull
@@ -29,7 +30,7 @@ from bot.sandbox.slack import SlackSandbox
 from bot.sandbox.slack.delivery import Delivery
 from bot.sandbox.slack.modals import View
 from bot.sandbox.slack.people import Message
-from storage import embedded
+from storage import audit, embedded
 from storage.database import Database
 
 T = TypeVar("T")
@@ -41,6 +42,7 @@ BOT_TOKEN, SIGNING_SECRET, GITHUB_TOKEN = (
     "github-token-of-the-tests",
 )
 API_TOKEN = "api-token-of-the-tests"
+APP_TOKEN = "xapp-of-the-tests"
 PATIENCE = 15.0
 
 
@@ -55,6 +57,23 @@ class Clock:
 
     def advance(self, **spans: float) -> None:
         self.ahead += timedelta(**spans)
+
+
+class Listening(Protocol):
+    """A bot, in this process or in one of its own."""
+
+    @property
+    def port(self) -> int: ...
+
+
+@dataclass(frozen=True)
+class Nobody:
+    """No bot is there yet."""
+
+    port: int = 0
+
+
+NOBODY = Nobody()
 
 
 class Errors(logging.Handler):
@@ -216,7 +235,7 @@ class World:
     database: Database
     settings: Settings
     clock: Clock
-    bot: Bot
+    bot: Listening
     http: aiohttp.ClientSession
     errors: Errors
     tolerated: set[str] = field(default_factory=set)
@@ -231,18 +250,32 @@ class World:
     def url(self) -> str:
         return f"http://127.0.0.1:{self.bot.port}"
 
+    def talks_to(self, bot: Listening) -> None:
+        """Slack and the test's own requests go to this bot from now on."""
+        self.bot = bot
+        self.slack.request_url = f"{self.url}/slack/events"
+
     async def submit(self, apv: Mapping[str, object] | None = None, /, **changes: object) -> Card:
         """Hand an APV in over the API; returns its card once it is posted."""
         code = (await self.post_apv({**(apv or sample("requests-cve-2023-32681")), **changes}))["apv_code"]
-        await self.until(lambda: self.has_card(code), lambda: f"no card for {code}")
-        self.find_card(code)
-        return Card(self, code)
+        return await self.card(code)
 
     async def post_apv(self, apv: Mapping[str, object]) -> dict[str, Any]:
         async with self.http.post(f"{self.url}/hitl/reviews", json=apv) as answer:
             body: dict[str, Any] = await answer.json()
             assert answer.status in {200, 201}, body
             return body
+
+    async def submit_file(self, path: Path) -> list[str]:
+        """`apv-bot submit FILE`; returns the codes of all reviews, in the order in which they came in."""
+        await console.submit(self.settings, [path], "auto")
+        return [row["apv_code"] for row in await self.rows("SELECT apv_code FROM apv_reviews ORDER BY apv_code")]
+
+    async def card(self, code: str) -> Card:
+        """The card of a review that came in by another way than the API, once it is posted."""
+        await self.until(lambda: self.has_card(code), lambda: f"no card for {code}")
+        self.find_card(code)
+        return Card(self, code)
 
     async def review(self, card: Card) -> dict[str, Any]:
         """The review as the API shows it."""
@@ -347,8 +380,16 @@ class World:
         except TimeoutError:
             raise AssertionError(otherwise()) from None
 
+    async def broken_links(self) -> list[str]:
+        """What is wrong with the audit log."""
+        async with self.database.transaction() as tx:
+            return [fault async for chain in audit.chains(tx) for fault in audit.broken_links(chain)]
+
     def check(self) -> None:
-        """Nothing was said that the test did not look at, nothing asked that should not be, nothing went wrong."""
+        """Nothing was said twice or unseen by the test, nothing asked that should not be, nothing went wrong."""
+        posted = [m for channel in self.slack.workspace.channels.values() for m in channel.messages if m.metadata]
+        ids = Counter((m.channel, m.metadata["event_payload"]["outbox_id"]) for m in posted if m.metadata)
+        assert not [once for once, times in ids.items() if times > 1], "a message was posted twice"
         unread = [m.words for m in self.slack.unread() if not self._tolerates(m.words)]
         assert not unread, f"unread: {unread}"
         assert not self.slack.unexpected, self.slack.unexpected
@@ -416,25 +457,36 @@ def settings_for(slack: SlackSandbox, sandbox: SandboxServer, database_url: str,
 
 
 @asynccontextmanager
-async def world(database_url: str, folder: Path, *, role: Role = "all", **changes: object) -> AsyncIterator[World]:
-    """Everything, running, with a bot of this role; checked when the test is over. `changes` are settings."""
-    slack = SlackSandbox(bot_token=BOT_TOKEN, signing_secret=SIGNING_SECRET, app_token="xapp-of-the-tests")
+async def surroundings(database_url: str, folder: Path, **changes: object) -> AsyncIterator[World]:
+    """Everything but the bot, for which `changes` are settings; looked over when the test is over."""
+    slack = SlackSandbox(bot_token=BOT_TOKEN, signing_secret=SIGNING_SECRET, app_token=APP_TOKEN)
     github = GitHubSandbox(folder / "github", token=GITHUB_TOKEN)
     github.create_repository(OWNER, NAME, samples.repository_files())
-    errors, clock = Errors(), Clock()
+    errors = Errors()
     logging.getLogger().addHandler(errors)
     try:
         async with SandboxServer(slack, github) as sandbox:
             settings = settings_for(slack, sandbox, database_url, **changes)
             headers = {"Authorization": f"Bearer {API_TOKEN}"}
             database = Database(database_url)
-            async with running(Bot(settings, role, now=clock)) as bot, aiohttp.ClientSession(headers=headers) as http:
-                slack.request_url = f"http://127.0.0.1:{bot.port}/slack/events"
-                made = World(slack, github, sandbox, database, settings, clock, bot, http, errors)
-                await made.until(lambda: bot.slack_state == "ok", lambda: "Slack was not reached")
+            async with aiohttp.ClientSession(headers=headers) as http:
+                made = World(slack, github, sandbox, database, settings, Clock(), NOBODY, http, errors)
                 yield made
-                await made.settle()
             await database.close()
             made.check()
     finally:
         logging.getLogger().removeHandler(errors)
+
+
+@asynccontextmanager
+async def world(database_url: str, folder: Path, *, role: Role = "all", **changes: object) -> AsyncIterator[World]:
+    """Everything, running, with a bot of this role; looked over when the test is over. `changes` are settings."""
+    async with (
+        surroundings(database_url, folder, **changes) as made,
+        running(Bot(made.settings, role, now=made.clock)) as bot,
+    ):
+        made.talks_to(bot)
+        await made.until(lambda: bot.slack_state == "ok", lambda: "Slack was not reached")
+        yield made
+        await made.settle()
+        assert await made.broken_links() == []
