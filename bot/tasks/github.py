@@ -2,7 +2,9 @@
 
 from dataclasses import dataclass
 
+from bot import metrics
 from bot.blocks import pull_request
+from bot.integrations.errors import VendorError
 from bot.integrations.github import GitHubClient
 from bot.integrations.github_pulls import PullRequest
 from bot.jobs import OpenPull
@@ -43,7 +45,11 @@ async def open_pull(desk: GitHubDesk, job: OpenPull) -> None:
         diff=apv.patch_diff or "",
         labels=pull_request.labels(apv),
     )
-    opened = await desk.github.open_pull(request)
+    try:
+        opened = await desk.github.open_pull(request)
+    except VendorError as error:
+        metrics.GITHUB_ERRORS.labels("open_pull", error.code).inc()
+        raise
     await outcomes.pull_opened(
         desk.gate,
         job.review_id,

@@ -7,12 +7,23 @@ from pathlib import Path
 
 import pytest
 import typer.main
+from aiohttp import web
 from dotenv import dotenv_values
+from prometheus_client import Counter
+from prometheus_client.metrics import MetricWrapperBase
 from pydantic import SecretStr
+from slack_bolt.async_app import AsyncApp
 from typer.core import TyperGroup
 
+from bot import metrics
 from bot.__main__ import app
 from bot.config import ConfigurationError, Settings
+from bot.health import Health
+from handlers import api, ops
+from handlers.auth import Auth
+from handlers.mount import mount_slack
+from storage.database import Database
+from tests.web import Clock, gate
 
 ROOT = Path(__file__).parents[2]
 TEXTS = {
@@ -153,3 +164,28 @@ def test_nothing_is_of_one_machine() -> None:
         if path.is_file() and path != Path(__file__) and private.search(path.read_text("utf-8", errors="replace")):
             found.append(name)
     assert found == []
+
+
+def test_every_metric_is_explained() -> None:
+    """docs/operations.md has a row for each metric, with its labels, and none for what is no metric."""
+    declared = {
+        f"{metric._name}_total" if isinstance(metric, Counter) else metric._name: ", ".join(metric._labelnames)
+        for metric in vars(metrics).values()
+        if isinstance(metric, MetricWrapperBase)
+    }
+    rows = re.findall(r"^\| `((?:hitl|slo)_\w+)` \|([^|]*)\|", TEXTS["docs/operations.md"], re.MULTILINE)
+    assert {name: labels.strip() for name, labels in rows} == declared
+
+
+def test_every_route_is_explained() -> None:
+    """docs/operations.md has a row for each route; the aliases are told in a sentence."""
+    served = web.Application()
+    ops.add_routes(served, Health(Database(), str, str, str), prometheus_enabled=True)
+    api.add_routes(served, gate(Database(), Clock()), Auth.of(Settings(_env_file=None)))
+    mount_slack(served, AsyncApp(signing_secret="x"), lambda *_: False)
+    routes = {
+        f"{route.method} {route.resource.canonical.rstrip('/')}"
+        for route in served.router.routes()
+        if route.method != "HEAD" and route.resource and "/hitl/hitl" not in route.resource.canonical
+    }
+    assert routes == set(re.findall(r"^\| `((?:GET|POST) /[^`]*)` \|", TEXTS["docs/operations.md"], re.MULTILINE))
