@@ -182,7 +182,7 @@ def test_every_route_is_explained() -> None:
     served = web.Application()
     ops.add_routes(served, Health(Database(), str, str, str), prometheus_enabled=True)
     api.add_routes(served, gate(Database(), Clock()), Auth.of(Settings(_env_file=None)))
-    mount_slack(served, AsyncApp(signing_secret="x"), lambda *_: False)
+    mount_slack(served, AsyncApp(token="x", signing_secret="x"), lambda *_: False)
     routes = {
         f"{route.method} {route.resource.canonical.rstrip('/')}"
         for route in served.router.routes()
