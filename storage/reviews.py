@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime
+from math import isfinite
 from typing import Any
 from uuid import UUID
 
@@ -89,7 +90,8 @@ def apv_of(row: RowMapping) -> Apv:
     values["patch_strategy"] = PatchStrategy(values["patch_strategy"])
     if values["wargame_verdict"] is not None:
         values["wargame_verdict"] = WargameVerdict(values["wargame_verdict"])
-    # A row of another program has no details.
+    # A row of another program has no details, and may hold numbers that are none, which JSON cannot say.
+    values |= {name: None for name, value in values.items() if isinstance(value, float) and not isfinite(value)}
     values |= {name: tuple(values.get(name, ())) for name in TUPLES}
     return Apv(**values)
 

@@ -528,10 +528,21 @@ async def test_more_than_one_sweep_can_hold_is_taken_in_at_once(database: Databa
     assert await submissions.adopt(opened) == 205
 
 
-async def test_a_row_that_cannot_be_taken_in_stops_no_other(database: Database) -> None:
-    """A score that is no number has no place in JSON; the one after it is taken in all the same."""
+@pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity"])
+async def test_a_score_that_is_no_number_is_none(database: Database, number: str) -> None:
+    """PostgreSQL's floats know what JSON does not: the row is taken in without the score."""
     opened = gate(database)
-    await insert(database, LEAST, wargame_confidence="'NaN'", created_at="'2026-01-01T00:00:00Z'")
+    await insert(database, wargame_confidence=f"'{number}'", confirmation_score=f"'{number}'")
+    assert await submissions.adopt(opened) == 1
+    (stored,) = await all_of(opened)
+    assert (stored.dossier.apv.wargame_confidence, stored.dossier.apv.confirmation_score) == (None, None)
+    assert await rows(database, "SELECT wargame_confidence FROM apv_reviews") == [{"wargame_confidence": None}]
+
+
+async def test_a_row_that_cannot_be_taken_in_stops_no_other(database: Database) -> None:
+    """One that somebody filled with what is ours alone is left, and the one after it is taken in all the same."""
+    opened = gate(database)
+    await insert(database, LEAST, details='\'{"no": "such field"}\'', created_at="'2026-01-01T00:00:00Z'")
     await insert(database, LEAST, apv_code="'APV-2026-0043'")
     assert await submissions.adopt(opened) == 1
     assert [stored.dossier.review.code for stored in await all_of(opened)] == ["APV-2026-0043"]

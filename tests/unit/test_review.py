@@ -231,6 +231,7 @@ def test_a_lead_who_approved_before_votes_again_after() -> None:
     raised = becomes(decided(one, person(BOB), ESCALATE, LED))
     again = becomes(decided(raised, person(CAROL, lead=True), APPROVE, LED))
     assert again.status is Status.ESCALATED
+    assert again.votes == (Vote(CAROL, "Carol", LATER, lead_after_escalation=True),)
     assert rules.tally(again, LED).sentence == "1 of 2 approvals"
     assert refusal(decided(again, person(CAROL, lead=True), APPROVE, LED)).reason is Reason.ALREADY_VOTED
 
