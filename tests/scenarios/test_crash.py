@@ -1,0 +1,119 @@
+"""SIGKILL in the middle of a job: started again, the bot finishes it, and nothing exists twice."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
+
+import pytest
+
+from tests import harness
+from tests.conftest import in_database, run
+from tests.harness import CRITICAL, World, sample
+from tests.process import serving
+
+Scene = Callable[[World, Path], Awaitable[None]]
+
+
+async def reached(world: World) -> None:
+    """Wait until every call that was ordered to go wrong is on its way."""
+    await world.until(
+        lambda: not world.slack.pending_faults and not world.github.faults.planned, lambda: "a call was never made"
+    )
+
+
+async def died_in_a_first_post(world: World, folder: Path) -> None:
+    """The card and the alert of a critical one."""
+    async with serving(world, folder) as bot:
+        world.slack.fail("chat.postMessage", "slow", times=2, seconds=1)
+        code = (await world.post_apv(sample(CRITICAL)))["apv_code"]
+        await reached(world)
+        await bot.dies()
+    async with serving(world, folder):
+        card = await world.card(code)
+        await world.settle()
+        await world.hears(code)
+        await card.shows("0 of 2 approvals")
+
+
+async def died_in_every_consequence(world: World, folder: Path) -> None:
+    """The card's update, the reply in its thread and the pull request, all at once."""
+    async with serving(world, folder) as bot:
+        card = await world.submit()
+        await world.settle()
+        world.slack.fail("chat.update", "slow", seconds=1)
+        world.slack.fail("chat.postMessage", "slow", seconds=1)
+        world.github.fail("pulls/create", "slow", seconds=1)
+        assert (await world.alice.approves(card)).ok
+        await reached(world)
+        await bot.dies()
+    await there_is_one_pull_request(world, folder, card)
+
+
+async def died_in_the_push(world: World, folder: Path) -> None:
+    """The branch is made when nobody listens any more."""
+    async with serving(world, folder) as bot:
+        card = await world.submit()
+        await world.settle()
+        world.github.fail("git/create-ref", "slow", seconds=1)
+        assert (await world.alice.approves(card)).ok
+        await reached(world)
+        await bot.dies()
+    await there_is_one_pull_request(world, folder, card)
+
+
+async def died_after_an_answer_that_never_came(world: World, folder: Path) -> None:
+    """The work was done, the connection broke or said 502, and then the bot died before its next try."""
+    async with serving(world, folder) as bot:
+        card = await world.submit()
+        await world.settle()
+        world.slack.fail("chat.postMessage", "drop_after")
+        world.github.fail("pulls/create", "502_after")
+        assert (await world.alice.approves(card)).ok
+        await reached(world)
+        await bot.dies()
+    await there_is_one_pull_request(world, folder, card)
+
+
+async def there_is_one_pull_request(world: World, folder: Path, card: harness.Card) -> None:
+    """The bot, started again, ends what it had begun."""
+    async with serving(world, folder):
+        pull = await world.pull(card)
+        await world.settle()
+        await card.shows(f"#{pull.number}")
+        await card.thread_reads("Alice approved", f"Pull request #{pull.number} is open")
+        assert sorted(world.github.branches()) == sorted([pull.head_ref, "main"])
+        assert [d["action_taken"] for d in await world.decisions(card)] == ["pr_opened"]
+        assert await world.broken_links() == []
+
+
+SCENES: dict[str, Scene] = {
+    "first_post": died_in_a_first_post,
+    "consequences": died_in_every_consequence,
+    "push": died_in_the_push,
+    "answer": died_after_an_answer_that_never_came,
+}
+
+
+@pytest.fixture
+async def databases(postgres: str, template: str, tmp_path: Path) -> AsyncIterator[dict[str, str]]:
+    """A migrated database for each scene."""
+    names = {scene: f"{template}_{scene}" for scene in SCENES}
+    for name in names.values():
+        await run(postgres, f"CREATE DATABASE {name} TEMPLATE {template}")
+    yield {scene: in_database(postgres, name) for scene, name in names.items()}
+    for name in names.values():
+        await run(postgres, f"DROP DATABASE {name} WITH (FORCE)")
+
+
+async def test_killed_between_an_effect_and_its_record(databases: dict[str, str], tmp_path: Path) -> None:
+    """Whichever call the kill falls into, the effect comes about, once. The scenes wait for takeovers side by side."""
+
+    async def play(name: str) -> None:
+        folder = tmp_path / name
+        await asyncio.to_thread(folder.mkdir)
+        async with harness.surroundings(databases[name], folder) as world:
+            await SCENES[name](world, folder)
+
+    async with asyncio.TaskGroup() as all_at_once:
+        for name in SCENES:
+            all_at_once.create_task(play(name))
