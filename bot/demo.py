@@ -63,6 +63,7 @@ def _port() -> int:
 
 async def _until_interrupted(stage: Stage) -> None:
     print(f"\n  See and click what reviewers see:  {stage.page}")
+    print("  What to write into the box there:  /apv help")
     print(f"  How the bot is:                    {stage.bot_url}/health/ready")
     print("\n  Ctrl-C ends it.\n", flush=True)
     stop = asyncio.Event()

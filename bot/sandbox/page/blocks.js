@@ -1,7 +1,7 @@
 // Block Kit as nodes: each block and element that is known has its function here, any other says so on the page.
 //
-// A surface is where blocks stand: { names, press(block, element, option), state(block, element), entered }, where
-// `press` is what a click does, `state` is "busy" or nothing, and `entered` holds what a form's inputs began with.
+// A surface is where blocks stand: { names, press(element, option), state(element), entered }, where `press` is what a
+// click does, `state` is "busy" or nothing, and `entered` holds what a form's inputs begin with.
 
 import { append, followable, h, link, spinner } from "./dom.js";
 import { withEmoji } from "./emoji.js";
@@ -72,17 +72,14 @@ function section(block, surface) {
   );
 }
 
-// What a control is called in its surface, so that the focus finds it again after a redraw.
-const control = (block, node) => `${block.block_id}/${node.action_id}`;
-
 function button(block, node, surface) {
-  const busy = surface.state(block, node) === "busy";
+  const busy = surface.state(node) === "busy";
   const attributes = {
     class: `button ${node.style ?? ""}`,
-    "data-control": control(block, node),
+    "data-control": node.action_id,
     "aria-label": node.accessibility_label,
     "aria-busy": busy ? "true" : null,
-    onclick: () => busy || surface.press(block, node),
+    onclick: () => busy || surface.press(node),
   };
   const label = [text(node.text, surface), busy && spinner()];
   if (node.url && followable(node.url)) return link(node.url, label, attributes);
@@ -98,10 +95,10 @@ function staticSelect(block, node, surface) {
     "select",
     {
       class: "field",
-      "data-control": control(block, node),
+      "data-control": node.action_id,
       "data-block": block.block_id,
       "aria-label": block.type === "input" ? null : node.placeholder?.text,
-      onchange: (event) => block.type === "input" || surface.press(block, node, event.target.value),
+      onchange: (event) => block.type === "input" || surface.press(node, event.target.value),
     },
     h("option", { value: "", selected: began === "" }, node.placeholder?.text ?? "Choose one"),
     (node.options ?? []).map(choice),
@@ -114,7 +111,7 @@ function plainTextInput(block, node, surface) {
   const field = h(node.multiline ? "textarea" : "input", {
     class: "field",
     rows: node.multiline ? "5" : null,
-    "data-control": control(block, node),
+    "data-control": node.action_id,
     "data-block": block.block_id,
     placeholder: node.placeholder?.text,
     autofocus: node.focus_on_load,

@@ -23,11 +23,12 @@ export function newerThan(page, channel, ts) {
   return topLevel(shown(page, channel)).filter((message) => message.ts > ts && message.user !== page.me);
 }
 
-// `position` is where to be scrolled to; without it the view starts at what is unread.
+// `position` is what another view of the channel held; without it this one starts at what is unread.
 export function channelView(page, id, position) {
   const list = h("ol", { class: "messages" });
   const scroller = h("div", { class: "scroller", tabindex: "0", role: "region", "aria-label": "Messages" }, list);
-  const more = h("button", { type: "button", class: "more", hidden: true, onclick: () => toEnd() });
+  const toEnd = () => restore(list, scroller, END);
+  const more = h("button", { type: "button", class: "more", hidden: true, onclick: toEnd });
   const title = h("header", { class: "title" });
   const node = h("div", { class: "channel" }, title, scroller, more, composer(page, id, toEnd));
   const line = page.seen(id);
@@ -36,9 +37,6 @@ export function channelView(page, id, position) {
   const find = () => page.workspace.channels.find((channel) => channel.id === id);
   const nearEnd = () => scroller.scrollHeight - scroller.scrollTop - scroller.clientHeight < NEAR;
 
-  function toEnd() {
-    scroller.scrollTop = scroller.scrollHeight;
-  }
 
   function update() {
     const channel = find();
@@ -56,9 +54,9 @@ export function channelView(page, id, position) {
 
   // Starts at the first unread message: at the top where one was never here, at the end where all was read.
   function settle() {
-    const unread = list.querySelector(".unread-line");
-    if (position !== undefined) scroller.scrollTop = position;
-    else if (unread) unread.scrollIntoView({ block: "start" });
+    const unread = [...list.children].some((each) => each.dataset.key === "unread");
+    if (position) restore(list, scroller, position);
+    else if (unread) restore(list, scroller, { key: "unread", offset: 0 });
     else if (line) toEnd();
   }
 
@@ -76,7 +74,25 @@ export function channelView(page, id, position) {
     offer();
     page.drawSide();
   });
-  return { node, update, position: () => scroller.scrollTop };
+  return { node, update, position: () => held(list, scroller) };
+}
+
+// Which message stands at the upper edge, and how far off; heights differ from person to person.
+function held(list, scroller) {
+  const edge = scroller.getBoundingClientRect().top;
+  const first = [...list.children].find((each) => each.getBoundingClientRect().bottom > edge);
+  return first && { key: first.dataset.key, offset: first.getBoundingClientRect().top - edge };
+}
+
+const END = { key: null, offset: 0 };
+
+function restore(list, scroller, position, frames = 5) {
+  const { key, offset } = position;
+  const first = [...list.children].find((each) => each.dataset.key === key);
+  if (first) scroller.scrollTop += first.getBoundingClientRect().top - scroller.getBoundingClientRect().top - offset;
+  else scroller.scrollTop = scroller.scrollHeight;
+  // Messages get their true heights only as they come onto the screen, which moves the others.
+  if (frames > 0) requestAnimationFrame(() => restore(list, scroller, position, frames - 1));
 }
 
 function heading(title, channel) {
@@ -118,15 +134,15 @@ function rule(key, kind, text) {
 }
 
 function messageNode(page, channel, message, replies = []) {
-  const author = page.workspace.users.find(({ id }) => id === message.user);
-  const name = author?.real_name ?? message.user;
+  const author = page.workspace.users.find(({ id }) => id === message.user) ?? { name: message.user };
+  const name = author.real_name ?? author.name;
   const at = moment(message.ts);
   const label = `author-${message.ts}`;
   const problem = page.trouble.problem(message.ts);
   return h(
     "article",
     { class: message.reader ? "message whisper" : "message", "aria-labelledby": label },
-    avatar(author ?? { name }),
+    avatar(author),
     h(
       "div",
       { class: "content" },
@@ -135,7 +151,7 @@ function messageNode(page, channel, message, replies = []) {
         "header",
         { id: label },
         h("span", { class: "author" }, name),
-        author?.is_bot && h("span", { class: "tag" }, "app"),
+        author.is_bot && h("span", { class: "tag" }, "app"),
         h("time", { datetime: at.toISOString(), title: full(at) }, clock(at)),
         message.edited && h("span", { class: "edited" }, "edited"),
       ),
@@ -150,19 +166,19 @@ function body(page, channel, message) {
   if (!message.blocks) return h("p", { class: "b-text" }, mrkdwn(message.text, page.names));
   return renderBlocks(message.blocks, {
     names: page.names,
-    state: (block, element) => page.trouble.isBusy(message.ts, `${block.block_id}/${element.action_id}`) && "busy",
-    press: (block, element, option) => press(page, channel, message, block, element, option),
+    state: (element) => page.trouble.isBusy(message.ts, element.action_id) && "busy",
+    press: (element, option) => press(page, channel, message, element, option),
   });
 }
 
-async function press(page, channel, message, block, element, option) {
+async function press(page, channel, message, element, option) {
   if (element.confirm && !(await confirmed(element.confirm, page.names))) return;
   const args = { user: page.me, channel: channel.id, ts: message.ts, action_id: element.action_id };
   if (element.text) args.text = element.text.text;
   if (option !== undefined) args.option = option;
   // What is pressed is what is on the screen, even if the message has changed since.
   const doing = act("click", { ...args, blocks: message.blocks });
-  await page.trouble.during(message.ts, `${block.block_id}/${element.action_id}`, doing);
+  await page.trouble.during(message.ts, element.action_id, doing);
 }
 
 function thread(page, channel, message, replies) {
@@ -201,7 +217,7 @@ function whisperNote(page, message) {
 }
 
 export function avatar({ name, is_bot: isBot }) {
-  const hue = [...name].reduce((sum, letter) => (sum * 31 + letter.codePointAt(0)) % 12, 7);
+  const hue = [...name].reduce((sum, letter) => (sum * 17 + letter.codePointAt(0)) % 1009, 2) % 12;
   const kind = isBot ? "avatar bot" : `avatar hue-${hue}`;
   return h("span", { class: kind, "aria-hidden": "true" }, name.slice(0, isBot ? 2 : 1).toUpperCase());
 }

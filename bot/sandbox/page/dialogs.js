@@ -1,16 +1,18 @@
 // What stands in front of everything else: the modals that an app opened for a person, and confirm dialogs.
 
 import { entries, renderBlocks, showErrors } from "./blocks.js";
-import { h, spinner } from "./dom.js";
+import { h, keepFocus, spinner } from "./dom.js";
 import { mrkdwn } from "./mrkdwn.js";
 import { act } from "./sandbox.js";
 
 // Slack's own question before a click counts; true once the person agreed.
 export function confirmed(confirm, names) {
+  const giveBack = keepFocus();
   return new Promise((resolve) => {
     const answer = (agreed) => {
       dialog.close();
       dialog.remove();
+      giveBack();
       resolve(agreed);
     };
     const said = confirm.text.type === "mrkdwn" ? mrkdwn(confirm.text.text, names) : confirm.text.text;
@@ -49,17 +51,19 @@ export function showModal(page) {
   const key = top ? JSON.stringify([top.view.id, top.view.hash, page.me]) : null;
   if (shown && shown.key !== key) {
     const kept = shown.viewId === top?.view.id ? entries(shown.dialog, shown.blocks) : null;
+    const { giveBack } = shown;
     shown.dialog.close();
     shown.dialog.remove();
-    shown = null;
-    if (top) shown = open_(page, top.view, key, kept);
+    shown = top ? { ...build(page, top.view, key, kept), giveBack } : null;
+    if (!top) giveBack();
   } else if (!shown && top) {
-    shown = open_(page, top.view, key, null);
+    const giveBack = keepFocus();
+    shown = { ...build(page, top.view, key, null), giveBack };
   }
   if (shown) update(page, top);
 }
 
-function open_(page, view, key, kept) {
+function build(page, view, key, kept) {
   const dialog = h("dialog", { class: "modal", "aria-labelledby": "modal-title" });
   const close = (all) => page.trouble.during(view.id, "close", act("close_view", { ...place(page, view), ...all }));
   dialog.addEventListener("cancel", (event) => {
@@ -101,7 +105,7 @@ function surface(page, view, kept) {
     names: page.names,
     entered: kept,
     state: () => null,
-    press: async (block, element, option) => {
+    press: async (element, option) => {
       if (element.confirm && !(await confirmed(element.confirm, page.names))) return;
       const args = { ...place(page, view), action_id: element.action_id };
       if (option !== undefined) args.option = option;

@@ -51,9 +51,24 @@ export function reconcile(parent, items) {
 
 // Puts `next` in the place of `node`, and the focus on the control that had it.
 function replace(node, next) {
-  const focused = node.contains(document.activeElement) ? document.activeElement.dataset.control : null;
+  const control = node.contains(document.activeElement) ? document.activeElement.dataset.control : null;
   node.replaceWith(next);
-  if (focused) [...next.querySelectorAll("[data-control]")].find((each) => each.dataset.control === focused)?.focus();
+  if (control) focusIn(next, control);
+}
+
+function focusIn(node, control) {
+  const found = [...node.querySelectorAll("[data-control]")].find((each) => each.dataset.control === control);
+  found?.focus({ preventScroll: true });
+}
+
+// Remembers which control has the focus; the function it returns gives it back, even to one that was drawn anew.
+export function keepFocus() {
+  const from = document.activeElement;
+  const [key, control] = [from?.closest("[data-key]")?.dataset.key, from?.dataset.control];
+  return () => {
+    const there = [...document.querySelectorAll("[data-key]")].find((node) => node.dataset.key === key);
+    if (there && control && document.activeElement === document.body) focusIn(there, control);
+  };
 }
 
 export function spinner() {

@@ -190,12 +190,10 @@ function coalesced(work, pause) {
 }
 
 const readWorkspace = coalesced(async () => {
-  try {
-    page.workspace = await loadWorkspace();
-    draw();
-  } catch {
-    linked(false);
-  }
+  const told = await loadWorkspace().catch(() => null);
+  if (told) page.workspace = told;
+  else linked(false);
+  draw();
 }, 0);
 
 const readPulls = coalesced(async () => {

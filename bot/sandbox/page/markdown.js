@@ -17,7 +17,7 @@ function block(lines) {
   const heading = /^(#{1,6}) +(.*?)(?: +#+)?$/.exec(line);
   if (line.trim() === "") return [];
   if (fence) return [h("pre", { tabindex: "0" }, h("code", null, fenced(lines, fence)))];
-  if (heading) return [h(`h${Math.min(6, heading[1].length + 1)}`, null, inline(heading[2]))];
+  if (heading) return [h(`h${Math.max(3, heading[1].length)}`, null, inline(heading[2]))];
   if (/^\s*\|/.test(line) && /^\s*\|[\s:|-]+\|\s*$/.test(lines[0] ?? "")) return [table(line, lines)];
   if (/^\s*[-*] /.test(line)) return [h("ul", null, taken([line], lines, /^\s*[-*] /).map(item))];
   const paragraph = taken([line], lines, /^(?!\s*$|#{1,6} |`{3}|~{3}|\s*[-*] |\s*\|)/);
