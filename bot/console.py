@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 import signal
 import sys
 from collections.abc import AsyncIterator, Sequence
@@ -24,6 +25,8 @@ from storage.database import Database
 from storage.jobs import Unfinished
 
 MASK = "********"
+USER_IN_URL = re.compile(r"^(\w+://)[^/]*@")
+"""An address may hold a password too."""
 
 
 class Failure(Exception):
@@ -111,7 +114,7 @@ def outage_line(error: BaseException) -> str | None:
     if database_is_away(error):
         return "DATABASE_URL: the database does not answer, or does not let us in"
     sentence = outage(error)
-    return sentence and f"DATABASE_URL: {sentence}"
+    return sentence and f"DATABASE_URL: {sentence[0].lower()}{sentence[1:]}"
 
 
 async def migrate(settings: Settings) -> None:
@@ -223,6 +226,8 @@ def config_show(settings: Settings) -> None:
             value = MASK
         elif isinstance(value, tuple):
             value = ",".join(value)
+        elif isinstance(value, str):
+            value = USER_IN_URL.sub(rf"\1{MASK}@", value)
         print(f"{name.upper()}={'' if value is None else value}")
 
 

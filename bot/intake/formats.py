@@ -55,6 +55,11 @@ def read(
         raise UnknownInput(f"there is no such format; {', '.join(('auto', *FORMATS))} are understood")
     document = _json(content)
     chosen = FORMATS[format] if format != "auto" else _recognised(document)
+    if not chosen.recognises(document):
+        # A report read as one of another scanner holds no findings, which would look like good news.
+        for other in FORMATS.values():
+            if other.recognises(document):
+                raise UnknownInput(f"found {other.title}, not {chosen.title}")
     return chosen.parse(document, default_repository=default_repository)
 
 
