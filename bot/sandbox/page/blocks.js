@@ -137,7 +137,6 @@ function input(block, surface) {
 
 // Puts each message of `errors` (by block_id) under its input and takes away those that are gone.
 export function showErrors(form, errors) {
-  let first = null;
   for (const field of form.querySelectorAll("[data-block]")) {
     const told = errors[field.dataset.block];
     const place = field.parentElement.querySelector(".b-error");
@@ -147,9 +146,7 @@ export function showErrors(form, errors) {
     }
     if (told) field.setAttribute("aria-invalid", "true");
     else field.removeAttribute("aria-invalid");
-    first ??= told ? field : null;
   }
-  return first;
 }
 
 // What stands in a form's inputs: {block_id: {action_id: text}}.
