@@ -37,7 +37,6 @@ export function channelView(page, id, position) {
   const find = () => page.workspace.channels.find((channel) => channel.id === id);
   const nearEnd = () => scroller.scrollHeight - scroller.scrollTop - scroller.clientHeight < NEAR;
 
-
   function update() {
     const channel = find();
     const all = shown(page, channel);
