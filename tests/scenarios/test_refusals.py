@@ -1,9 +1,14 @@
 """Who may not decide: each is told so in private, it is in the audit log, and nothing else happens."""
 
+import asyncio
+from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import text
 
+from bot.sandbox.slack import SlackSandbox
+from tests import harness
 from tests.harness import Card, Someone, World, sample
 
 PEOPLE = {
@@ -200,6 +205,41 @@ async def test_nothing_is_recorded_while_the_database_is_away(world: World) -> N
     assert (await world.alice.approves(card)).ok
     await world.pull(card)
     await card.thread_reads("Alice approved", "Pull request #1")
+
+
+async def test_a_click_is_answered_in_time_whatever_hangs(world: World) -> None:
+    """A database that does not answer, then a Slack that does not: the person is told within Slack's three seconds."""
+    card = await world.submit()
+    buttons = ("Approve", "Reject", "Claim", "View diff")
+    async with world.database.transaction() as tx:
+        await tx.execute(text("LOCK TABLE apv_reviews"))
+        asked = [world.alice.clicks(button, card) for button in buttons]
+        typed = world.slack.slash("alice", "vuln-review", "/apv", f"claim {card.code}")
+        answers = await asyncio.gather(*asked, typed)
+    assert [answer.status for answer in answers] == [503, 503, 503, 503, 200]
+    assert (
+        len([words for words in world.alice.told if words.startswith("Nothing was recorded: it took too long.")]) == 5
+    )
+    world.slack.fail("users.info", "slow", seconds=4, times=None)
+    answers = await asyncio.gather(*[world.dan.clicks(button, card) for button in buttons[:3]])
+    assert [answer.status for answer in answers] == [503] * 3
+    await world.dan.is_told("Slack could not say who may decide")
+    assert len(world.dan.told) == 3
+    world.slack.clear_faults()
+    await nothing_happened(world, card)
+
+
+async def test_reviewers_may_be_named_one_by_one(database_url: str, tmp_path: Path) -> None:
+    """A reviewer named by their own id needs no group."""
+    stand_in = SlackSandbox(bot_token=harness.BOT_TOKEN, signing_secret="any")
+    named = (stand_in.user("alice").id,)
+    async with harness.world(database_url, tmp_path, reviewers=named, leads=named) as world:
+        card = await world.submit()
+        await world.bob.approves(card)
+        await world.bob.is_told("You are not on the list of reviewers")
+        await world.alice.approves(card)
+        await world.pull(card)
+        await card.thread_reads("Alice approved", "Pull request #1")
 
 
 async def test_a_lead_who_is_no_reviewer_is_a_reviewer(world: World) -> None:

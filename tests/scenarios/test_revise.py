@@ -91,6 +91,22 @@ async def test_once_a_pull_request_is_open_a_new_review_follows(world: World) ->
     assert [pull.state for pull in world.github.pulls()] == ["open"]
 
 
+async def test_what_comes_during_a_push_is_a_new_review(world: World) -> None:
+    """A push and changed content cannot cross: the branch is of what was approved, the new content asks anew."""
+    card = await world.submit()
+    digest = (await world.review(card))["digest"]
+    world.github.fail("git/create-tree", "slow", seconds=0.5)
+    await world.alice.approves(card)
+    await world.until(lambda: not world.github.faults.planned, lambda: "nothing is being pushed")
+    status, followed = await answer(world, {**sample("requests-cve-2023-32681"), "patch_description": "Another."})
+    assert (status, followed["metadata"]) == (201, {"follows": card.code})
+    assert (await world.pull(card)).head_ref == f"apv/{card.code}-{digest[:8]}"
+    await card.thread_reads("Alice approved", "Pull request #1")
+    await world.card(str(followed["apv_code"]))
+    await world.settle()
+    assert len(world.github.pulls()) == 1
+
+
 async def test_after_a_rejection_a_new_review_follows(world: World) -> None:
     """A rejected patch does not come back under the same decision; unchanged it stays rejected."""
     card = await world.submit()
