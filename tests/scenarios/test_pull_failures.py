@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -26,7 +27,7 @@ WORKFLOW = """--- /dev/null
 @pytest.fixture
 async def without_github(database_url: str, tmp_path: Path) -> AsyncIterator[World]:
     """A world whose operator has not set GitHub up."""
-    unset = {"github_token": None, "github_repo_owner": None, "github_repo_name": None}
+    unset: dict[str, Any] = {"github_token": None, "github_repo_owner": None, "github_repo_name": None}
     async with harness.world(database_url, tmp_path, **unset) as made:
         yield made
 
