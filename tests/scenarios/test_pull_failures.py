@@ -121,7 +121,9 @@ async def test_a_held_job_that_is_retried_opens_the_pull_request(world: World) -
     world.github.repository().git.run("branch", "release-1", "main")
     async with world.database.transaction() as tx:
         await jobs.requeue(tx, [job.id for job in await jobs.unfinished(tx)])
-    pull = await world.pull(card)
+    async with world.another_bot("worker"):  # which looks at the queue at once
+        pull = await world.pull(card)
+        await world.settle()
     assert pull.base_ref == "release-1"
     await card.shows(f"#{pull.number}", "Pull request open")
     assert "failed" not in card.words
