@@ -63,7 +63,6 @@ async def test_the_deadline_is_what_the_column_says(world: World) -> None:
 
 async def test_a_job_that_no_retry_can_help_is_told(world: World) -> None:
     """What could not be said in the thread is said to the incident channel, with the reason, once."""
-    world.tolerated.add("pgqueuer: Exception while processing")  # how the queue's library logs a held job
     card = await world.submit()
     world.slack.fail("chat.postMessage", "restricted_action_thread_locked")
     await world.alice.claims(card)

@@ -34,7 +34,6 @@ async def without_github(database_url: str, tmp_path: Path) -> AsyncIterator[Wor
 
 async def fails(world: World, card: Card, reason: str) -> None:
     """The failure is on the card, in the thread, in the incident channel and among the jobs; nothing was pushed."""
-    world.tolerated.add("pgqueuer: Exception while processing")  # how the queue's library logs a held job
     alert = await world.hears(f"No pull request could be opened for {card.code}: ")
     assert reason in alert.words
     assert "Pull request failed" in alert.words
