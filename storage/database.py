@@ -1,16 +1,32 @@
-"""The engine and the one place that commits: `transaction()` commits on a clean exit and rolls back otherwise."""
+"""The engine and the one place that commits: `transaction()` commits on a clean exit and rolls back otherwise.
 
+Whoever queued jobs in a transaction says so (`rings`), and the workers are woken once it is committed.
+"""
+
+import asyncio
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Any
 
+import structlog
 from sqlalchemy import event
 from sqlalchemy.engine.interfaces import DBAPIConnection
-from sqlalchemy.exc import DisconnectionError
+from sqlalchemy.exc import DBAPIError, DisconnectionError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.pool import ConnectionPoolEntry, PoolProxiedConnection
 
+log = structlog.get_logger(__name__)
+
 IDLE_SECONDS = 5.0
+QUIET_SECONDS = 0.01
+"""Between two rings: what is committed in the meantime is told by one."""
+
+RINGS = "rings"
+# What the queue's own trigger would say of an insert.
+RING = """SELECT pg_notify('ch_pgqueuer', json_build_object('channel', 'ch_pgqueuer', 'operation', 'insert',
+    'sent_at', now(), 'table', 'pgqueuer', 'type', 'table_changed_event')::text)"""
 
 
 class CommitUnknown(Exception):
@@ -27,6 +43,8 @@ class Database:
     def __init__(self, url: str | None = None) -> None:
         """`url` is `postgresql+asyncpg://…`; without one, every use raises NotStarted until `locate` names it."""
         self._engine: AsyncEngine | None = None
+        self._queued = False
+        self._ringing: asyncio.Task[None] | None = None
         if url is not None:
             self.locate(url)
 
@@ -55,14 +73,38 @@ class Database:
     async def transaction(self) -> AsyncIterator[AsyncConnection]:
         """One transaction on one connection; raises CommitUnknown when only its commit failed."""
         async with self.engine.connect() as connection:
+            info = _info(connection)
+            info[RINGS] = False
             yield connection
+            rung = info[RINGS]
             try:
                 await connection.commit()
             except BaseException as error:
                 raise CommitUnknown from error
+        if rung:
+            self._ring()
+
+    def _ring(self) -> None:
+        self._queued = True
+        if self._ringing is None or self._ringing.done():
+            self._ringing = asyncio.create_task(self._ring_while_queued())
+
+    async def _ring_while_queued(self) -> None:
+        while self._queued:
+            self._queued = False
+            try:
+                async with self.engine.connect() as connection:
+                    await connection.exec_driver_sql(RING)
+                    await connection.commit()
+            except (DBAPIError, PoolTimeout, OSError) as error:
+                # Nothing is lost: the workers look by themselves every two seconds.
+                log.debug("queue.not_rung", error=type(error).__name__)
+            await asyncio.sleep(QUIET_SECONDS)
 
     async def close(self) -> None:
         """Close every connection."""
+        if self._ringing is not None:
+            await self._ringing
         if self._engine is not None:
             await self._engine.dispose()
 
@@ -81,6 +123,17 @@ class Database:
                 raise DisconnectionError from error
             if not alive:
                 raise DisconnectionError
+
+
+def rings(tx: AsyncConnection) -> None:
+    """Jobs were queued in this transaction: wake the workers when it is committed."""
+    _info(tx)[RINGS] = True
+
+
+def _info(connection: AsyncConnection) -> dict[Any, Any]:
+    """What is remembered of a connection as long as it lives."""
+    assert connection.sync_connection is not None, "a transaction has a connection"
+    return connection.sync_connection.info
 
 
 def _remember_checkin(_connection: DBAPIConnection | None, entry: ConnectionPoolEntry) -> None:

@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.domain.apv import Severity
 from bot.jobs import Job, payload, priority
+from storage.database import rings
 
 
 class TransactionDriver:
@@ -44,6 +45,7 @@ async def enqueue(tx: AsyncConnection, jobs: Sequence[tuple[Job, Severity]]) -> 
         dedupe_key=[job.key for job, _ in jobs],
         on_conflict="skip",
     )
+    rings(tx)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +82,7 @@ async def requeue(tx: AsyncConnection, ids: Sequence[int]) -> None:
     held = [JobId(i) for i in ids]
     await Queries(TransactionDriver(tx)).requeue_jobs(held)  # type: ignore[arg-type] # as in enqueue
     await tx.execute(text("UPDATE pgqueuer SET created = now() WHERE id = ANY(:ids)"), {"ids": list(ids)})
+    rings(tx)
 
 
 async def discard(tx: AsyncConnection, ids: Sequence[int]) -> None:

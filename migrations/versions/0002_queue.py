@@ -137,10 +137,18 @@ AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON pgqueuer
 EXECUTE FUNCTION fn_pgqueuer_changed();
 """
 
+# A NOTIFY makes every commit wait for one lock of the whole server, and a click's commit must not: whoever queued jobs
+# rings after it (storage.database). Jobs that end still notify, from the worker's own transactions.
+RING_AFTER_COMMIT = """
+DROP TRIGGER tg_pgqueuer_changed ON pgqueuer;
+
+CREATE TRIGGER tg_pgqueuer_changed AFTER DELETE OR TRUNCATE ON pgqueuer EXECUTE FUNCTION fn_pgqueuer_changed();
+"""
+
 
 def upgrade() -> None:
     """Make the queue's tables."""
-    run_script(QUEUE)
+    run_script(QUEUE + RING_AFTER_COMMIT)
 
 
 def downgrade() -> None:

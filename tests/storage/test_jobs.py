@@ -1,8 +1,10 @@
 """The queue: what is put in, in which order it will run, and what an operator does about what was held."""
 
+import asyncio
 from datetime import timedelta
-from uuid import UUID
+from uuid import UUID, uuid4
 
+import asyncpg
 import pytest
 from sqlalchemy import text
 
@@ -14,6 +16,7 @@ from bot.service import trail
 from bot.service.gate import Gate
 from storage import jobs, queries
 from storage.database import Database
+from storage.embedded import plain
 from storage.jobs import Unfinished
 from tests.builders import ALICE, NOW, apv, click, gate, log, rows, run, submit
 
@@ -194,3 +197,21 @@ async def test_a_job_that_is_taken_back_is_gone(database: Database) -> None:
         query = "SELECT 1 FROM pgqueuer WHERE dedupe_key = :key"
         assert len(await rows(database, query, key=job.key)) == left
     assert len(await rows(database, "SELECT 1 FROM pgqueuer WHERE dedupe_key LIKE '%another'")) == 1
+
+
+async def test_workers_are_woken_once_the_job_is_committed(database: Database) -> None:
+    """The ring comes after the commit, so whoever hears it finds the job; what is rolled back rings nobody."""
+    heard: asyncio.Queue[int] = asyncio.Queue()
+    listener = await asyncpg.connect(plain(database.engine.url.render_as_string(hide_password=False)))
+    await listener.add_listener("ch_pgqueuer", lambda *_: heard.put_nowait(1))
+    with pytest.raises(LookupError):
+        async with database.transaction() as tx:
+            await jobs.enqueue(tx, [(SyncCard(uuid4(), 1), Severity.HIGH)])
+            raise LookupError
+    async with database.transaction() as tx:
+        await jobs.enqueue(tx, [(SyncCard(uuid4(), 1), Severity.HIGH)])
+        assert heard.empty()
+    async with asyncio.timeout(10):
+        await heard.get()
+    assert len(await unfinished(database)) == 1
+    await listener.close()
