@@ -17,7 +17,7 @@ async def surprise(desk: Desk, error: Exception, request: AsyncBoltRequest) -> B
     """Tell the person; a click gets a non-2xx answer, because an acknowledged click is a recorded one."""
     if isinstance(error, ValidationError | ids.NotOurs):
         # Signed, yet not what Slack sends: there is nobody to answer.
-        log.warning("slack.malformed")
+        log.warning("slack.malformed", error=type(error).__name__)
         return BoltResponse(status=400, body="")
     sentence, expected = sentence_of(error)
     if expected:

@@ -3,11 +3,15 @@
 import time
 from collections.abc import Callable
 
+import structlog
 from aiohttp import web
 from slack_bolt.adapter.aiohttp import to_aiohttp_response, to_bolt_request
 from slack_bolt.async_app import AsyncApp
 
 from bot import metrics
+from handlers.payloads import is_known
+
+log = structlog.get_logger(__name__)
 
 BODY_LIMIT = 256 * 1024
 """Bytes; Slack's own payloads stay far below."""
@@ -27,9 +31,14 @@ def mount_slack(web_app: web.Application, slack: AsyncApp, verified: Verify) -> 
             return web.json_response({"detail": "The request is not signed by Slack"}, status=401)
         try:
             bolt_request = await to_bolt_request(bounded)
-        except (ValueError, LookupError, TypeError, AttributeError):
+            known = is_known(bolt_request.body)
+        except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
             # The signature does not cover the content type, so a signed body may still be unreadable.
+            log.warning("slack.malformed", error=type(error).__name__)
             return web.json_response({"detail": "The request cannot be read"}, status=400)
+        if not known:
+            # Slack counts what is not acknowledged as our failure.
+            return web.Response()
         answer = await to_aiohttp_response(await slack.async_dispatch(bolt_request))
         kind = bolt_request.body.get("type") or ("command" if "command" in bolt_request.body else "other")
         metrics.SLACK_ACK_SECONDS.labels(kind if kind in KINDS else "other").observe(time.perf_counter() - began)

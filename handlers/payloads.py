@@ -3,31 +3,34 @@
 import hashlib
 import json
 from collections.abc import Mapping
-from typing import Self
+from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, Field
 from slack_bolt.async_app import AsyncBoltRequest
 
 from bot.service.people import SlackUser
 
+Id = Annotated[str, Field(pattern=r"^[!-~]{1,100}$")]
+"""What Slack names somebody or something by: never anything that a database or a log could not hold."""
+
 
 class Team(BaseModel):
     """A workspace."""
 
-    id: str
+    id: Id
 
 
 class User(BaseModel):
     """Who did it. A person of another workspace carries that workspace's id."""
 
-    id: str
-    team_id: str | None = None
+    id: Id
+    team_id: Id | None = None
 
 
 class Channel(BaseModel):
     """Where it was done."""
 
-    id: str
+    id: Id
 
 
 class Action(BaseModel):
@@ -108,9 +111,9 @@ class Submission(Interaction):
 class Command(BaseModel):
     """A slash command."""
 
-    user_id: str
-    team_id: str = ""
-    channel_id: str = ""
+    user_id: Id
+    team_id: Id | Literal[""] = ""
+    channel_id: Id | Literal[""] = ""
     text: str = ""
     response_url: str | None = None
 
@@ -123,6 +126,63 @@ class Command(BaseModel):
     def of(cls, body: Mapping[str, object]) -> Self:
         """Read a command's form."""
         return cls.model_validate(body)
+
+
+class Kind(BaseModel):
+    """What every body but a command's has, and every event."""
+
+    type: str
+
+
+class Happened(BaseModel):
+    """An `event_callback`."""
+
+    event: Kind
+
+
+class ShownView(BaseModel):
+    """A view that was submitted or closed."""
+
+    type: Literal["modal", "home"]
+    callback_id: str
+
+
+class Shown(Interaction):
+    """A `view_submission` or `view_closed`."""
+
+    view: ShownView
+
+
+class Challenge(BaseModel):
+    """A `url_verification`."""
+
+    challenge: str
+
+
+class Typed(Command):
+    """A slash command on its way to whoever listens for it."""
+
+    command: str
+
+
+SHAPES: Mapping[str, type[BaseModel]] = {
+    "block_actions": Click,
+    "view_submission": Shown,
+    "view_closed": Shown,
+    "event_callback": Happened,
+    "url_verification": Challenge,
+    "command": Typed,
+}
+"""What a body of each type must have for Bolt to find its listener: on any other it raises."""
+
+
+def is_known(body: Mapping[str, object]) -> bool:
+    """Whether somebody may listen to it; False for any other type that Slack has. Raises ValidationError."""
+    kind = "command" if "command" in body else Kind.model_validate(body).type
+    shape = SHAPES.get(kind)
+    if shape is not None:
+        shape.model_validate(body)
+    return shape is not None
 
 
 def delivery(request: AsyncBoltRequest) -> bytes:
