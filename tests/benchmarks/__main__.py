@@ -5,6 +5,7 @@ import os
 import sys
 from pathlib import Path
 
+from bot import telemetry
 from tests.benchmarks import click
 from tests.benchmarks.figures import figures_table, keep, samples_table
 
@@ -12,6 +13,7 @@ FIGURES = Path("build/bench.json")
 
 
 async def main() -> None:
+    telemetry.configure(level="warning", form="console", secrets=[])
     print(
         f"The durable click, medians of {click.ROUNDS} interleaved rounds, {os.cpu_count()} cores, all on loopback:\n"
     )
