@@ -4,6 +4,7 @@ The port listens before any dependency is tried; each dependency is then brought
 """
 
 import asyncio
+import logging
 import os
 import socket
 import time
@@ -273,6 +274,8 @@ class _Run:
             signing_secret=secret(self.settings.slack_signing_secret),
             process_before_response=True,
             ssl_check_enabled=False,
+            # Left to itself, Bolt gives each of its loggers the root's level, whatever theirs was set to.
+            logger=logging.getLogger("slack_bolt"),
         )
         replies = PrivateReplies(self.session, self.slack, self.settings.slack_api_url)
         register(bolt, Desk(gate=self.gate, replies=replies, modals=Dialogs(self.slack), web_origin=self.origin))

@@ -9,7 +9,7 @@ import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 
 MASK = "***"
-QUIET = ("slack_bolt", "slack_sdk", "aiohttp", "asyncio", "alembic", "pgqueuer", "github", "urllib3", "sqlalchemy")
+QUIET = ("slack_sdk", "aiohttp", "asyncio", "alembic", "pgqueuer", "github", "urllib3", "sqlalchemy")
 """Libraries whose INFO and DEBUG hold request bodies, URLs or SQL."""
 
 
@@ -74,5 +74,5 @@ def configure(
     root.setLevel(level.upper())
     for name in QUIET:
         logging.getLogger(name).setLevel(logging.WARNING)
-    # Bolt logs the whole body of a request whose signature is wrong.
-    logging.getLogger("slack_bolt.RequestVerification").setLevel(logging.ERROR)
+    # Bolt's warnings hold whole bodies, and advice on settings that are right.
+    logging.getLogger("slack_bolt").setLevel(logging.ERROR)

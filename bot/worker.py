@@ -81,8 +81,11 @@ class Worker:
                 await _stopped(stop, delay * random.uniform(0.8, 1.2))  # noqa: S311 - jitter
 
     async def _work(self, stop: asyncio.Event) -> None:
-        async with asyncpg.create_pool(self.dsn, min_size=2, max_size=5, timeout=5) as pool:
-            driver = AsyncpgPoolDriver(pool)
+        # The driver too: a queue that does not even start leaves it its connection, and the pool would wait for that.
+        async with (
+            asyncpg.create_pool(self.dsn, min_size=2, max_size=5, timeout=5) as pool,
+            AsyncpgPoolDriver(pool) as driver,
+        ):
             # LISTEN first: a health probe that is sent before it ends the worker.
             await driver.add_listener("ch_pgqueuer", lambda _payload: None)
             queue = PgQueuer(driver, resources={"pool": pool})
@@ -94,7 +97,7 @@ class Worker:
                     shutdown_on_listener_failure=True,
                 )
             )
-            sweeping = asyncio.create_task(self._sweep())
+            sweeping = asyncio.create_task(self._sweep(queue.shutdown))
             stopping = asyncio.create_task(stop.wait())
             self.running = True
             log.info("worker.started")
@@ -107,8 +110,9 @@ class Worker:
                 sweeping.cancel()
                 await running
 
-    async def _sweep(self) -> None:
-        while True:
+    async def _sweep(self, end: asyncio.Event) -> None:
+        # Cancelled in the middle of a commit it would not hear of it, hence the event.
+        while not end.is_set():
             try:
                 await self.sweep()
             except Exception as error:
@@ -116,7 +120,7 @@ class Worker:
                     log.warning("sweep.failed", error=type(error).__name__)
                 else:
                     log.exception("sweep.surprise", exc_info=error)
-            await asyncio.sleep(SWEEP_SECONDS)
+            await _stopped(end, SWEEP_SECONDS)
 
     def _register(self, queue: PgQueuer) -> None:
         def executor(parameters: EntrypointExecutorParameters) -> EffectExecutor:

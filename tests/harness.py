@@ -283,6 +283,22 @@ class World:
             body: dict[str, Any] = await answer.json()
             return body
 
+    async def checks(self) -> dict[str, str]:
+        """What `/health/ready` says of each part."""
+        async with self.http.get(f"{self.url}/health/ready") as answer:
+            said: dict[str, str] = (await answer.json())["checks"]
+            return said
+
+    async def parts_are(self, **words: str) -> None:
+        """Wait until `/health/ready` says these words of these parts."""
+        said: dict[str, str] = {}
+
+        async def look() -> bool:
+            said.update(await self.checks())
+            return words.items() <= said.items()
+
+        await self.until_async(look, lambda: f"{said} instead of {words}")
+
     def cards(self) -> list[Message]:
         return [m for m in self.slack.messages("vuln-review") if m.thread_ts in (None, m.ts)]
 

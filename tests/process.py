@@ -83,12 +83,6 @@ class Process:
         ):
             return answer.status, await answer.json()
 
-    async def checks(self) -> dict[str, str]:
-        """What `/health/ready` says of each part."""
-        _, body = await self.asks("/health/ready")
-        checks: dict[str, str] = body["checks"]
-        return checks
-
     async def is_ready(self) -> None:
         """Wait until it says so."""
         await self.listens()

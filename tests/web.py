@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import hashlib
+import socket
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
@@ -140,13 +141,13 @@ async def said_to(client: aiohttp.ClientSession, sent: bytes) -> str:
 class Relay:
     """Stands between a pool and its server, and can fall silent on the connections there are without closing them."""
 
-    def __init__(self, url: str) -> None:
-        self._there = make_url(url)
+    def __init__(self, url: str, port: int = 0) -> None:
+        self._there, self._port = make_url(url), port
         self._server: asyncio.Server | None = None
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def __aenter__(self) -> "Relay":
-        self._server = await asyncio.start_server(self._pass_on, "127.0.0.1", 0)
+        self._server = await asyncio.start_server(self._pass_on, "127.0.0.1", self._port)
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -184,6 +185,14 @@ class Relay:
                 sink.write(chunk)
                 await sink.drain()
             sink.close()
+
+
+def free_port() -> int:
+    """A port at which nobody listens yet."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
 
 
 def nowhere() -> str:
