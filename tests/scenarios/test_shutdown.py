@@ -1,0 +1,72 @@
+"""SIGTERM and Ctrl-C: what is in hand is finished and written down, then the process ends with 0."""
+
+import asyncio
+import signal
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from tests import harness, web
+from tests.harness import World
+from tests.process import apv_bot, environment, serving
+
+SIGNALS = pytest.mark.parametrize("signum", [signal.SIGTERM, signal.SIGINT], ids=lambda s: s.name)
+
+
+@pytest.fixture
+async def world(database_url: str, tmp_path: Path) -> AsyncIterator[World]:
+    """Slack, GitHub and a database, and no bot yet."""
+    async with harness.surroundings(database_url, tmp_path) as made:
+        yield made
+
+
+@SIGNALS
+async def test_what_is_in_hand_is_finished(world: World, tmp_path: Path, signum: signal.Signals) -> None:
+    """A click is answered and recorded, a job done and out of the queue, though both were told to hurry."""
+    async with serving(world, tmp_path) as bot:
+        card = await world.submit()
+        await world.settle()
+        world.slack.fail("chat.postMessage", "slow", seconds=1)
+        world.slack.fail("users.info", "slow", seconds=1)
+        clicking = asyncio.create_task(world.alice.approves(card))
+        posting = asyncio.create_task(world.post_apv(harness.sample(harness.HIGH)))
+        await world.until(lambda: not world.slack.pending_faults, lambda: "a call was never made")
+        bot.tell(signum)
+        assert (await clicking).status == 200
+        other = (await posting)["apv_code"]
+        assert await bot.ends() == 0
+    assert [d["decision"] for d in await world.decisions(card)] == ["approve"]
+    assert await world.card(other)
+    assert await world.rows("SELECT * FROM pgqueuer WHERE status = 'picked'") == []
+    left = await world.rows(
+        "SELECT r.apv_code FROM slack_messages m JOIN apv_reviews r ON r.id = m.review_id WHERE ts IS NULL"
+    )
+    assert other not in [row["apv_code"] for row in left]
+    assert [line["event"] for line in bot.log][-2:] == ["server.stopping", "server.stopped"]
+    assert [line for line in bot.log if line["level"] == "error"] == []
+    world.tolerated.add(card.code)  # what the pull request's thread says is for the next process
+
+
+@SIGNALS
+async def test_it_ends_however_little_it_has(world: World, tmp_path: Path, signum: signal.Signals) -> None:
+    """With nobody there: no database, no Slack, no GitHub."""
+    env = environment(
+        world.settings,
+        DATABASE_URL=web.nowhere(),
+        SLACK_API_URL="http://127.0.0.1:1/api/",
+        GITHUB_API_URL="http://127.0.0.1:1",
+    )
+    async with apv_bot("serve", env=env, folder=tmp_path) as bot:
+        await bot.listens()
+        bot.tell(signum)
+        assert await bot.ends() == 0
+
+
+async def test_it_ends_when_the_database_has_gone(world: World, tmp_path: Path) -> None:
+    """It does not wait for one to come back."""
+    async with serving(world, tmp_path) as bot, world.database_away():
+        await world.parts_are(database="unreachable", worker="stopped")
+        bot.tell(signal.SIGTERM)
+        assert await bot.ends() == 0
+    assert [line for line in bot.log if line["level"] == "error"] == []
