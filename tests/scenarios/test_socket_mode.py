@@ -5,18 +5,23 @@ import logging
 from collections.abc import AsyncIterator, Awaitable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TypeVar
 
 import aiohttp
 import pytest
+from pydantic import SecretStr
 from slack_bolt.app.async_app import AsyncApp
 from slack_bolt.authorization import AuthorizeResult
 from slack_sdk.web.async_client import AsyncWebClient
 from structlog.testing import capture_logs
 
+from bot.app import Bot
 from bot.integrations.socket_mode import run_socket_mode
 from bot.sandbox.server import SandboxServer
 from bot.sandbox.slack import SlackSandbox
+from tests import harness
+from tests.harness import World
 
 APP_TOKEN = "xapp-1-a-token"
 MENTION = {"type": "app_mention", "user": "U1", "text": "hello", "ts": "1.0", "channel": "C1"}
@@ -162,3 +167,88 @@ async def test_neither_a_token_nor_a_one_time_url_is_logged(
     assert "slack.socket_trouble" in told
     assert "ticket" not in told
     assert APP_TOKEN not in told
+
+
+@pytest.fixture
+async def world(database_url: str, tmp_path: Path) -> AsyncIterator[World]:
+    """The whole bot, to which Slack speaks through its socket and in no other way."""
+    async with harness.world(database_url, tmp_path, slack_app_token=SecretStr(harness.APP_TOKEN)) as made:
+        await connected(made.slack)
+        made.slack.socket_mode = True
+        made.slack.request_url = None
+        yield made
+
+
+async def test_everything_works_over_the_socket(world: World) -> None:
+    """Clicks, modals with their errors, commands and private refusals, as over HTTP."""
+    await world.parts_are(slack="ok", worker="ok")
+    card, other = await world.submit(), await world.submit(harness.sample(harness.HIGH))
+    assert card.code in await world.bob.types("queue")
+    assert (await world.olga.approves(card)).ok
+    await world.olga.is_told("not on the list of reviewers")
+    assert (await world.alice.approves(card)).ok
+    pull = await world.pull(card)
+    await card.thread_reads("Alice approved", f"Pull request #{pull.number}")
+    view = await world.bob.opens("Reject", other)
+    await world.bob.fills(view, enforce=False, reason="Other", justification="no")
+    assert "10" in next(iter(view.errors.values()))
+    await world.bob.fills(view, reason="Other", justification="It breaks the build of the shop.")
+    await other.thread_reads("It breaks the build")
+    assert [d["decision"] for d in await world.decisions(other)] == ["reject"]
+
+
+async def test_an_envelope_delivered_again_has_one_effect(world: World) -> None:
+    """Slack repeats what was not acknowledged in time; the repetition changes nothing and says nothing."""
+    card = await world.submit(harness.sample(harness.CRITICAL))
+    await world.hears(card.code)
+    first = await world.alice.approves(card)
+    assert (await world.slack.redeliver(first)).ok
+    claimed = await world.slack.slash("bob", "vuln-review", "/apv", f"claim {card.code}")
+    assert (await world.slack.redeliver(claimed)).ok
+    await world.settle()
+    assert len(await world.decisions(card)) == 1
+    assert (await world.audit(card)).count("review.claimed") == 1
+    await card.shows("1 of 2 approvals")
+    assert world.alice.told == []
+    assert len(world.bob.told) == 1
+    assert len(card.thread) == 2
+
+
+async def test_clicks_work_after_slack_has_asked_for_a_new_connection(world: World) -> None:
+    """As it does every few hours."""
+    card = await world.submit()
+    sockets = world.slack.sockets
+    await sockets.disconnect()
+    await world.slack.changed(lambda: (sockets.greeted, sockets.connections) == (2, 1), 30)
+    assert (await world.alice.claims(card)).ok
+    await card.thread_reads("Alice claimed")
+
+
+async def test_a_click_in_hand_is_answered_before_the_socket_closes(database_url: str, tmp_path: Path) -> None:
+    """Told to stop, the bot commits, acknowledges, and only then says goodbye."""
+    app_token = SecretStr(harness.APP_TOKEN)
+    async with harness.surroundings(database_url, tmp_path, slack_app_token=app_token) as world:
+        world.slack.socket_mode = True
+        async with harness.running(Bot(world.settings)) as bot:
+            world.talks_to(bot)
+            await world.parts_are(slack="ok", worker="ok")
+            card = await world.submit()
+            await world.settle()
+            world.slack.fail("users.info", "slow", seconds=1)
+            clicking = asyncio.create_task(world.alice.approves(card))
+            await world.until(lambda: not world.slack.pending_faults, lambda: "nobody asked who clicked")
+            bot.stop.set()
+            assert (await clicking).ok
+        assert [d["decision"] for d in await world.decisions(card)] == ["approve"]
+        world.tolerated.add(card.code)
+
+
+async def test_it_is_not_ready_before_there_is_a_socket(database_url: str, tmp_path: Path) -> None:
+    """A token that Slack takes is not enough where clicks come through a socket."""
+    app_token = SecretStr(harness.APP_TOKEN)
+    async with harness.surroundings(database_url, tmp_path, slack_app_token=app_token) as world:
+        world.slack.fail("apps.connections.open", "internal_error", times=None)
+        async with harness.running(Bot(world.settings)) as bot:
+            world.talks_to(bot)
+            await world.until(lambda: bot.slack_state == "ok", lambda: "Slack was not reached")
+            await world.parts_are(slack="unanswered", worker="ok")

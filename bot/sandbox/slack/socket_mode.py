@@ -25,6 +25,8 @@ class SocketMode:
         self._waiting: dict[str, asyncio.Future[object]] = {}
         self.refuse_handshakes = 0
         """How many of the next handshakes fail after their ticket was spent."""
+        self.greeted = 0
+        """How many connections there have been."""
 
     @property
     def connections(self) -> int:
@@ -51,6 +53,7 @@ class SocketMode:
         self._connections.append(socket)
         try:
             await socket.send_json(self._hello())
+            self.greeted += 1
             self._workspace.touch("socket")
             async for frame in socket:
                 if frame.type is WSMsgType.TEXT:
