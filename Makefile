@@ -26,7 +26,7 @@ demo: $(INSTALLED) ## The bot with local stand-ins for Slack and GitHub (HEADLES
 	@$(BIN)/apv-bot demo $(if $(filter 1 true yes,$(HEADLESS)),--headless)
 
 test: $(INSTALLED) ## Every test, on a real PostgreSQL: embedded, or TEST_DATABASE_URL (ARGS="-k quorum": some of them)
-	@$(BIN)/pytest $(ARGS)
+	@$(BIN)/pytest --numprocesses=auto $(ARGS)
 
 lint: $(INSTALLED) ## Format, lint, types, import rules, dependencies, Dockerfile, secrets
 	$(call check,ruff format,$(BIN)/ruff format --check .)
@@ -55,7 +55,7 @@ lock: $(INSTALLED) ## Bring the locks up to pyproject.toml (UPGRADE=1: and every
 
 secrets: $(INSTALLED) ## Accept what the secret check finds now; read the difference before committing it
 	@$(BIN)/detect-secrets scan --slim --no-verify --disable-plugin TelegramBotTokenDetector \
-		--exclude-files '^requirements.*\.lock$$' > .secrets.baseline
+		--exclude-files '^(requirements.*\.lock|\.secrets\.baseline)$$' > .secrets.baseline
 
 clean: ## Remove .venv, the demo's state and everything else that was built here
 	@rm -rf .venv .apv-bot build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

@@ -6,7 +6,7 @@ import math
 from base64 import urlsafe_b64encode
 from collections.abc import AsyncIterator
 from typing import Any
-from uuid import uuid4
+from uuid import UUID
 
 import aiohttp
 import pytest
@@ -16,6 +16,8 @@ from bot import samples
 from bot.service import submissions
 from storage.database import Database
 from tests.web import APV, HOLDER, Clock, apv, apvs, asks, gate, gets, nowhere, said_to, serving_api, submits
+
+UNKNOWN = "9a7c2d4e-5b1f-4c3a-8e6d-0f2b4a6c8e10"
 
 NAMES = """
 apv_id apv_code priority status version digest cve_id aliases cve_title cve_description cvss_score cvss_vector
@@ -287,10 +289,10 @@ CURSORS = (
     "null",
     "[]",
     '[1, "1", "2", "3"]',
-    f'[true, null, "2026-11-22T00:00:00+00:00", "{uuid4()}"]',
-    f'[1, null, "2026-11-22T00:00:00+00:00", {uuid4().int}]',
-    f'[99, null, "2026-11-22T00:00:00+00:00", "{uuid4()}"]',
-    f'[1, null, "0001-01-01T00:00:00+23:00", "{uuid4()}"]',
+    f'[true, null, "2026-11-22T00:00:00+00:00", "{UNKNOWN}"]',
+    f'[1, null, "2026-11-22T00:00:00+00:00", {UUID(UNKNOWN).int}]',
+    f'[99, null, "2026-11-22T00:00:00+00:00", "{UNKNOWN}"]',
+    f'[1, null, "0001-01-01T00:00:00+23:00", "{UNKNOWN}"]',
     "[" * 4_000,
 )
 """Well encoded, and no position in any list."""
@@ -381,7 +383,7 @@ async def test_a_review_has_two_names(scanner: aiohttp.ClientSession) -> None:
         assert await gets(scanner, f"/hitl/reviews/{name}") == review
 
 
-@pytest.mark.parametrize("name", ["APV-2026-9999", str(uuid4()), "nonsense", "a%00b", "%ED%A0%80", "%F0%9F%92%A9"])
+@pytest.mark.parametrize("name", ["APV-2026-9999", UNKNOWN, "nonsense", "a%00b", "%ED%A0%80", "%F0%9F%92%A9"])
 async def test_an_unknown_review_is_not_found(scanner: aiohttp.ClientSession, name: str) -> None:
     """Whatever is not a review's name is 404 with a sentence."""
     status, body = await asks(scanner, "GET", f"/hitl/reviews/{name}")
