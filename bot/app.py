@@ -278,7 +278,7 @@ class _Run:
             logger=logging.getLogger("slack_bolt"),
         )
         replies = PrivateReplies(self.session, self.slack, self.settings.slack_api_url)
-        register(bolt, Desk(gate=self.gate, replies=replies, modals=Dialogs(self.slack), web_origin=self.origin))
+        register(bolt, Desk(gate=self.gate, replies=replies, views=Dialogs(self.slack), web_origin=self.origin))
         return bolt
 
     def _web_app(self, bolt: AsyncApp | None) -> web.Application:

@@ -130,17 +130,16 @@ async def submit(settings: Settings, files: Sequence[Path], form: str) -> None:
     async with gate(settings) as opened:
         for path in files:
             try:
-                found = read(_content(path), form, default_repository=settings.default_repository)
-                receipts = await submissions.submit(opened, found, principal="apv-bot submit", source="cli")
+                said = await take(opened, _content(path), form)
             except UnknownInput as error:
                 print(f"{path}: {error}", file=sys.stderr)
                 faulty = True
             except (InvalidApv, submissions.NotAccepted) as error:
-                for fault in error.faults:
-                    print(f"{path}: {'.'.join(map(str, fault.loc))}: {fault.msg}", file=sys.stderr)
+                for line in fault_lines(error):
+                    print(f"{path}: {line}", file=sys.stderr)
                 faulty = True
             else:
-                _tell_of(path, receipts)
+                print(f"{path}: {said[0]}", *(f"  {line}" for line in said[1:]), sep="\n")
     if faulty:
         raise Failure("Nothing was stored of the files named above.")
 
@@ -152,13 +151,25 @@ def _content(path: Path) -> bytes:
         raise UnknownInput(error.strerror or "cannot be read") from None
 
 
-def _tell_of(path: Path, receipts: Sequence[submissions.Receipt]) -> None:
-    print(f"{path}: {len(receipts)} read, {sum(receipt.created for receipt in receipts)} new")
+async def take(opened: Gate, content: bytes, form: str = "auto") -> list[str]:
+    """Submit all that is in a file; returns how much that was, and a line for each review.
+
+    Raises UnknownInput, InvalidApv or NotAccepted, and then nothing was stored.
+    """
+    found = read(content, form, default_repository=opened.default_repository)
+    receipts = await submissions.submit(opened, found, principal="apv-bot submit", source="cli")
+    said = [f"{len(receipts)} read, {sum(receipt.created for receipt in receipts)} new"]
     for receipt in receipts:
         dossier = receipt.stored.dossier
         state = "new" if receipt.created else dossier.review.status.value
         what = f"{dossier.apv.package_name} {dossier.apv.package_version or ''}".strip()
-        print(f"  {dossier.review.code}  {dossier.apv.severity:8}  {what}  {dossier.apv.advisory}  ({state})")
+        said.append(f"{dossier.review.code}  {dossier.apv.severity:8}  {what}  {dossier.apv.advisory}  ({state})")
+    return said
+
+
+def fault_lines(error: InvalidApv | submissions.NotAccepted) -> list[str]:
+    """Every fault: where it is, and what."""
+    return [f"{'.'.join(map(str, fault.loc))}: {fault.msg}" for fault in error.faults]
 
 
 async def jobs_list(settings: Settings) -> None:

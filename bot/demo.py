@@ -20,17 +20,21 @@ import aiohttp
 import asyncpg
 from pydantic import SecretStr
 
-from bot import samples, telemetry
+from bot import console, samples, telemetry
 from bot.app import Bot, CannotListen
 from bot.config import ConfigurationError, Settings
 from bot.demo_play import DemoFailed, Stage, play
+from bot.intake.faults import InvalidApv
+from bot.intake.formats import FORMATS, UnknownInput
+from bot.sandbox.feed import Feed, Taken
 from bot.sandbox.github import GitHubSandbox
 from bot.sandbox.server import SandboxServer
 from bot.sandbox.slack import SlackSandbox
+from bot.service.submissions import NotAccepted
 from storage import embedded, schema
 from storage.database import Database
 
-__all__ = ["DemoFailed", "run"]
+__all__ = ["DemoFailed", "feed", "run"]
 
 OWNER, NAME = "sample", "shop"
 BOT_PORT, SANDBOX_PORT = 8003, 8004
@@ -110,6 +114,7 @@ async def _stage(*, headless: bool) -> AsyncIterator[Stage]:
                 api_tokens=(f"scanner:read+submit:{hashlib.sha256(api_token.encode()).hexdigest()}",),
             )
             async with _bot(settings) as bot:
+                sandbox.offer(feed(settings))
                 slack.request_url = f"http://127.0.0.1:{bot.port}/slack/events"
                 stage = Stage(slack, github, bot, api_token, page=f"{sandbox.origin}/")
                 print(f"The bot listens at {stage.bot_url} and is ready.")
@@ -170,6 +175,22 @@ async def _empty(url: str) -> None:
     database = Database(url)
     await schema.upgrade(database.engine)
     await database.close()
+
+
+def feed(settings: Settings) -> Feed:
+    """What the stand-ins' page may hand to the bot of these settings; taken as `apv-bot submit` takes a file."""
+
+    async def take(content: bytes) -> Taken:
+        try:
+            async with console.gate(settings) as opened:
+                return Taken(True, await console.take(opened, content))
+        except UnknownInput as error:
+            return Taken(False, [str(error)])
+        except (InvalidApv, NotAccepted) as error:
+            return Taken(False, console.fault_lines(error))
+
+    understood = ", ".join(each.title for each in FORMATS.values())
+    return Feed("Push an APV", f"Understood: {understood}.", samples.apvs(), take)
 
 
 async def _submit(stage: Stage) -> None:

@@ -27,6 +27,7 @@ VIEWS: Mapping[str, Handler] = {
 }
 COMMANDS: Mapping[str, Handler] = {"/apv": commands.apv}
 EVENTS: Mapping[str, Handler] = {
+    "app_home_opened": events.home_opened,
     "user_change": events.people_changed,
     "subteam_updated": events.people_changed,
     "subteam_members_changed": events.people_changed,

@@ -92,7 +92,7 @@ async def _ask(desk: Desk, request: AsyncBoltRequest, choice: Choice) -> bool:
 
 
 async def _open(desk: Desk, click: Click, view: View) -> None:
-    if not await desk.modals.open_view(click.trigger_id, view):
+    if not await desk.views.open_view(click.trigger_id, view):
         await _tell(desk, click, "Slack did not open the dialog, so nothing was recorded. Please click again.")
 
 

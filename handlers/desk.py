@@ -23,11 +23,15 @@ class Replies(Protocol):
         ...
 
 
-class Modals(Protocol):
-    """Slack's dialogs."""
+class Views(Protocol):
+    """Slack's modals and Home tabs."""
 
     async def open_view(self, trigger_id: str, view: Mapping[str, object]) -> bool:
         """Open a modal for the click that `trigger_id` came with, within 3 s of it; False when Slack did not."""
+        ...
+
+    async def publish_home(self, user: str, view: Mapping[str, object]) -> bool:
+        """Show somebody their Home tab; False when Slack did not."""
         ...
 
 
@@ -37,5 +41,5 @@ class Desk:
 
     gate: Gate
     replies: Replies
-    modals: Modals
+    views: Views
     web_origin: str

@@ -1,9 +1,14 @@
-"""What Slack tells of people: who changed is asked about again before they decide anything."""
+"""What Slack tells unasked: who changed is asked about again before they decide; who opens the Home tab is shown it."""
+
+import asyncio
 
 from pydantic import BaseModel
 from slack_bolt.async_app import AsyncAck, AsyncBoltRequest
 
+from bot.blocks.home import LISTED, home
+from bot.service import queue
 from handlers.desk import Desk
+from handlers.payloads import Id
 
 
 class Named(BaseModel):
@@ -34,6 +39,40 @@ async def people_changed(desk: Desk, ack: AsyncAck, request: AsyncBoltRequest) -
             desk.gate.directory.forget(changed.id)
     if event.subteam_id is not None:
         desk.gate.directory.forget(event.subteam_id)
+    await ack()
+
+
+class HomeOpened(BaseModel):
+    """The event of somebody who opens the app; `tab` is `home` or `messages`."""
+
+    user: Id
+    tab: str = "home"
+
+
+class HomeEnvelope(BaseModel):
+    """An `event_callback` of that event."""
+
+    event: HomeOpened
+
+
+async def home_opened(desk: Desk, ack: AsyncAck, request: AsyncBoltRequest) -> None:
+    """Somebody opened their Home tab. It is drawn anew each time, so the same event again does no harm."""
+    event = HomeEnvelope.model_validate(request.body).event
+    if event.tab == "home":
+        async with asyncio.timeout(desk.gate.patience):
+            mine = await queue.claimed_by(desk.gate, event.user, limit=LISTED)
+            urgent = await queue.waiting(desk.gate, None, limit=LISTED)
+            counts = await queue.counts(desk.gate)
+            view = home(
+                mine=[stored.dossier for stored in mine.reviews],
+                mine_total=mine.total,
+                urgent=[stored.dossier for stored in urgent.reviews],
+                waiting=counts.waiting,
+                decided=counts.decisions,
+                today=counts.today,
+                now=desk.gate.now(),
+            )
+            await desk.views.publish_home(event.user, dict(view))
     await ack()
 
 

@@ -54,18 +54,23 @@ def stats(
     *, waiting: Mapping[Severity, int], decided: Mapping[Choice, int], today: int, median_seconds: float | None = None
 ) -> Message:
     """How many reviews wait, by severity; how many decisions were recorded, by kind; and how long they took."""
-    waits = [f"{words.SEVERITY[s][0]} {waiting.get(s, 0):,} {words.SEVERITY[s][1].lower()}" for s in Severity]
-    decisions = [f"{decided.get(choice, 0):,} {word}" for choice, word in _DECIDED.items()]
-    facts = {
-        f"{sum(waiting.values()):,} awaiting a decision": "\n".join(waits),
-        f"{words.counted(sum(decided.values()), 'decision')}, {today:,} today": "\n".join(decisions),
-    }
+    facts = numbers(waiting, decided, today)
     blocks: list[Block] = [kit.fields([f"*{name}*\n{value}" for name, value in facts.items()])]
     if median_seconds is not None:
         blocks.append(kit.context(kit.plain_text(f"Half of all reviews were decided within {_span(median_seconds)}.")))
     return fitted(
         Message("; ".join(f"{name} ({value.replace(chr(10), ', ')})" for name, value in facts.items()), blocks)
     )
+
+
+def numbers(waiting: Mapping[Severity, int], decided: Mapping[Choice, int], today: int) -> Mapping[str, str]:
+    """What waits and what was decided: each sum, with its parts a line each."""
+    waits = [f"{words.SEVERITY[s][0]} {waiting.get(s, 0):,} {words.SEVERITY[s][1].lower()}" for s in Severity]
+    decisions = [f"{decided.get(choice, 0):,} {word}" for choice, word in _DECIDED.items()]
+    return {
+        f"{sum(waiting.values()):,} awaiting a decision": "\n".join(waits),
+        f"{words.counted(sum(decided.values()), 'decision')}, {today:,} today": "\n".join(decisions),
+    }
 
 
 def usage() -> Message:
@@ -85,14 +90,15 @@ def unknown(text: str) -> Message:
 def _listed(headline: str, dossiers: Sequence[Dossier], total: int, now: datetime) -> Message:
     shown = dossiers[:LISTED]
     more = total - len(shown)
-    blocks: list[Block] = [kit.header(headline), *(kit.section(_entry(d, now)) for d in shown)]
+    blocks: list[Block] = [kit.header(headline), *(kit.section(entry(d, now)) for d in shown)]
     if more > 0:
         blocks.append(kit.context(kit.plain_text(f"and {more:,} more")))
     codes = ", ".join(mrkdwn(d.review.code, 40) for d in shown)
     return fitted(Message(f"{headline}: {codes}{f' and {more:,} more' if more > 0 else ''}", blocks))
 
 
-def _entry(dossier: Dossier, now: datetime) -> str:
+def entry(dossier: Dossier, now: datetime) -> str:
+    """One review of a list, in two lines of mrkdwn: what it is about, and how it stands."""
     apv, review = dossier.apv, dossier.review
     named = (words.advisory(apv), mrkdwn(words.package(apv), 120, one_line=True))
     first = " · ".join(part for part in (words.severity(apv), f"*{mrkdwn(review.code, 40)}*", *named) if part)

@@ -156,6 +156,13 @@ class View(TypedDict):
     blocks: list[Block]
 
 
+class Home(TypedDict):
+    """A person's Home tab."""
+
+    type: Literal["home"]
+    blocks: list[Block]
+
+
 @dataclass(frozen=True, slots=True)
 class Message:
     """What `chat.postMessage`, `chat.update` and a private answer take; `text` is what a screen reader reads."""

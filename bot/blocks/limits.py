@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from copy import deepcopy
 from typing import cast, overload
 
-from bot.blocks.kit import Block, Message, View
+from bot.blocks.kit import Block, Home, Message, View
 from bot.blocks.text import cut, cut_markup
 
 Node = dict[str, object]
@@ -16,6 +16,7 @@ Node = dict[str, object]
 LIMITS: Mapping[tuple[str, str], int] = {
     ("message", "text"): 4000,
     ("message", "blocks"): 50,
+    ("home", "blocks"): 100,
     ("modal", "blocks"): 100,
     ("modal", "title"): 24,
     ("modal", "submit"): 24,
@@ -66,7 +67,7 @@ def json_size(blocks: object) -> int:
     return len(json.dumps(blocks))
 
 
-def problems(thing: Message | View) -> list[str]:
+def problems(thing: Message | View | Home) -> list[str]:
     """Everything that Slack would refuse, one line each, with where it is."""
     node = _node(thing)
     kind, most = _frame(thing)
@@ -80,7 +81,9 @@ def problems(thing: Message | View) -> list[str]:
 def fitted(thing: Message) -> Message: ...
 @overload
 def fitted(thing: View) -> View: ...
-def fitted(thing: Message | View) -> Message | View:
+@overload
+def fitted(thing: Home) -> Home: ...
+def fitted(thing: Message | View | Home) -> Message | View | Home:
     """The same within every limit; whatever fits already comes back as it was."""
     if not problems(thing):
         return thing
@@ -90,14 +93,14 @@ def fitted(thing: Message | View) -> Message | View:
     _shrink(blocks, most - (0 if isinstance(thing, Message) else json_size({**node, "blocks": []})))
     if isinstance(thing, Message):
         return Message(cast(str, node["text"]), blocks)
-    return cast(View, node)
+    return cast(View | Home, node)
 
 
-def _frame(thing: Message | View) -> tuple[str, int]:
-    return ("message", MESSAGE_JSON) if isinstance(thing, Message) else ("modal", VIEW_JSON)
+def _frame(thing: Message | View | Home) -> tuple[str, int]:
+    return ("message", MESSAGE_JSON) if isinstance(thing, Message) else (thing["type"], VIEW_JSON)
 
 
-def _node(thing: Message | View) -> Node:
+def _node(thing: Message | View | Home) -> Node:
     if isinstance(thing, Message):
         return {"text": thing.text, "blocks": deepcopy(thing.blocks)}
     return cast(Node, deepcopy(thing))

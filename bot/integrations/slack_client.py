@@ -210,6 +210,10 @@ class SlackClient:
         call = self._web.views_update(view_id=view_id, view=dict(view), hash=hash)
         return (await self._call("views.update", call, _Opened)).view
 
+    async def publish_home(self, user: str, view: Mapping[str, object]) -> None:
+        """Show somebody their Home tab; Permanent `user_not_found` when Slack knows no such user."""
+        await self._call("views.publish", self._web.views_publish(user_id=user, view=dict(view)), _Done)
+
     async def join(self, channel: str) -> None:
         """Become a member of a public channel; ChannelUnavailable when it is not one."""
         await self._call("conversations.join", self._web.conversations_join(channel=channel), _Done)

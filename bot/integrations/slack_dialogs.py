@@ -1,4 +1,4 @@
-"""Opening a dialog for a click, once: what becomes of it is told as a value, because nothing depends on it."""
+"""Modals and Home tabs, shown once when asked for: what becomes of it is a value, because nothing depends on it."""
 
 from collections.abc import Mapping
 
@@ -13,7 +13,7 @@ _USED = frozenset({"exchanged_trigger_id", "trigger_exchanged"})
 
 
 class Dialogs:
-    """Slack's modals, opened through `client`."""
+    """Slack's modals and Home tabs, shown through `client`."""
 
     def __init__(self, client: SlackClient) -> None:
         self._client = client
@@ -27,5 +27,14 @@ class Dialogs:
                 # A trigger opens one modal, so the same click, delivered again, has its modal already.
                 return True
             log.warning("slack.dialog_failed", reason=failure.code)
+            return False
+        return True
+
+    async def publish_home(self, user: str, view: Mapping[str, object]) -> bool:
+        """Show somebody their Home tab; False when Slack did not, which is logged."""
+        try:
+            await self._client.publish_home(user, view)
+        except VendorError as failure:
+            log.warning("slack.home_failed", reason=failure.code)
             return False
         return True

@@ -6,6 +6,7 @@ from typing import Protocol, Self
 from aiohttp import web
 
 from bot.sandbox import page
+from bot.sandbox.feed import Feed, FeedDoor
 from bot.sandbox.slack import SlackSandbox
 from bot.sandbox.slack.control import Control
 
@@ -27,6 +28,7 @@ class SandboxServer:
         self._slack = slack
         self._github = github
         self._port = port
+        self._feed = FeedDoor()
         self._runner: web.AppRunner | None = None
 
     async def __aenter__(self) -> Self:
@@ -35,6 +37,7 @@ class SandboxServer:
         Control(self._slack).setup(app, "/slack")
         if self._github is not None:
             self._github.setup(app, "/github")
+        self._feed.setup(app)
         page.setup(app)
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
         await self._runner.setup()
@@ -48,6 +51,10 @@ class SandboxServer:
     ) -> None:
         if self._runner is not None:
             await self._runner.cleanup()
+
+    def offer(self, feed: Feed) -> None:
+        """Let the page hand things to the app."""
+        self._feed.feed = feed
 
     @property
     def origin(self) -> str:

@@ -28,10 +28,12 @@ SCOPES_OF_CALL = {
     "usergroups_users_list": {"usergroups:read"},
     "users_info": {"users:read", "users:read.email"},
     "views_open": set[str](),
+    "views_publish": set[str](),
     "views_update": set[str](),
 }
 """What Slack's documentation asks for each call, for public and private channels; addresses have their own scope."""
 SCOPES_OF_EVENT = {
+    "app_home_opened": set[str](),
     "user_change": {"users:read"},
     "subteam_updated": {"usergroups:read"},
     "subteam_members_changed": {"usergroups:read"},

@@ -739,3 +739,37 @@ async def test_a_client_may_ask_where_it_is_and_who_it_is(hosted: Hosted) -> Non
     assert names == ("sandbox-bot", "acme/shop")
     permission = await hosted.call(lambda repo: repo.get_collaborator_permission("rita"))
     assert permission == "write"
+
+
+@pytest.mark.parametrize("headers", [{"Origin": "https://example.com"}, {"Host": "example.com"}])
+async def test_only_the_sandboxes_own_page_acts_as_the_maintainer(hosted: Hosted, headers: dict[str, str]) -> None:
+    """A page from elsewhere neither reads nor acts, whatever name it was served under."""
+    await hosted.call(open_pull)
+    one = "/control/pulls/1"
+    async with aiohttp.ClientSession(headers=headers) as session:
+        for method, path in (
+            ("GET", "/control/pulls"),
+            ("GET", one),
+            ("POST", f"{one}/merge"),
+            ("POST", f"{one}/close"),
+            ("POST", "/control/faults"),
+            ("DELETE", "/control/faults"),
+            ("POST", "/control/push"),
+            ("GET", "/control/journal"),
+            ("GET", "/acme/shop/pull/1"),
+        ):
+            async with session.request(method, hosted.url + path, data=b"{}") as answer:
+                assert answer.status == 403, path
+    assert hosted.sandbox.pulls()[0].state == "open"
+
+
+async def test_a_fault_without_a_number_stays_until_it_is_cleared(hosted: Hosted) -> None:
+    """It hits every call, counts them, and is gone at once when cleared."""
+    fault = {"operation": "*", "kind": "502_after", "times": None}
+    assert (await hosted.send("POST", "/control/faults", fault))[0] == 201
+    for _ in range(3):
+        assert (await hosted.send("GET", "/repos/acme/shop"))[0] == 502
+    _, planned = await hosted.send("GET", "/control/faults")
+    assert planned == [{"operation": "*", "fault": "502_after", "times": None, "seconds": 60.0, "hits": 3}]
+    hosted.sandbox.faults.clear()
+    assert (await hosted.send("GET", "/repos/acme/shop"))[0] == 200

@@ -10,13 +10,16 @@ import pytest
 
 from bot.blocks import alerts, commands, modals
 from bot.blocks.card import card
-from bot.blocks.kit import Message, View
+from bot.blocks.home import home
+from bot.blocks.kit import Home, Message, View
+from bot.domain.apv import Severity
+from bot.domain.review import Choice
 from tests.unit.blocks import CASES, GITHUB, NOW, counted
 
 GOLDEN = Path(__file__).with_name("golden")
 ESCALATION = "bob escalated APV-2026-17: Actively exploited. Seen in the logs of <shop-3>."
 
-DRAWN: dict[str, Message | View] = {
+DRAWN: dict[str, Message | View | Home] = {
     **{f"card_{name}": card(case, counted(case), now=NOW, web_origin=GITHUB) for name, case in CASES.items()},
     "modal_reject": modals.reject(CASES["fresh_high"], "C0REVIEW"),
     "modal_escalate": modals.escalate(CASES["fresh_high"], "C0REVIEW"),
@@ -27,10 +30,20 @@ DRAWN: dict[str, Message | View] = {
     "reply": alerts.reply(ESCALATION),
     "command_queue": commands.queue([CASES["escalated"], CASES["claimed"]], 22, None, NOW),
     "command_help": commands.usage(),
+    "home": home(
+        mine=[CASES["claimed"]],
+        mine_total=1,
+        urgent=[CASES["critical_one_of_two"], CASES["escalated"], CASES["claimed"]],
+        waiting={Severity.CRITICAL: 1, Severity.HIGH: 1_200, Severity.MEDIUM: 1},
+        decided={Choice.APPROVE: 40, Choice.REJECT: 2},
+        today=3,
+        now=NOW,
+    ),
+    "home_of_a_quiet_day": home(mine=[], mine_total=0, urgent=[], waiting={}, decided={}, today=0, now=NOW),
 }
 
 
-def written(drawn: Message | View) -> str:
+def written(drawn: Message | View | Home) -> str:
     """Readable JSON in which the zero-width space can be seen."""
     node = {"text": drawn.text, "blocks": drawn.blocks} if isinstance(drawn, Message) else drawn
     return json.dumps(node, indent=2, ensure_ascii=False).replace("\u200b", "\\u200b") + "\n"

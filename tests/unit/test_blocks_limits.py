@@ -27,7 +27,8 @@ from slack_sdk.models.views import View as SdkView
 
 from bot.blocks import alerts, commands, kit, limits, modals
 from bot.blocks.card import card
-from bot.blocks.kit import Message, View
+from bot.blocks.home import home
+from bot.blocks.kit import Home, Message, View
 from bot.blocks.limits import LIMITS, MESSAGE_JSON, VIEW_JSON, fitted, json_size, problems
 from bot.domain.apv import Severity
 from bot.domain.quorum import Tally
@@ -41,7 +42,7 @@ OURS = re.compile(
 )
 
 
-def everything(case: Dossier, count: Tally) -> Iterator[Message | View]:
+def everything(case: Dossier, count: Tally) -> Iterator[Message | View | Home]:
     """All that can be drawn of one review."""
     yield card(case, count, now=NOW, web_origin=GITHUB)
     yield card(case, count, why_approve=True)
@@ -49,6 +50,7 @@ def everything(case: Dossier, count: Tally) -> Iterator[Message | View]:
     yield commands.queue([case] * 25, 5_000, Severity.HIGH, NOW)
     yield commands.mine([case], 1, NOW)
     yield commands.unknown(case.apv.package_name)
+    yield home(mine=[case] * 20, mine_total=70_000, urgent=[case] * 20, waiting={}, decided={}, today=0, now=NOW)
     yield alerts.reply(case.review.note or "")
     yield alerts.alert("review.escalated", case.apv.package_name, dossier=case, channel="C0REVIEW")
     yield modals.reject(case, "C0REVIEW")
@@ -73,7 +75,7 @@ def markup(node: object) -> Iterator[str]:
             yield from markup(value)
 
 
-def strings(drawn: Message | View) -> list[str]:
+def strings(drawn: Message | View | Home) -> list[str]:
     return [drawn.text, *markup(drawn.blocks)] if isinstance(drawn, Message) else list(markup(drawn))
 
 
@@ -140,6 +142,7 @@ def test_the_table_agrees_with_the_sdk() -> None:
     documented = {
         ("message", "text"),
         ("message", "blocks"),
+        ("home", "blocks"),
         ("plain_text", "text"),
         ("mrkdwn", "text"),
         ("section", "fields[]"),

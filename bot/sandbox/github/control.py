@@ -1,6 +1,6 @@
 """Doors for a person: what a browser shows of a pull request, and JSON for a page that plays the maintainer.
 
-They ask for no token: the stand-in is for one machine.
+They ask for no token, because the stand-in is for one machine; no other page may use them.
 """
 
 from collections.abc import Awaitable
@@ -17,6 +17,7 @@ from bot.sandbox.github.git import GitError
 from bot.sandbox.github.model import Pull
 from bot.sandbox.github.render import instant
 from bot.sandbox.github.repository import Repository
+from bot.sandbox.guard import own_page_only
 
 if TYPE_CHECKING:  # the sandbox mounts this module
     from bot.sandbox.github.sandbox import GitHubSandbox
@@ -52,7 +53,8 @@ class NewFault(Body):
 
     operation: str
     kind: Fault = Field(strict=False)
-    times: int = Field(default=1, ge=1)
+    times: int | None = Field(default=1, ge=1)
+    """None: until cleared."""
     seconds: float = Field(default=60.0, ge=0)
 
 
@@ -69,18 +71,18 @@ class Control:
         one = f"{control}/pulls/{{number:\\d+}}"
         app.add_routes(
             [
-                web.get(page, self._page),
-                web.get(f"{page}.diff", self._page_diff),
-                web.get(f"{control}/pulls", self._pulls),
-                web.get(one, self._pull),
-                web.post(f"{one}/merge", self._merge),
-                web.post(f"{one}/close", self._close),
-                web.post(f"{one}/checks", self._check),
-                web.post(f"{control}/push", self._push),
-                web.get(f"{control}/faults", self._faults),
-                web.post(f"{control}/faults", self._fail),
-                web.delete(f"{control}/faults", self._heal),
-                web.get(f"{control}/journal", self._journal),
+                web.get(page, own_page_only(self._page)),
+                web.get(f"{page}.diff", own_page_only(self._page_diff)),
+                web.get(f"{control}/pulls", own_page_only(self._pulls)),
+                web.get(one, own_page_only(self._pull)),
+                web.post(f"{one}/merge", own_page_only(self._merge)),
+                web.post(f"{one}/close", own_page_only(self._close)),
+                web.post(f"{one}/checks", own_page_only(self._check)),
+                web.post(f"{control}/push", own_page_only(self._push)),
+                web.get(f"{control}/faults", own_page_only(self._faults)),
+                web.post(f"{control}/faults", own_page_only(self._fail)),
+                web.delete(f"{control}/faults", own_page_only(self._heal)),
+                web.get(f"{control}/journal", own_page_only(self._journal)),
             ]
         )
 

@@ -34,12 +34,16 @@ class Fault(StrEnum):
 
 @dataclass
 class PlannedFault:
-    """A fault waiting for `times` calls of an operation (`*`: any); `seconds` is a wait, where the fault has one."""
+    """A fault waiting for `times` calls (None: until cleared) of an operation (`*`: any).
+
+    `seconds` is a wait, where the fault has one; `hits` counts the calls that it has hit so far.
+    """
 
     operation: str
     fault: Fault
-    times: int
+    times: int | None
     seconds: float
+    hits: int = 0
 
 
 class FaultPlan:
@@ -48,7 +52,7 @@ class FaultPlan:
     def __init__(self) -> None:
         self.planned: list[PlannedFault] = []
 
-    def add(self, operation: str, fault: Fault, times: int, seconds: float) -> None:
+    def add(self, operation: str, fault: Fault, times: int | None, seconds: float) -> None:
         """Plan a fault."""
         self.planned.append(PlannedFault(operation, fault, times, seconds))
 
@@ -60,9 +64,11 @@ class FaultPlan:
         """Use up and return the fault that hits this call, None when it goes well."""
         for planned in self.planned:
             if planned.operation in ("*", operation):
-                planned.times -= 1
-                if planned.times == 0:
-                    self.planned.remove(planned)
+                planned.hits += 1
+                if planned.times is not None:
+                    planned.times -= 1
+                    if planned.times == 0:
+                        self.planned.remove(planned)
                 return planned
         return None
 

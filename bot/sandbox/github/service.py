@@ -72,8 +72,8 @@ class Service:
         async with asyncio.timeout(timeout), self._changed:
             await self._changed.wait_for(predicate)
 
-    def fail(self, operation: str, kind: Fault | str, times: int = 1, *, seconds: float = 60.0) -> None:
-        """Let the next `times` calls of an operation fail.
+    def fail(self, operation: str, kind: Fault | str, times: int | None = 1, *, seconds: float = 60.0) -> None:
+        """Let the next `times` calls of an operation fail (None: every call until the faults are cleared).
 
         `operation` is GitHub's operation id (`pulls/create`) or `*`; `seconds` is what a rate limit asks the caller
         to wait, or how long a slow answer takes.

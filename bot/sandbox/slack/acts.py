@@ -4,6 +4,7 @@ Each act is one request to the app and answers with its `Delivery`. An act no pe
 """
 
 import asyncio
+import time
 from collections.abc import Callable, Mapping, Sequence
 
 from bot.sandbox.slack import payloads
@@ -184,6 +185,14 @@ class Acts:
         message = self.workspace.post(where, who, text, [], thread_ts=thread_ts)
         message.read = True
         return message
+
+    async def open_home(self, user: User | str) -> Delivery:
+        """Open the app's Home tab; what it shows is whatever the app has published by then."""
+        who = self.workspace.user(user)
+        home = self.workspace.views.home(who.id)
+        shown = {} if home is None else {"view": self.workspace.view_as_json(home)}
+        event = {"type": "app_home_opened", "user": who.id, "tab": "home", "event_ts": f"{time.time():.6f}", **shown}
+        return await self.send_event(event)
 
     async def send_event(self, event: Mapping[str, object]) -> Delivery:
         """Deliver an event; after anything but 2xx again, at most three times. The last delivery counts."""

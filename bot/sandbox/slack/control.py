@@ -1,7 +1,4 @@
-"""The acts and the state as JSON, for a page and for other processes: `<prefix>/control/...`.
-
-Answers only its own origin under a loopback name, so that no page on the web can act here.
-"""
+"""The acts and the state as JSON, for the sandbox's page and for other processes: `<prefix>/control/...`."""
 
 import dataclasses
 import json
@@ -10,6 +7,7 @@ from dataclasses import dataclass
 
 from aiohttp import web
 
+from bot.sandbox.guard import own_page_only
 from bot.sandbox.slack.delivery import Delivery
 from bot.sandbox.slack.form import CannotActError, NotSubmittedError, state_values
 from bot.sandbox.slack.people import Message
@@ -47,23 +45,22 @@ class Control:
                 {"method": str, "kind": str},
                 {"times": int, "after": int, "seconds": float, "retry_after": object},
             ),
-            "clear_faults": _Act(sandbox.clear_faults, {}, {}),
+            "clear_faults": _Act(sandbox.clear_faults, {}, {"kind": str}),
+            "open_home": _Act(sandbox.open_home, {"user": str}, {}),
+            "archive": _Act(sandbox.archive, {"channel": str, "archived": bool}, {}),
+            "delete_message": _Act(sandbox.delete_message, {"channel": str, "ts": str}, {}),
         }
 
     def setup(self, app: web.Application, prefix: str) -> None:
         """Mount the routes."""
-        app.router.add_get(f"{prefix}/control/state", self._state)
-        app.router.add_get(f"{prefix}/control/changes", self._changes)
-        app.router.add_post(f"{prefix}/control/{{act}}", self._act)
+        app.router.add_get(f"{prefix}/control/state", own_page_only(self._state))
+        app.router.add_get(f"{prefix}/control/changes", own_page_only(self._changes))
+        app.router.add_post(f"{prefix}/control/{{act}}", own_page_only(self._act))
 
-    async def _state(self, request: web.Request) -> web.Response:
-        if (refused := _foreign(request)) is not None:
-            return refused
+    async def _state(self, _request: web.Request) -> web.Response:
         return web.json_response(snapshot(self._sandbox))
 
     async def _act(self, request: web.Request) -> web.Response:
-        if (refused := _foreign(request)) is not None:
-            return refused
         act = self._acts.get(request.match_info["act"])
         if act is None:
             return _refusal(404, f"no such act; there are: {', '.join(sorted(self._acts))}")
@@ -86,8 +83,6 @@ class Control:
 
     async def _changes(self, request: web.Request) -> web.StreamResponse:
         """Server-sent events: `id` is the revision, `data` what kind of thing changed."""
-        if (refused := _foreign(request)) is not None:
-            return refused
         last = request.headers.get("Last-Event-ID", "")
         response = web.StreamResponse(headers={"Content-Type": "text/event-stream", "Cache-Control": "no-store"})
         await response.prepare(request)
@@ -168,15 +163,6 @@ def _argument_fault(act: _Act, args: object) -> str | None:
             return f"{name} is not known; there are: {', '.join(sorted(known))}"
         if not isinstance(value, (int, float) if known[name] is float else known[name]):
             return f"{name} must be of kind {known[name].__name__}"
-    return None
-
-
-def _foreign(request: web.Request) -> web.Response | None:
-    """Refuse a page of another origin, and a foreign name that was made to resolve to this machine."""
-    host = request.host.rpartition(":")[0] or request.host
-    origin = request.headers.get("Origin")
-    if host not in {"127.0.0.1", "localhost", "[::1]"} or origin not in {None, f"http://{request.host}"}:
-        return _refusal(403, "only this sandbox's own page may act here")
     return None
 
 

@@ -27,6 +27,8 @@ class Fault:
     """How long a `slow` call waits before it is carried out."""
     retry_after: str = "1"
     """The Retry-After header of a 429, as written."""
+    hits: int = 0
+    """Calls that it has hit so far."""
 
 
 class Faults:
@@ -39,9 +41,9 @@ class Faults:
         """Add one."""
         self._ordered.append(fault)
 
-    def clear(self) -> None:
-        """Forget all of them."""
-        self._ordered.clear()
+    def clear(self, kind: str | None = None) -> None:
+        """Forget all of them, or those of one kind."""
+        self._ordered = [fault for fault in self._ordered if kind not in {None, fault.kind}]
 
     @property
     def pending(self) -> list[Fault]:
@@ -56,6 +58,7 @@ class Faults:
             if fault.after > 0:
                 fault.after -= 1
                 continue
+            fault.hits += 1
             if fault.times is not None:
                 fault.times -= 1
                 if fault.times <= 0:

@@ -192,10 +192,24 @@ class SlackSandbox(Acts):
         `times` None: until `clear_faults`. `after`: so many calls go through first. `seconds`: of `slow`.
         """
         self._faults.order(Fault(method, kind, times, after, seconds, str(retry_after)))
+        self.workspace.touch("fault")
 
-    def clear_faults(self) -> None:
-        """Let everything work again."""
-        self._faults.clear()
+    def clear_faults(self, kind: str | None = None) -> None:
+        """Let everything work again, or no longer fail in this way."""
+        self._faults.clear(kind)
+        self.workspace.touch("fault")
+
+    def archive(self, channel: Channel | str, archived: bool = True) -> None:
+        """Archive a channel, or bring it back."""
+        self.workspace.channel(channel).is_archived = archived
+        self.workspace.touch("channel")
+
+    def delete_message(self, channel: Channel | str, ts: str) -> None:
+        """Delete a message, as the workspace's owner may. KeyError when there is none."""
+        message = self.workspace.channel(channel).find(ts)
+        if message is None or message.tombstone:
+            raise KeyError("there is no such message")
+        self.workspace.remove(message)
 
     @property
     def pending_faults(self) -> list[Fault]:

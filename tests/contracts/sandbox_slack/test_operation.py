@@ -22,6 +22,7 @@ from tests.contracts.sandbox_slack.kit import (
     button,
     post,
     refused,
+    section,
 )
 
 
@@ -139,6 +140,44 @@ async def test_another_process_acts_through_the_control_routes(
         assert (await http.post(f"{control}/click", json=body)).status == status
     foreign = await http.post(f"{control}/click", json=act, headers={"Origin": "https://example.com"})
     assert foreign.status == 403
+
+
+async def test_a_person_breaks_and_mends_things_from_the_page(
+    slack: SlackSandbox, server: SandboxServer, http: aiohttp.ClientSession, client: AsyncWebClient
+) -> None:
+    """Faults of one kind end by themselves alone; a message is deleted, a channel archived and brought back."""
+
+    async def acts(name: str, **args: object) -> int:
+        return (await http.post(f"{server.origin}/slack/control/{name}", json=args)).status
+
+    card = await post(slack, client, actions(button()))
+    assert await acts("fail", method="*", kind="http503") == 200
+    slack.fail("chat.update", "ratelimited", times=None)
+    assert await acts("clear_faults", kind="http503") == 200
+    assert [fault.kind for fault in slack.pending_faults] == ["ratelimited"]
+    assert await acts("delete_message", channel="vuln-review", ts=card.ts) == 200
+    assert await acts("delete_message", channel="vuln-review", ts=card.ts) == 404
+    assert slack.messages(REVIEW) == []
+    assert await acts("archive", channel="vuln-review", archived=True) == 200
+    assert await refused(client.chat_postMessage(channel=slack.channel(REVIEW).id, text="hi")) == "is_archived"
+    assert await acts("archive", channel="vuln-review", archived=False) == 200
+    await post(slack, client)
+
+
+async def test_a_home_tab_is_opened(slack: SlackSandbox, client: AsyncWebClient, app: App) -> None:
+    """The app hears who opened it, and from the second time on with the view that it published."""
+    heard: list[Json] = []
+
+    @app.bolt.event("app_home_opened")
+    async def opened(event: Json, client: AsyncWebClient) -> None:
+        heard.append(event)
+        await client.views_publish(user_id=event["user"], view={"type": "home", "blocks": [section("hi")]})
+
+    for _ in range(2):
+        assert (await slack.open_home("alice")).ok
+        await slack.changed(lambda: slack.home("alice"))
+    assert [event["user"] for event in heard] == [slack.user("alice").id] * 2
+    assert ["view" in event for event in heard] == [False, True]
 
 
 async def test_changes_are_streamed(slack: SlackSandbox, server: SandboxServer, http: aiohttp.ClientSession) -> None:
