@@ -1,6 +1,6 @@
-"""Writing down what happened: review, decision, audit entries and delivery key in one statement, then the jobs.
+"""Writing down what happened: reviews, decisions, audit entries and delivery keys in one statement, then the jobs.
 
-The review row is locked by the caller (`reviews.lock`), so what was read is what is replaced.
+The review rows are locked by the caller (`storage.reviews`), so what was read is what is replaced.
 """
 
 import json
@@ -61,81 +61,103 @@ class Change:
 
 
 RECORD = """
-WITH delivered AS (
-    INSERT INTO slack_deliveries (key) SELECT $1::bytea WHERE $1::bytea IS NOT NULL
-    ON CONFLICT DO NOTHING RETURNING 1
+WITH change AS (
+    SELECT * FROM jsonb_to_recordset($1::jsonb) AS c(
+        id uuid, delivery text, touched boolean, status text, revision int, votes jsonb, closed_at timestamptz,
+        escalated_by text, escalated_by_name text, escalated_at timestamptz, claimed_by text, claimed_by_name text,
+        pr_number int, pr_url text, pr_branch text, note text, audit_seq int, audit_head text, now timestamptz,
+        settled text, settled_notes text)
+), delivered AS (
+    INSERT INTO slack_deliveries (key) SELECT decode(delivery, 'hex') FROM change WHERE delivery IS NOT NULL
+    ON CONFLICT DO NOTHING RETURNING encode(key, 'hex') AS delivery
 ), fresh AS (
-    SELECT 1 WHERE $1::bytea IS NULL OR EXISTS (SELECT 1 FROM delivered)
+    SELECT * FROM change WHERE delivery IS NULL OR delivery IN (SELECT delivery FROM delivered)
 ), review AS (
-    UPDATE apv_reviews SET
-        status = $3, revision = $4, votes = $5::jsonb, closed_at = $6,
-        escalated_by = $7, escalated_by_name = $8, escalated_at = $9, claimed_by = $10, claimed_by_name = $11,
-        pr_number = $12, pr_url = $13, pr_branch = $14, note = $15,
-        audit_seq = $16, audit_head = $17, updated_at = coalesce($18, updated_at)
-    FROM fresh WHERE id = $2::uuid
+    UPDATE apv_reviews AS r SET
+        status = f.status, revision = f.revision, votes = f.votes, closed_at = f.closed_at,
+        escalated_by = f.escalated_by, escalated_by_name = f.escalated_by_name, escalated_at = f.escalated_at,
+        claimed_by = f.claimed_by, claimed_by_name = f.claimed_by_name,
+        pr_number = f.pr_number, pr_url = f.pr_url, pr_branch = f.pr_branch, note = f.note,
+        audit_seq = f.audit_seq, audit_head = f.audit_head,
+        updated_at = CASE WHEN f.touched THEN f.now ELSE r.updated_at END
+    FROM fresh AS f WHERE r.id = f.id
 ), settled AS (
-    UPDATE hitl_decisions SET action_taken = $19, outcome_notes = $20, action_completed_at = $21
-    FROM fresh
-    WHERE $19::text IS NOT NULL AND apv_id = $2::uuid AND (action_taken IS NULL OR action_taken = 'failed')
+    UPDATE hitl_decisions AS d
+    SET action_taken = f.settled, outcome_notes = f.settled_notes, action_completed_at = f.now
+    FROM fresh AS f
+    WHERE f.settled IS NOT NULL AND d.apv_id = f.id AND (d.action_taken IS NULL OR d.action_taken = 'failed')
 ), decided AS (
     INSERT INTO hitl_decisions (
         id, apv_id, apv_code, decision, reviewer_key, reviewer_name, reviewer_email, reviewer_verified, source,
         comments, confidence_override, action_taken, action_completed_at, modifications, metadata, digest, version,
         created_at)
-    SELECT d.* FROM fresh, jsonb_to_recordset($22::jsonb) AS d(
+    SELECT d.* FROM jsonb_to_recordset($2::jsonb) AS d(
         id uuid, apv_id uuid, apv_code text, decision text, reviewer_key text, reviewer_name text,
         reviewer_email text, reviewer_verified boolean, source text, comments text, confidence_override float8,
         action_taken text, action_completed_at timestamptz, modifications jsonb, metadata jsonb, digest text,
         version int, created_at timestamptz)
+    WHERE d.apv_id IN (SELECT id FROM fresh)
 ), logged AS (
     INSERT INTO audit_log (id, at, apv_id, apv_code, seq, kind, actor, source, sentence, detail, previous, hash)
-    SELECT a.* FROM fresh, jsonb_to_recordset($23::jsonb) AS a(
+    SELECT a.* FROM jsonb_to_recordset($3::jsonb) AS a(
         id uuid, at timestamptz, apv_id uuid, apv_code text, seq int, kind text, actor text, source text,
         sentence text, detail jsonb, previous text, hash text)
+    WHERE a.apv_id IN (SELECT id FROM fresh)
 )
-SELECT count(*) FROM fresh
+SELECT id FROM fresh
 """
 
 
-async def record(tx: AsyncConnection, change: Change) -> bool:
-    """Write the change and queue its jobs; False when the same delivery was recorded before and nothing is written."""
-    review, head, entries = change.review, change.head, []
-    for item in change.entries:
-        head, row = audit.link(head, item, review.id, review.code)
-        entries.append(row)
-    settlement = change.settlement
-    result = await tx.exec_driver_sql(
-        RECORD,
-        (
-            change.delivery,
-            review.id,
-            review.status.value,
-            review.revision,
-            json.dumps([vote_json(v) for v in review.votes]),
-            review.closed_at,
-            review.escalated_by,
-            review.escalated_by_name,
-            review.escalated_at,
-            review.claimed_by,
-            review.claimed_by_name,
-            review.pr_number,
-            review.pr_url,
-            review.pr_branch,
-            review.note,
-            head.seq,
-            head.hash,
-            change.now if change.touched else None,
-            settlement.action.value if settlement else None,
-            settlement.notes if settlement else None,
-            change.now,
-            json.dumps([_decision_json(change, change.decision)] if change.decision else []),
-            json.dumps(entries),
-        ),
-    )
-    if not result.scalar_one():
-        return False
-    await jobs.enqueue(tx, [(job, review.severity) for job in change.jobs])
-    return True
+async def record(tx: AsyncConnection, changes: Sequence[Change]) -> set[UUID]:
+    """Write the changes, at most one a review, and queue their jobs; returns whose were written.
+
+    Left out are those whose delivery was recorded before: of them nothing is written.
+    """
+    reviews, decisions, entries = [], [], []
+    for change in changes:
+        head = change.head
+        for item in change.entries:
+            head, row = audit.link(head, item, change.review.id, change.review.code)
+            entries.append(row)
+        reviews.append(_review_json(change, head))
+        if change.decision:
+            decisions.append(_decision_json(change, change.decision))
+    written = await tx.exec_driver_sql(RECORD, tuple(map(json.dumps, (reviews, decisions, entries))))
+    fresh = set(written.scalars())
+    queued = [(job, c.review.severity) for c in changes if c.review.id in fresh for job in c.jobs]
+    await jobs.enqueue(tx, queued)
+    return fresh
+
+
+def _review_json(change: Change, head: audit.Head) -> dict[str, Json]:
+    review, settlement = change.review, change.settlement
+    return {
+        "id": str(review.id),
+        "delivery": change.delivery.hex() if change.delivery else None,
+        "touched": change.touched,
+        "status": review.status.value,
+        "revision": review.revision,
+        "votes": [vote_json(v) for v in review.votes],
+        "closed_at": _iso(review.closed_at),
+        "escalated_by": review.escalated_by,
+        "escalated_by_name": review.escalated_by_name,
+        "escalated_at": _iso(review.escalated_at),
+        "claimed_by": review.claimed_by,
+        "claimed_by_name": review.claimed_by_name,
+        "pr_number": review.pr_number,
+        "pr_url": review.pr_url,
+        "pr_branch": review.pr_branch,
+        "note": review.note,
+        "audit_seq": head.seq,
+        "audit_head": head.hash,
+        "now": change.now.isoformat(),
+        "settled": settlement.action.value if settlement else None,
+        "settled_notes": settlement.notes if settlement else None,
+    }
+
+
+def _iso(moment: datetime | None) -> str | None:
+    return moment.isoformat() if moment else None
 
 
 def vote_json(vote: Vote) -> dict[str, Json]:

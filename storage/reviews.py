@@ -8,11 +8,14 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import (
+    ARRAY,
     ColumnElement,
     RowMapping,
     Select,
     TextClause,
+    Uuid,
     and_,
+    any_,
     bindparam,
     func,
     literal,
@@ -45,6 +48,10 @@ STATE = (
 )  # fmt: skip
 
 
+def _state(which: ColumnElement[bool]) -> Select[Any]:
+    return select(*STATE, T.audit_seq, T.audit_head).where(which, T.digest.is_not(None))
+
+
 @dataclass(frozen=True, slots=True)
 class Locked:
     """A review nobody else can change until the transaction ends, and the end of its audit chain."""
@@ -53,18 +60,25 @@ class Locked:
     head: Head
 
 
-LOCK = (
-    select(*STATE, T.audit_seq, T.audit_head)
-    .where(T.id == bindparam("id"), T.digest.is_not(None))
-    # Two clicks at once: the second waits here and then sees the first's vote, which lies in this same row.
-    .with_for_update()
-)
+# Two clicks at once: the second waits here and then sees the first's vote, which lies in this same row.
+LOCK = _state(T.id == bindparam("id")).with_for_update()
+LOCK_FREE = _state(T.id == any_(bindparam("ids", type_=ARRAY(Uuid)))).with_for_update(skip_locked=True)
 
 
 async def lock(tx: AsyncConnection, review_id: UUID) -> Locked | None:
     """Lock one review for the rest of the transaction."""
     row = (await tx.execute(LOCK, {"id": review_id})).mappings().one_or_none()
-    return Locked(_review(row), Head(row["audit_seq"], row["audit_head"])) if row else None
+    return _locked(row) if row else None
+
+
+async def lock_free(tx: AsyncConnection, review_ids: Sequence[UUID]) -> dict[UUID, Locked]:
+    """Lock those of the reviews that nobody else holds at this moment, and leave the others out."""
+    rows = (await tx.execute(LOCK_FREE, {"ids": review_ids})).mappings()
+    return {row["id"]: _locked(row) for row in rows}
+
+
+def _locked(row: RowMapping) -> Locked:
+    return Locked(_review(row), Head(row["audit_seq"], row["audit_head"]))
 
 
 def _review(row: RowMapping) -> Review:

@@ -57,18 +57,16 @@ async def write(
     """Record what nobody decided: `review` as the events leave it, in place of the one that was locked."""
     changed = replace(review, revision=locked.review.revision + 1)
     entries, jobs = follow(changed, events, actor=actor, source=source, now=now, detail=detail)
-    await record(
-        tx,
-        Change(
-            review=changed,
-            head=locked.head,
-            entries=entries,
-            now=now,
-            touched=True,
-            settlement=settlement,
-            jobs=jobs,
-        ),
+    change = Change(
+        review=changed,
+        head=locked.head,
+        entries=entries,
+        now=now,
+        touched=True,
+        settlement=settlement,
+        jobs=jobs,
     )
+    await record(tx, [change])
 
 
 def _jobs(review: Review, event: Event, entry: Entry) -> list[Job]:

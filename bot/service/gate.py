@@ -1,11 +1,12 @@
 """What every service function works with, put together once at start."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from bot.domain.people import Directory
 from bot.domain.policy import Policy
+from bot.service.group_commit import GroupCommit
 from storage.database import Database
 
 
@@ -26,3 +27,7 @@ class Gate:
     now: Callable[[], datetime]
     patience: float = 2.0
     """Seconds that a click may take before it is refused: Slack waits three."""
+    commits: GroupCommit = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "commits", GroupCommit(self.database, self.patience))

@@ -36,5 +36,5 @@ async def _settle(gate: Gate, ids: Sequence[int] | None, actor: str, verb: str) 
                 continue
             entry = Entry(f"job.{verb}", actor, "cli", f"The job {job.task} was {verb}.", gate.now(), {"job": job.id})
             change = Change(review=locked.review, head=locked.head, entries=[entry], now=gate.now(), touched=False)
-            await record(tx, change)
+            await record(tx, [change])
     return held

@@ -19,10 +19,10 @@ from bot.domain.outcome import Accepted, Outcome, Reason, Refused, Repeated
 from bot.domain.review import Action, Choice, Decision, Review, Status
 from bot.service.consequences import follow
 from bot.service.gate import Gate
+from bot.service.group_commit import Written
 from bot.service.people import SlackUser, judge
-from storage import reviews
 from storage.audit import Entry
-from storage.record import Change, DecisionRow, Settlement, record
+from storage.record import Change, DecisionRow, Settlement
 from storage.reviews import Locked
 
 UNKNOWN = Refused(Reason.UNKNOWN_REVIEW, "This review does not exist in the database.")
@@ -81,20 +81,20 @@ async def _apply(
     source: str,
     delivery: bytes | None,
 ) -> Outcome | Repeated:
+    outcome: Outcome = UNKNOWN
+
+    def change(locked: Locked) -> Change:
+        nonlocal outcome
+        outcome = person if isinstance(person, Refused) else rule(locked.review, person)
+        if isinstance(outcome, Refused):
+            return _refused(locked, outcome, who, decision, now=now, source=source, delivery=delivery)
+        assert isinstance(person, Person), "a refused person is refused"
+        return _accepted(locked, outcome, person, decision, now=now, source=source, delivery=delivery)
+
     async with asyncio.timeout(gate.patience):
         person = await judge(gate, who)
-        async with gate.database.transaction() as tx:
-            locked = await reviews.lock(tx, review_id)
-            if locked is None:
-                return UNKNOWN
-            outcome = person if isinstance(person, Refused) else rule(locked.review, person)
-            if isinstance(outcome, Refused):
-                change = _refused(locked, outcome, who, decision, now=now, source=source, delivery=delivery)
-            else:
-                assert isinstance(person, Person), "a refused person is refused"
-                change = _accepted(locked, outcome, person, decision, now=now, source=source, delivery=delivery)
-            fresh = await record(tx, change)
-    return outcome if fresh else Repeated()
+        written = await gate.commits.write(review_id, change)
+    return Repeated() if written is Written.REPEATED else outcome
 
 
 def _refused(
