@@ -1,0 +1,134 @@
+"""Clicks that come together are committed together, and none is refused, held up or lost on account of another."""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import replace
+from uuid import uuid4
+
+import pytest
+
+from bot.domain.apv import Severity
+from bot.domain.outcome import Accepted, Repeated
+from bot.domain.review import Review
+from bot.service import reviews, trail
+from bot.service.gate import Gate
+from bot.service.group_commit import MOST, Written
+from storage import reviews as stored_reviews
+from storage.audit import Entry
+from storage.database import Database
+from storage.record import Change
+from storage.reviews import Locked
+from tests.builders import ALICE, BOB, NOW, apv, blocked, click, gate, log, now_of, queued, rows, run, submit
+
+
+async def arrived(opened: Gate, count: int) -> list[Review]:
+    """New reviews, with the queue emptied of what their arrival put there."""
+    made = [(await submit(opened, apv(package_name=f"package-{n}"))).dossier.review for n in range(count)]
+    await run(opened.database, "DELETE FROM pgqueuer")
+    return made
+
+
+async def transactions(database: Database) -> int:
+    """How many transactions wrote the decisions."""
+    (found,) = await rows(database, "SELECT count(DISTINCT xmin::text) AS n FROM hitl_decisions")
+    return int(found["n"])
+
+
+async def together(opened: Gate, chosen: Sequence[Review], user: str = ALICE) -> list[object]:
+    return await asyncio.gather(*[click(opened, user, review) for review in chosen])
+
+
+def noting(sentence: str, locked: Locked) -> Change:
+    entry = Entry("note", ALICE, "slack", sentence, NOW)
+    return Change(review=locked.review, head=locked.head, entries=[entry], now=NOW, touched=False)
+
+
+async def test_clicks_that_come_together_share_a_transaction(database: Database) -> None:
+    """Each is recorded once with its entry and its jobs; the groups are bounded."""
+    opened = gate(database)
+    chosen = await arrived(opened, MOST + 8)
+    results = await together(opened, chosen)
+    assert all(isinstance(result, Accepted) for result in results)
+    assert await transactions(database) == 2
+    assert len(await rows(database, "SELECT id FROM hitl_decisions")) == len(chosen)
+    for review in chosen:
+        assert await log(database, review) == ["review.submitted", "review.approved"]
+    assert len(await queued(database)) == 3 * len(chosen)
+    assert (await trail.verify(opened)).faults == ()
+
+
+async def test_two_clicks_on_one_review_see_each_other(database: Database) -> None:
+    """They are never in one group: the second is judged by what the first left behind."""
+    opened = gate(database)
+    review = (await submit(opened, apv(severity=Severity.CRITICAL))).dossier.review
+    results = await asyncio.gather(click(opened, ALICE, review), click(opened, BOB, review), click(opened, BOB, review))
+    assert isinstance(results[0], Accepted)
+    assert isinstance(results[1], Accepted)
+    assert len((await now_of(opened, review)).votes) == 2
+    assert await log(database, review) == [
+        "review.submitted",
+        "decision.approve",
+        "review.approved",
+        "decision.refused",
+    ]
+
+
+async def test_a_review_that_somebody_holds_holds_nobody_up(database: Database) -> None:
+    """Of two clicks that come together the one on the free review is recorded, the other as soon as it can be."""
+    opened = gate(database)
+    held, free = await arrived(opened, 2)
+    async with database.transaction() as other:
+        await stored_reviews.lock(other, held.id)
+        waits = asyncio.create_task(click(opened, ALICE, held))
+        assert isinstance(await click(opened, ALICE, free), Accepted)
+        await blocked(database, 1)
+        assert not waits.done()
+    assert isinstance(await waits, Accepted)
+
+
+async def test_a_click_that_fails_fails_alone(database: Database) -> None:
+    """What cannot be stored is refused by itself, and whoever came with it is recorded."""
+    opened = gate(database)
+    bad, good = await arrived(opened, 2)
+    answers = await asyncio.gather(
+        opened.commits.write(bad.id, lambda locked: noting("\0", locked)),
+        opened.commits.write(good.id, lambda locked: noting("Kept.", locked)),
+        return_exceptions=True,
+    )
+    assert isinstance(answers[0], Exception)
+    assert answers[1] is Written.RECORDED
+    assert await log(database, bad) == ["review.submitted"]
+    assert await log(database, good) == ["review.submitted", "note"]
+
+
+async def test_a_click_that_gave_up_records_nothing(database: Database) -> None:
+    """Whoever stops waiting before their review is locked is left out, and the others are not."""
+    opened = gate(database)
+    gone, stays = await arrived(opened, 2)
+    given_up = asyncio.create_task(opened.commits.write(gone.id, lambda locked: noting("Gone.", locked)))
+    staying = asyncio.create_task(opened.commits.write(stays.id, lambda locked: noting("Kept.", locked)))
+    await asyncio.sleep(0)
+    given_up.cancel()
+    assert await staying is Written.RECORDED
+    with pytest.raises(asyncio.CancelledError):
+        await given_up
+    assert await log(database, gone) == ["review.submitted"]
+
+
+async def test_a_request_that_comes_twice_at_once_counts_once(database: Database) -> None:
+    """In a group as well as alone: the second of one delivery writes nothing."""
+    opened = gate(database)
+    first, second = await arrived(opened, 2)
+    results = await asyncio.gather(
+        *[click(opened, ALICE, review, delivery=review.code.encode()) for review in (first, first, second)]
+    )
+    assert [type(result) for result in results] == [Accepted, Repeated, Accepted]
+    assert await log(database, first) == ["review.submitted", "review.approved"]
+
+
+async def test_nobody_knows_a_review_that_is_not_there(database: Database) -> None:
+    """It is refused, and nothing is written."""
+    opened = gate(database)
+    (review,) = await arrived(opened, 1)
+    unknown = replace(review, id=uuid4())
+    assert await click(opened, ALICE, unknown) is reviews.UNKNOWN
