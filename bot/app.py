@@ -27,6 +27,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from bot import jobs, metrics
 from bot.config import LOOPBACK, ConfigurationError, Settings
 from bot.health import Health
+from bot.integrations import github_signature
 from bot.integrations.errors import Permanent, VendorError
 from bot.integrations.github import AppInstallation, GitHubClient
 from bot.integrations.slack_client import Identity, SlackClient
@@ -36,13 +37,13 @@ from bot.integrations.slack_people import SlackDirectory
 from bot.integrations.slack_reply import PrivateReplies
 from bot.integrations.slack_signature import verified
 from bot.integrations.socket_mode import run_socket_mode
-from bot.service import outcomes, submissions
+from bot.service import outcomes, pulls, submissions
 from bot.service.gate import Gate
 from bot.tasks import github as github_tasks
 from bot.tasks import slack as slack_tasks
 from bot.tasks.executor import Held
 from bot.worker import Worker, work
-from handlers import api, http, ops, register
+from handlers import api, http, ops, register, webhooks
 from handlers.auth import Auth
 from handlers.desk import Desk
 from handlers.mount import mount_slack
@@ -288,6 +289,8 @@ class _Run:
             signing = secret(self.settings.slack_signing_secret).encode()
             mount_slack(app, bolt, lambda raw, stamp, sign: verified(raw, stamp, sign, signing, time.time()))
             api.add_routes(app, self.gate, Auth.of(self.settings))
+            if hook := secret(self.settings.github_webhook_secret):
+                webhooks.add_route(app, self.gate, partial(github_signature.verified, secret=hook.encode()))
         return app
 
     def _worker(self) -> Worker:
@@ -307,6 +310,8 @@ class _Run:
         if self.github is not None:
             github = github_tasks.GitHubDesk(self.gate, self.github)
             tasks[jobs.OpenPull.task] = work(jobs.OpenPull, partial(github_tasks.open_pull, github), at_once=1)
+            tasks[jobs.WatchPull.task] = work(jobs.WatchPull, partial(github_tasks.watch_pull, github), at_once=1)
+            tasks[jobs.AnswerPull.task] = work(jobs.AnswerPull, partial(github_tasks.answer_pull, github), at_once=1)
         url = self.bot.database.engine.url.render_as_string(hide_password=False)
         self.bot.worker = Worker(embedded.plain(url), tasks, held=self._held, sweep=self._sweep)
         return self.bot.worker
@@ -322,6 +327,9 @@ class _Run:
     async def _sweep(self) -> None:
         await submissions.adopt(self.gate)
         await outcomes.miss_deadlines(self.gate)
+        if self.github is not None:
+            webhooks = self.settings.github_webhook_secret is not None
+            await pulls.poll(self.gate, pulls.WITH_WEBHOOKS if webhooks else pulls.WITHOUT_WEBHOOKS)
 
 
 def secret(value: SecretStr | None) -> str:

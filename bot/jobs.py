@@ -1,6 +1,7 @@
 """Every outside effect as a frozen value: what may be queued. The fields are ids; state is read when a job runs."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import ClassVar, TypeAlias
 from uuid import UUID
 
@@ -72,9 +73,42 @@ class OpenPull:
         return f"{self.task}:{self.review_id}:{self.digest}"
 
 
-Job: TypeAlias = SyncCard | ReplyInThread | AlertIncident | OpenPull
+@dataclass(frozen=True, slots=True)
+class WatchPull:
+    """Look at the pull request on GitHub, and write down what has become of it."""
+
+    task: ClassVar[str] = "github.watch"
+    lead: ClassVar[int] = 0
+    review_id: UUID
+    cause: str
+    """What brought it: `opened`, `poll`, or the id of GitHub's delivery."""
+    asked: datetime | None = None
+    """By the database's clock: a look that began later has seen what this one is to see. None: look in any case."""
+
+    @property
+    def key(self) -> str:
+        """One look for each cause that waits."""
+        return f"{self.task}:{self.review_id}:{self.cause}"
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerPull:
+    """Tell the pull requests of this APV's earlier reviews what an audit entry says: rejected, or to be changed."""
+
+    task: ClassVar[str] = "github.answer"
+    lead: ClassVar[int] = 0
+    review_id: UUID
+    entry_id: UUID
+
+    @property
+    def key(self) -> str:
+        """One answer for one audit entry."""
+        return f"{self.task}:{self.entry_id}"
+
+
+Job: TypeAlias = SyncCard | ReplyInThread | AlertIncident | OpenPull | WatchPull | AnswerPull
 ADAPTERS: dict[str, TypeAdapter[Job]] = {
-    job.task: TypeAdapter(job) for job in (SyncCard, ReplyInThread, AlertIncident, OpenPull)
+    job.task: TypeAdapter(job) for job in (SyncCard, ReplyInThread, AlertIncident, OpenPull, WatchPull, AnswerPull)
 }
 
 

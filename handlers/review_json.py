@@ -25,6 +25,7 @@ def review_json(stored: Stored, now: datetime) -> dict[str, Json]:
         "pr_number": review.pr_number,
         "pr_url": review.pr_url,
         "pr_branch": review.pr_branch,
+        "pr_checks": review.pull.checks if review.pull else None,
         "due_at": utc(review.due_at),
         "waiting_since": round(waited.total_seconds() / 3600, 4),
         "created_at": utc(review.created_at),

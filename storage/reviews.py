@@ -30,6 +30,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from bot.domain.apv import Apv, Json, PatchStrategy, Severity, WargameVerdict
 from bot.domain.review import AWAITING, Choice, Dossier, Review, Status, Vote
 from storage.audit import Head
+from storage.pulls import pull_of
 from storage.tables import AWAITING_SQL, apv_reviews, hitl_decisions
 
 T = apv_reviews.c
@@ -42,7 +43,7 @@ TUPLES = frozenset(f.name for f in fields(Apv) if f.default == ())
 STATE = (
     T.id, T.apv_code, T.status, T.version, T.revision, T.digest, T.severity, T.created_at, T.reporter, T.due_at,
     T.votes, T.escalated_by, T.escalated_by_name, T.escalated_at, T.claimed_by, T.claimed_by_name, T.closed_at,
-    T.pr_number, T.pr_url, T.pr_branch, T.note,
+    T.pr_number, T.pr_url, T.pr_branch, T.note, T.pull, T.metadata.has_key("follows").label("follows"),
     # The length of a diff is known without reading it.
     (func.coalesce(func.octet_length(T.patch_content), 0) > 0).label("has_patch"),
 )  # fmt: skip
@@ -89,6 +90,7 @@ def _review(row: RowMapping) -> Review:
             "code": row["apv_code"],
             "status": Status(row["status"]),
             "severity": Severity(row["severity"]),
+            "pull": pull_of(row["pull"]),
             "votes": tuple(
                 Vote(v["person"], v["name"], datetime.fromisoformat(v["at"]), v["lead_after_escalation"])
                 for v in row["votes"]
@@ -140,7 +142,7 @@ def _stored(row: RowMapping) -> Stored:
     return Stored(Dossier(apv_of(row), _review(row)), row["priority"], row["updated_at"], row["metadata"])
 
 
-FULL = select(*[c for c in apv_reviews.c if c.name not in {"audit_seq", "audit_head"}], STATE[-1]).where(
+FULL = select(*[c for c in apv_reviews.c if c.name not in {"audit_seq", "audit_head"}], *STATE[-2:]).where(
     T.digest.is_not(None)
 )
 

@@ -103,6 +103,9 @@ apv_reviews = Table(
     Column("pr_url", Text),
     Column("pr_branch", Text),
     Column("note", Text),
+    Column("pull", JSONB(none_as_null=True)),
+    Column("pull_seen_at", TIME),
+    Column("pull_polled_at", TIME),
     Column("audit_seq", Integer, nullable=False, server_default="0"),
     Column("audit_head", Text, nullable=False, server_default=""),
 )
@@ -118,6 +121,14 @@ Index(
 Index("ix_apv_reviews_due", apv_reviews.c.due_at, postgresql_where=text(f"breached_at IS NULL AND {AWAITING_SQL}"))
 Index("ix_apv_reviews_unadopted", apv_reviews.c.created_at, postgresql_where=text("digest IS NULL"))
 Index("ix_apv_reviews_claimed_by", apv_reviews.c.claimed_by, postgresql_where=text(AWAITING_SQL))
+Index(
+    "ix_apv_reviews_pull",
+    func.lower(apv_reviews.c.repository),
+    apv_reviews.c.pr_number,
+    postgresql_where=text("pr_number IS NOT NULL"),
+)
+Index("ix_apv_reviews_pr_branch", apv_reviews.c.pr_branch, postgresql_where=text("pr_number IS NOT NULL"))
+Index("ix_apv_reviews_open_pulls", apv_reviews.c.pull_polled_at, postgresql_where=text("status = 'pr_open'"))
 
 apv_contents = Table(
     "apv_contents",
@@ -205,3 +216,12 @@ slack_deliveries = Table(
     comment="The signature or event id of each request that had an effect: the same one again has none.",
 )
 Index("ix_slack_deliveries_received_at", slack_deliveries.c.received_at)
+
+github_deliveries = Table(
+    "github_deliveries",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("received_at", TIME, nullable=False, server_default=func.now()),
+    comment="The X-GitHub-Delivery of each webhook that had its effect: the same one again has none.",
+)
+Index("ix_github_deliveries_received_at", github_deliveries.c.received_at)

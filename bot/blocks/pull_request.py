@@ -4,10 +4,11 @@ import re
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Protocol
+from uuid import UUID
 
 from bot.blocks.text import cut, plain, visible
 from bot.domain.apv import Apv, PatchStrategy
-from bot.domain.review import Dossier
+from bot.domain.review import Dossier, Review
 
 TITLE_MAX = 200
 BODY_MAX = 60_000
@@ -49,8 +50,21 @@ def commit_message(dossier: Dossier) -> str:
 
 
 def labels(apv: Apv) -> tuple[str, ...]:
-    """The labels of its pull request."""
-    return ("security", f"severity: {apv.severity.value}")
+    """The labels that every pull request has, whatever the policy adds."""
+    return (f"severity: {apv.severity.value}",)
+
+
+def approved(review: Review, approvals: int) -> str:
+    """What the check on the commit says."""
+    people = f"{approvals} approval{'s' if approvals != 1 else ''}"
+    return f"{review.code} was approved ({people}, digest {review.digest[:8]})"
+
+
+def answer(sentence: str, entry_id: UUID, *, close: bool) -> tuple[str, str]:
+    """A comment that tells of a later decision about the same APV, and the mark in it by which it is found again."""
+    mark = f"<!-- apv-bot {entry_id} -->"
+    asks = "This pull request is closed for it." if close else "Changes to this pull request are asked for."
+    return f"{mark}\n{asks}\n\n{fenced(sentence, 8_000)}", mark
 
 
 def body(dossier: Dossier, approvals: Sequence[Approval]) -> str:

@@ -87,6 +87,97 @@ class PullFailed:
 
 
 @dataclass(frozen=True, slots=True)
+class ChecksReported:
+    """The checks of the pull request run, passed or failed."""
+
+    kind: ClassVar[str] = "pull.checks"
+    sentence: str
+    failed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ReviewRequested:
+    """Somebody is asked on GitHub to review it."""
+
+    kind: ClassVar[str] = "pull.review_requested"
+    sentence: str
+
+
+@dataclass(frozen=True, slots=True)
+class ConflictReported:
+    """It cannot be merged into its base as that is now, or can again."""
+
+    kind: ClassVar[str] = "pull.conflict"
+    sentence: str
+    conflict: bool
+
+
+@dataclass(frozen=True, slots=True)
+class PushedOver:
+    """Its head is a commit that nobody approved here."""
+
+    kind: ClassVar[str] = "pull.pushed_over"
+    sentence: str
+
+
+@dataclass(frozen=True, slots=True)
+class BranchDeleted:
+    """Its branch is gone."""
+
+    kind: ClassVar[str] = "pull.branch_deleted"
+    sentence: str
+
+
+@dataclass(frozen=True, slots=True)
+class PullMerged:
+    """It is merged; `approved`: what was merged is what was approved."""
+
+    kind: ClassVar[str] = "pull.merged"
+    sentence: str
+    approved: bool
+
+
+@dataclass(frozen=True, slots=True)
+class PullClosed:
+    """It was closed without being merged."""
+
+    kind: ClassVar[str] = "pull.closed"
+    sentence: str
+
+
+@dataclass(frozen=True, slots=True)
+class PullReopened:
+    """A person opened it again."""
+
+    kind: ClassVar[str] = "pull.reopened"
+    sentence: str
+
+
+@dataclass(frozen=True, slots=True)
+class PullLost:
+    """GitHub does not show it any more."""
+
+    kind: ClassVar[str] = "pull.lost"
+    sentence: str
+
+
+@dataclass(frozen=True, slots=True)
+class MergeArmed:
+    """GitHub is asked to merge it once its rules are met."""
+
+    kind: ClassVar[str] = "pull.merge_armed"
+    sentence: str
+
+
+@dataclass(frozen=True, slots=True)
+class MergeRefused:
+    """The policy wants it merged, and it is not."""
+
+    kind: ClassVar[str] = "pull.merge_refused"
+    sentence: str
+
+
+@dataclass(frozen=True, slots=True)
 class DeadlineMissed:
     """`due_at` passed without a decision."""
 
@@ -114,6 +205,17 @@ Event = (
     | Claimed
     | PullOpened
     | PullFailed
+    | ChecksReported
+    | ReviewRequested
+    | ConflictReported
+    | PushedOver
+    | BranchDeleted
+    | PullMerged
+    | PullClosed
+    | PullReopened
+    | PullLost
+    | MergeArmed
+    | MergeRefused
     | DeadlineMissed
     | JobHeld
 )

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from bot.domain.apv import Severity
+from bot.domain.pull import MergeMode
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +42,24 @@ BUILT_IN_RULES: Mapping[Severity, Rule] = {
 
 
 @dataclass(frozen=True, slots=True)
+class PullRules:
+    """What a pull request gets, and whether the bot merges it."""
+
+    labels: tuple[str, ...] = ("security",)
+    """Beside `severity: <severity>`, which every one has."""
+    reviewers: tuple[str, ...] = ()
+    """GitHub logins."""
+    team_reviewers: tuple[str, ...] = ()
+    """Team names (slugs) of the repository's organisation."""
+    draft: bool = False
+    merge: MergeMode = MergeMode.NEVER
+    merge_method: str = "squash"
+    """`merge`, `squash` or `rebase`."""
+    allow_workflows: bool = False
+    """Whether a patch may touch `.github/workflows`."""
+
+
+@dataclass(frozen=True, slots=True)
 class Policy:
     """Who may decide, how many must, how soon, and which channels hear of it."""
 
@@ -50,6 +69,7 @@ class Policy:
     leads: Principals | None = None
     """None: any reviewer but the one who escalated may close an escalation."""
     rules: Mapping[Severity, Rule] = field(default_factory=lambda: BUILT_IN_RULES)
+    pull_request: PullRules = PullRules()
 
     def groups(self) -> frozenset[str]:
         """Every user group whose members must be known to judge a person."""

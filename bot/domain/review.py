@@ -22,6 +22,7 @@ from bot.domain.events import (
 )
 from bot.domain.outcome import Accepted, Outcome, Reason, Refused
 from bot.domain.policy import Policy
+from bot.domain.pull import PullState
 from bot.domain.quorum import Tally
 
 JUSTIFICATION_MIN, JUSTIFICATION_MAX = 10, 3000
@@ -108,6 +109,10 @@ class Review:
     pr_number: int | None = None
     pr_url: str | None = None
     pr_branch: str | None = None
+    pull: PullState | None = None
+    """What GitHub showed of the pull request last."""
+    follows: bool = False
+    """An earlier review of the same APV exists, and may have a pull request."""
     note: str | None = None
     """What the state does not say: why a pull request failed, or why there is nothing to open."""
 

@@ -14,10 +14,13 @@ from typing import TypeVar
 import jwt
 from github import Auth, Github
 
+from bot.domain.pull import Seen
+from bot.integrations import github_watch
 from bot.integrations.errors import Permanent
 from bot.integrations.github_pulls import OpenedPull, PullRequest, base_head, find_repository, open_pull
+from bot.integrations.github_watch import PullAddress
 
-__all__ = ["AppInstallation", "GitHubClient", "OpenedPull", "PullRequest"]
+__all__ = ["AppInstallation", "GitHubClient", "OpenedPull", "PullAddress", "PullRequest"]
 
 T = TypeVar("T")
 
@@ -50,6 +53,7 @@ class GitHubClient:
         timeout_seconds: int = 15,
     ) -> None:
         self._owner, self._name = owner, name
+        self._app = isinstance(credentials, AppInstallation)
         self._github = Github(
             auth=_authentication(credentials),
             base_url=api_url.rstrip("/"),
@@ -77,7 +81,27 @@ class GitHubClient:
         Raises `Permanent` when the patch does not apply or touches what it may not (nothing is pushed), when the
         branch is somebody else's, or when GitHub refuses; `Retry` when GitHub is away, failing or asks to wait.
         """
-        return await self._run(lambda: open_pull(self._github, request))
+        return await self._run(lambda: open_pull(self._github, request, app=self._app))
+
+    async def look(self, address: PullAddress) -> Seen:
+        """How a pull request is now; `Permanent` when GitHub does not show it."""
+        return await self._run(lambda: github_watch.look(self._github, address))
+
+    async def merge(self, address: PullAddress, head: str, method: str) -> None:
+        """Merge it (`merge`, `squash`, `rebase`) if its head is `head`; `Permanent` when GitHub refuses."""
+        await self._run(lambda: github_watch.merge(self._github, address, head, method))
+
+    async def arm(self, address: PullAddress, head: str, method: str) -> None:
+        """Have GitHub merge it once its rules are met, if its head is `head`; `Permanent` when GitHub refuses."""
+        await self._run(lambda: github_watch.arm(self._github, address, head, method))
+
+    async def disarm(self, address: PullAddress) -> None:
+        """Have GitHub not merge it by itself."""
+        await self._run(lambda: github_watch.disarm(self._github, address))
+
+    async def answer(self, address: PullAddress, body: str, mark: str, *, close: bool) -> None:
+        """Comment once, found again by `mark`, which stands in `body`; then close it if `close` says so."""
+        await self._run(lambda: github_watch.answer(self._github, address, body, mark, close=close))
 
     async def close(self) -> None:
         """Let the call in hand end, drop those that wait, and close the connections."""

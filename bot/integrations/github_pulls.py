@@ -20,6 +20,7 @@ from github.Repository import Repository
 
 from bot.integrations.errors import Permanent
 from bot.integrations.github_errors import NotFound, Unprocessable, asking_github
+from bot.integrations.github_watch import mark_approved
 from bot.integrations.patches import Change, ChangedFile, PathPolicy, TreeEntry, build_change
 
 AUTHOR_NAME = "apv-bot"
@@ -49,6 +50,8 @@ class PullRequest:
     reviewers: tuple[str, ...] = ()
     """Logins, and teams as `organisation/team`."""
     draft: bool = False
+    approved: str = "Approved"
+    """What the check on the commit says."""
     policy: PathPolicy = field(default_factory=PathPolicy)
 
     @property
@@ -64,6 +67,9 @@ class OpenedPull:
     number: int
     url: str
     branch: str
+    base: str
+    approved_head: str
+    """Our commit, which is what was approved."""
     head_sha: str
     files: int
     insertions: int
@@ -75,8 +81,8 @@ class OpenedPull:
     """What could not be added to it, a sentence each; none of it makes the pull request worth less."""
 
 
-def open_pull(github: Github, request: PullRequest) -> OpenedPull:
-    """Open the pull request, or adopt what a former run has made of it.
+def open_pull(github: Github, request: PullRequest, *, app: bool = False) -> OpenedPull:
+    """Open the pull request, or adopt what a former run has made of it. `app`: the token is an App's.
 
     Raises `Permanent` when the patch does not apply or may not (then nothing is pushed), when the branch is somebody
     else's, or when GitHub refuses; `Retry` when GitHub does not answer as it should.
@@ -88,9 +94,12 @@ def open_pull(github: Github, request: PullRequest) -> OpenedPull:
         commit, change = _push(repository, request)
     else:
         change = _change_of(repository, commit, request)
-    if pull is not None:
-        return _opened(pull, request, change, adopted=True)
-    return _create_pull(repository, request, commit, change)
+    # Before anybody can merge it: a rule of the base branch may ask for it.
+    notes = _mark_approved(repository, commit, request, app=app)
+    adopted = pull is not None
+    if pull is None:
+        pull, adopted = _create_pull(repository, request)
+    return _opened(pull, request, commit, change, notes, adopted=adopted)
 
 
 def find_repository(github: Github, owner: str, name: str) -> Repository:
@@ -284,8 +293,17 @@ def _whole_seconds(moment: datetime) -> datetime:
 # The pull request
 
 
-def _create_pull(repository: Repository, request: PullRequest, commit: GitCommit, change: Change) -> OpenedPull:
-    adopted = False
+def _mark_approved(repository: Repository, commit: GitCommit, request: PullRequest, *, app: bool) -> tuple[str, ...]:
+    """What GitHub refuses of it is a note, not a failure."""
+    try:
+        mark_approved(repository, commit.sha, request.approved, app=app)
+    except Permanent as error:
+        return (error.reason,)
+    return ()
+
+
+def _create_pull(repository: Repository, request: PullRequest) -> tuple[GitHubPull, bool]:
+    """The new pull request, and whether somebody else had made it."""
     try:
         with asking_github(f"open a pull request in {request.repository}"):
             pull = repository.create_pull(
@@ -300,24 +318,35 @@ def _create_pull(repository: Repository, request: PullRequest, commit: GitCommit
         existing = _existing_pull(repository, request)
         if existing is None:
             raise
-        pull, adopted = existing, True
-    return _opened(pull, request, change, adopted=adopted)
+        return existing, True
+    return pull, False
 
 
-def _opened(pull: GitHubPull, request: PullRequest, change: Change, *, adopted: bool) -> OpenedPull:
+def _opened(
+    pull: GitHubPull,
+    request: PullRequest,
+    commit: GitCommit,
+    change: Change,
+    notes: tuple[str, ...],
+    *,
+    adopted: bool,
+) -> OpenedPull:
     with asking_github(f"show the pull requests of {request.repository}"):
         opened = OpenedPull(
             number=pull.number,
             url=pull.html_url,
             branch=request.branch,
+            base=pull.base.ref,
+            approved_head=commit.sha,
             head_sha=pull.head.sha,
             files=change.files,
             insertions=change.insertions,
             deletions=change.deletions,
             state="merged" if pull.merged_at else "open" if pull.state == "open" else "closed",
             adopted=adopted,
+            notes=notes,
         )
-    return replace(opened, notes=_decorate(pull, request)) if opened.state == "open" else opened
+    return replace(opened, notes=notes + _decorate(pull, request)) if opened.state == "open" else opened
 
 
 def _decorate(pull: GitHubPull, request: PullRequest) -> tuple[str, ...]:

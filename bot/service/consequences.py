@@ -11,20 +11,31 @@ from bot.domain.apv import Json
 from bot.domain.events import (
     ApprovalRecorded,
     Approved,
+    BranchDeleted,
     ChangesRequested,
+    ChecksReported,
     Claimed,
+    ConflictReported,
     DeadlineMissed,
     Escalated,
     Event,
     JobHeld,
+    MergeArmed,
+    MergeRefused,
+    PullClosed,
     PullFailed,
+    PullLost,
+    PullMerged,
     PullOpened,
+    PullReopened,
+    PushedOver,
     Rejected,
+    ReviewRequested,
     Revised,
     Submitted,
 )
 from bot.domain.review import Review
-from bot.jobs import AlertIncident, Job, OpenPull, ReplyInThread, SyncCard
+from bot.jobs import AlertIncident, AnswerPull, Job, OpenPull, ReplyInThread, SyncCard, WatchPull
 from storage.audit import Entry
 from storage.record import Change, Settlement, record
 from storage.reviews import Locked
@@ -78,7 +89,31 @@ def _jobs(review: Review, event: Event, entry: Entry) -> list[Job]:
             return [card, alert] if critical else [card]
         case Approved(opens_pull=True):
             return [card, reply, OpenPull(review.id, review.digest)]
-        case Approved() | ApprovalRecorded() | Rejected() | ChangesRequested() | Claimed() | Revised() | PullOpened():
+        case Rejected() | ChangesRequested() if review.follows:
+            return [card, reply, AnswerPull(review.id, entry.id)]
+        case Approved() | ApprovalRecorded() | Rejected() | ChangesRequested() | Claimed() | Revised():
+            return [card, reply]
+        case PullOpened():
+            return [card, reply, WatchPull(review.id, "opened")]
+        case (
+            ChecksReported(failed=True)
+            | ConflictReported(conflict=True)
+            | PullMerged(approved=False)
+            | PushedOver()
+            | PullLost()
+            | MergeRefused()
+        ):
+            return [card, reply, alert]
+        case (
+            ChecksReported()
+            | ConflictReported()
+            | PullMerged()
+            | PullClosed()
+            | PullReopened()
+            | ReviewRequested()
+            | BranchDeleted()
+            | MergeArmed()
+        ):
             return [card, reply]
         case Escalated() | PullFailed() | DeadlineMissed():
             return [card, reply, alert]

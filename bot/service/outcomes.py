@@ -10,10 +10,11 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from bot import metrics
 from bot.domain.apv import Json
 from bot.domain.events import DeadlineMissed, Event, JobHeld, PullFailed, PullOpened
+from bot.domain.pull import PullState
 from bot.domain.review import Action, Review, Status
 from bot.service.consequences import write
 from bot.service.gate import Gate
-from storage import reviews
+from storage import pulls, reviews
 from storage.record import Settlement
 
 ACTOR = "apv-bot"
@@ -34,6 +35,10 @@ class Pull:
     insertions: int
     deletions: int
     state: str
+    base: str
+    approved_head: str
+    notes: tuple[str, ...] = ()
+    """What could not be added to it, a sentence each."""
 
     @property
     def diffstat(self) -> str:
@@ -63,10 +68,18 @@ async def pull_opened(gate: Gate, review_id: UUID, pull: Pull) -> None:
         if review.status is not Status.APPROVED:
             return None
         stands = replace(
-            review, status=status, pr_number=pull.number, pr_url=pull.url, pr_branch=pull.branch, note=None
+            review,
+            status=status,
+            pr_number=pull.number,
+            pr_url=pull.url,
+            pr_branch=pull.branch,
+            # What is at its head is for the first look to see: until then it is as it was pushed.
+            pull=PullState(approved_head=pull.approved_head, head=pull.approved_head, base=pull.base),
+            note=None,
         )
         words = {"merged": "is already merged", "closed": "was closed and stays closed"}.get(pull.state, "is open")
-        return stands, [PullOpened(f"Pull request #{pull.number} {words}: {pull.branch} ({pull.diffstat}).")]
+        notes = "".join(f" {note}." for note in pull.notes)
+        return stands, [PullOpened(f"Pull request #{pull.number} {words}: {pull.branch} ({pull.diffstat}).{notes}")]
 
     detail: dict[str, Json] = {"number": pull.number, "branch": pull.branch, "head_sha": pull.head_sha}
     await _apply(gate, review_id, opened, detail=detail, settlement=Settlement(action, f"#{pull.number}"))
@@ -150,3 +163,6 @@ async def _write(
         detail=detail,
         settlement=settlement,
     )
+    review, _ = changed
+    if review.pull is not None and review.pull != locked.review.pull:
+        await pulls.keep(tx, review_id, review.pull)

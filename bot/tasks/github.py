@@ -1,21 +1,29 @@
-"""The job that turns an approved patch into a pull request."""
+"""The jobs that speak to GitHub: open a pull request, look what has become of it, merge it, answer on it."""
 
+from collections.abc import Awaitable
 from dataclasses import dataclass
+from typing import TypeVar
+from uuid import UUID
 
 from bot import metrics
 from bot.blocks import pull_request
-from bot.integrations.errors import VendorError
-from bot.integrations.github import GitHubClient
-from bot.integrations.github_pulls import PullRequest
-from bot.jobs import OpenPull
-from bot.service import outcomes
+from bot.domain.pull import Step
+from bot.domain.review import Choice
+from bot.integrations.errors import Permanent, VendorError
+from bot.integrations.github import GitHubClient, PullAddress, PullRequest
+from bot.integrations.patches import PathPolicy
+from bot.jobs import AnswerPull, OpenPull, WatchPull
+from bot.service import outcomes, pulls
 from bot.service.gate import Gate
-from storage import reviews
+from storage import audit, reviews
+from storage.reviews import Stored
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
 class GitHubDesk:
-    """What the GitHub job works with."""
+    """What the GitHub jobs work with."""
 
     gate: Gate
     github: GitHubClient
@@ -33,6 +41,7 @@ async def open_pull(desk: GitHubDesk, job: OpenPull) -> None:
     if not await outcomes.begin_push(desk.gate, job.review_id, job.digest, branch):
         return
     owner, _, name = apv.repository.partition("/")
+    rules = desk.gate.policy().pull_request
     request = PullRequest(
         owner=owner,
         name=name,
@@ -43,13 +52,13 @@ async def open_pull(desk: GitHubDesk, job: OpenPull) -> None:
         commit_message=pull_request.commit_message(stored.dossier),
         committed_at=review.closed_at or review.created_at,
         diff=apv.patch_diff or "",
-        labels=pull_request.labels(apv),
+        labels=(*rules.labels, *pull_request.labels(apv)),
+        reviewers=(*rules.reviewers, *(f"{owner}/{team}" for team in rules.team_reviewers)),
+        draft=rules.draft,
+        approved=pull_request.approved(review, len(approvals)),
+        policy=PathPolicy(allow_workflows=rules.allow_workflows),
     )
-    try:
-        opened = await desk.github.open_pull(request)
-    except VendorError as error:
-        metrics.GITHUB_ERRORS.labels("open_pull", error.code).inc()
-        raise
+    opened = await _counted("open_pull", desk.github.open_pull(request))
     await outcomes.pull_opened(
         desk.gate,
         job.review_id,
@@ -57,10 +66,98 @@ async def open_pull(desk: GitHubDesk, job: OpenPull) -> None:
             number=opened.number,
             url=opened.url,
             branch=opened.branch,
+            base=opened.base,
+            approved_head=opened.approved_head,
             head_sha=opened.head_sha,
             files=opened.files,
             insertions=opened.insertions,
             deletions=opened.deletions,
             state=opened.state,
+            notes=opened.notes,
         ),
     )
+
+
+async def watch_pull(desk: GitHubDesk, job: WatchPull) -> None:
+    """Runs twice: it writes down what GitHub shows now, and a merge is bound to the approved commit."""
+    stored = await _stored(desk, job.review_id)
+    address = _address(stored)
+    if stored is None or address is None:
+        return
+    began = await pulls.begin_look(desk.gate, job.review_id, job.asked)
+    if began is not None and (step := await _look(desk, job.review_id, address)) is not None:
+        await _take(desk, stored, address, step)
+
+
+async def answer_pull(desk: GitHubDesk, job: AnswerPull) -> None:
+    """Runs twice: a comment is found again by the audit entry's id in it, and what is closed stays closed."""
+    async with desk.gate.database.transaction() as tx:
+        entry = await audit.entry(tx, job.entry_id)
+    if entry is None:
+        return
+    sentence, close = entry["sentence"], entry["detail"].get("decision") == Choice.REJECT.value
+    for review_id in await pulls.earlier_open(desk.gate, job.review_id):
+        address = _address(await _stored(desk, review_id))
+        if address is None:
+            continue
+        body, mark = pull_request.answer(sentence, job.entry_id, close=close)
+        try:
+            await _counted("answer", desk.github.answer(address, body, mark, close=close))
+        except Permanent as error:
+            await pulls.lost(desk.gate, review_id, error.reason)
+        await _look(desk, review_id, address, because=sentence if close else None)
+
+
+async def _look(desk: GitHubDesk, review_id: UUID, address: PullAddress, because: str | None = None) -> Step | None:
+    """Write down how the pull request is now; what the bot is to do next with it."""
+    began = await pulls.begin_look(desk.gate, review_id, None)
+    assert began is not None, "a look that nobody asked for is never superseded"
+    try:
+        seen = await _counted("look", desk.github.look(address))
+    except Permanent as error:
+        # Held, it would be looked at again and again, and told of each time.
+        await pulls.lost(desk.gate, review_id, error.reason)
+        return None
+    mode = desk.gate.policy().pull_request.merge
+    return await pulls.saw(desk.gate, review_id, seen, began=began, mode=mode, because=because)
+
+
+async def _take(desk: GitHubDesk, stored: Stored, address: PullAddress, step: Step) -> None:
+    """Do what the policy lets the bot do, and look what came of it."""
+    review = stored.dossier.review
+    head = review.pull.approved_head if review.pull else None
+    assert head is not None, "a step is for a commit that was approved"
+    method, refusal = desk.gate.policy().pull_request.merge_method, None
+    try:
+        match step:
+            case Step.MERGE:
+                await _counted("merge", desk.github.merge(address, head, method))
+            case Step.ARM:
+                await _counted("arm", desk.github.arm(address, head, method))
+            case Step.DISARM:
+                await _counted("disarm", desk.github.disarm(address))
+    except Permanent as error:
+        refusal = error.reason
+    await pulls.stepped(desk.gate, review.id, step, refusal)
+    await _look(desk, review.id, address)
+
+
+async def _stored(desk: GitHubDesk, review_id: UUID) -> Stored | None:
+    async with desk.gate.database.transaction() as tx:
+        return await reviews.get(tx, review_id)
+
+
+def _address(stored: Stored | None) -> PullAddress | None:
+    review = stored.dossier.review if stored else None
+    if stored is None or review is None or review.pr_number is None:
+        return None
+    owner, _, name = stored.dossier.apv.repository.partition("/")
+    return PullAddress(owner, name, review.pr_number, review.pr_branch or "")
+
+
+async def _counted(operation: str, call: Awaitable[T]) -> T:
+    try:
+        return await call
+    except VendorError as error:
+        metrics.GITHUB_ERRORS.labels(operation, error.code).inc()
+        raise

@@ -49,7 +49,8 @@ from tests.builders import (
 CRITICAL = apv(severity=Severity.CRITICAL)
 PULL = Pull(
     number=12, url="https://github.example/sample/shop/pull/12", branch="apv/APV-2026-0001-d1d1d1d1",
-    head_sha="0" * 40, files=1, insertions=1, deletions=1, state="open",
+    head_sha="0" * 40, files=1, insertions=1, deletions=1, state="open", base="main",
+    approved_head="0" * 40,
 )  # fmt: skip
 
 

@@ -1,0 +1,84 @@
+"""A pull request as GitHub has it: what was seen of it last, and what is kept of that. Values only."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Checks(StrEnum):
+    """What the checks of a commit come to; the values of `pr_checks`."""
+
+    RUNNING = "running"
+    PASSED = "passed"
+    FAILED = "failed"
+
+
+class Merging(StrEnum):
+    """How far the bot's own merging has come."""
+
+    ARMED = "armed"
+    """GitHub merges by itself once its rules are met."""
+    REFUSED = "refused"
+    """GitHub said no; tried again when something about the pull request changes."""
+
+
+class MergeMode(StrEnum):
+    """Whether the policy lets the bot merge; always only the commit that was approved."""
+
+    NEVER = "never"
+    WHEN_GREEN = "when-green"
+    AUTO = "auto"
+
+
+class Step(StrEnum):
+    """What the bot itself does next with a pull request."""
+
+    MERGE = "merge"
+    ARM = "arm"
+    DISARM = "disarm"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seen:
+    """What GitHub shows now. `state` is `open`, `closed` or `merged`; `head` is a commit's sha."""
+
+    state: str
+    head: str
+    base: str
+    """The branch to merge into."""
+    checks: Checks | None = None
+    """None: the commit has none."""
+    failing: tuple[str, ...] = ()
+    conflict: bool | None = None
+    """None while GitHub has not worked it out."""
+    branch_gone: bool = False
+    reviewers: tuple[str, ...] = ()
+    """Logins and team names of whom a review is asked and not given yet."""
+    ready: bool = False
+    """Nothing but the checks keeps it from being merged: no draft, no rule of the branch that is not met."""
+    auto_merge: bool = False
+    by: str | None = None
+    """The login of who merged it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PullState:
+    """What is kept of a review's pull request between two looks."""
+
+    approved_head: str | None = None
+    """The commit that was approved and pushed; the bot merges no other."""
+    head: str | None = None
+    base: str | None = None
+    checks: Checks | None = None
+    failing: tuple[str, ...] = ()
+    conflict: bool | None = None
+    branch_gone: bool = False
+    reviewers: tuple[str, ...] = ()
+    ready: bool = False
+    merging: Merging | None = None
+    unseen: str | None = None
+    """Why GitHub does not show it any more, a sentence."""
+
+    @property
+    def pushed_over(self) -> bool:
+        """Whether its head is another commit than the one that was approved."""
+        return None not in (self.approved_head, self.head) and self.head != self.approved_head

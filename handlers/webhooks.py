@@ -1,0 +1,100 @@
+"""GitHub's one route. A delivery is believed only as a pointer: what it is about is asked of GitHub by a job."""
+
+import json
+import re
+from collections.abc import Callable, Iterator
+from urllib.parse import parse_qs
+
+import structlog
+from aiohttp import web
+
+from bot.domain.apv import Json
+from bot.service import pulls
+from bot.service.gate import Gate
+from bot.service.pulls import Pointer
+from handlers.http import HttpError, answer
+
+log = structlog.get_logger(__name__)
+
+BODY_LIMIT = 25 * 1024 * 1024
+"""Bytes; GitHub sends no more."""
+DELIVERY = re.compile(r"[A-Za-z0-9-]{1,100}")
+HEADS = "refs/heads/"
+
+Verify = Callable[[bytes, str | None], bool]
+
+
+def add_route(app: web.Application, gate: Gate, verified: Verify) -> None:
+    """Serve `POST /github/webhooks`; `verified(raw, signature)` says whether GitHub sent it."""
+
+    async def github_webhooks(request: web.Request) -> web.Response:
+        raw = await request.clone(client_max_size=BODY_LIMIT).read()
+        if not verified(raw, request.headers.get("X-Hub-Signature-256")):
+            raise HttpError(401, "The request is not signed by GitHub")
+        delivery = request.headers.get("X-GitHub-Delivery", "")
+        if not DELIVERY.fullmatch(delivery):
+            raise HttpError(400, "X-GitHub-Delivery is missing")
+        found = pointer(_payload(raw, request.content_type))
+        first = await pulls.hear(gate, delivery, found)
+        event = request.headers.get("X-GitHub-Event", "")[:40]
+        log.info("github.delivery", delivery=delivery, github_event=event, repeated=not first)
+        return answer({"status": "accepted" if first else "repeated"})
+
+    app.router.add_post("/github/webhooks", github_webhooks)
+
+
+def _payload(raw: bytes, content_type: str) -> dict[str, Json]:
+    try:
+        if content_type == "application/x-www-form-urlencoded":
+            raw = parse_qs(raw.decode())["payload"][0].encode()
+        payload = json.loads(raw)
+    except (ValueError, LookupError, RecursionError):
+        payload = None
+    if not isinstance(payload, dict):
+        raise HttpError(400, "The body is not a JSON object")
+    return payload
+
+
+def pointer(payload: dict[str, Json]) -> Pointer | None:
+    """Which pull requests any of GitHub's events may be about; None when it names no repository."""
+    repository = _text(payload, "repository", "full_name")
+    if not repository:
+        return None
+    subjects = [payload, *(_dict(payload, name) for name in ("check_run", "check_suite", "workflow_run"))]
+    subjects.append(_dict(subjects[1], "check_suite"))
+    pulls_of = [_dict(payload, "pull_request"), *(p for s in subjects for p in _dicts(s, "pull_requests"))]
+    numbers = {number for pull in pulls_of if isinstance(number := pull.get("number"), int)}
+    branches = {_text(pull, side, "ref") for pull in pulls_of[:1] for side in ("head",)}
+    branches |= {_text(subject, "head_branch") for subject in subjects}
+    branches |= {_text(branch, "name") for branch in _dicts(payload, "branches")}
+    branches.add(_text(payload, "ref").removeprefix(HEADS))
+    commits = {_text(payload, "sha"), *(_text(subject, "head_sha") for subject in subjects)}
+    return Pointer(
+        _storable(repository),
+        frozenset(n for n in numbers if 0 < n < 2**31),
+        frozenset(_storable(b) for b in branches if b),
+        frozenset(_storable(c) for c in commits if c),
+    )
+
+
+def _dict(value: dict[str, Json], name: str) -> dict[str, Json]:
+    found = value.get(name)
+    return found if isinstance(found, dict) else {}
+
+
+def _dicts(value: dict[str, Json], name: str) -> Iterator[dict[str, Json]]:
+    found = value.get(name)
+    return (one for one in (found if isinstance(found, list) else []) if isinstance(one, dict))
+
+
+def _text(value: dict[str, Json], *path: str) -> str:
+    *parents, name = path
+    for parent in parents:
+        value = _dict(value, parent)
+    found = value.get(name)
+    return found if isinstance(found, str) else ""
+
+
+def _storable(text: str) -> str:
+    """PostgreSQL takes neither NUL nor half of a surrogate pair."""
+    return text.replace("\0", "").encode("utf-8", "ignore").decode()

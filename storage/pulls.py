@@ -1,0 +1,135 @@
+"""What is kept of a review's pull request beside its state, and which reviews a word from GitHub is about."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import func, select, text, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from bot.domain.apv import Json, Severity
+from bot.domain.pull import Checks, Merging, PullState
+from bot.domain.review import Action, Status
+from storage.tables import apv_reviews, github_deliveries
+
+T = apv_reviews.c
+
+
+def pull_json(pull: PullState) -> dict[str, Json]:
+    """As the review row holds it."""
+    return asdict(pull)
+
+
+def pull_of(kept: dict[str, Any] | None) -> PullState | None:
+    """What `pull_json` made."""
+    if kept is None:
+        return None
+    values = dict(kept) | {name: tuple(kept.get(name, ())) for name in ("failing", "reviewers")}
+    values["checks"] = Checks(kept["checks"]) if kept.get("checks") else None
+    values["merging"] = Merging(kept["merging"]) if kept.get("merging") else None
+    return PullState(**values)
+
+
+async def keep(tx: AsyncConnection, review_id: UUID, pull: PullState, *, seen_at: datetime | None = None) -> None:
+    """Write down what was seen; `seen_at` is when the look began, by `clock`. The caller has locked the review."""
+    values: dict[str, Any] = {"pull": pull_json(pull)} | ({"pull_seen_at": seen_at} if seen_at else {})
+    await tx.execute(update(apv_reviews).where(T.id == review_id).values(**values))
+
+
+async def clock(tx: AsyncConnection) -> datetime:
+    """The database's clock: one for all replicas."""
+    moment: datetime = (await tx.execute(select(func.clock_timestamp()))).scalar_one()
+    return moment
+
+
+async def seen_at(tx: AsyncConnection, review_id: UUID) -> datetime | None:
+    """When the newest look that was written down began."""
+    return (await tx.execute(select(T.pull_seen_at).where(T.id == review_id))).scalar_one()
+
+
+SETTLE = """
+UPDATE hitl_decisions SET action_taken = :action, outcome_notes = :notes, action_completed_at = :now
+WHERE apv_id = :review AND digest = :digest AND decision = 'approve'
+    AND action_taken IN ('pr_opened', 'pr_merged', 'pr_closed')
+"""
+
+
+async def settle(tx: AsyncConnection, review_id: UUID, digest: str, action: Action, notes: str, now: datetime) -> None:
+    """What has become of the pull request that these approvals led to."""
+    values = {"action": action.value, "notes": notes, "now": now, "review": review_id, "digest": digest}
+    await tx.execute(text(SETTLE), values)
+
+
+async def first_delivery(tx: AsyncConnection, delivery: str) -> bool:
+    """Write down one delivery of GitHub; False when it was here before."""
+    row = insert(github_deliveries).values(id=delivery).on_conflict_do_nothing()
+    return (await tx.execute(row.returning(github_deliveries.c.id))).one_or_none() is not None
+
+
+@dataclass(frozen=True, slots=True)
+class Pointer:
+    """What a word from GitHub is about: pull requests of a repository by number, branch (head or base) or commit."""
+
+    repository: str
+    numbers: frozenset[int] = frozenset()
+    branches: frozenset[str] = frozenset()
+    commits: frozenset[str] = frozenset()
+
+
+# A number or a head branch names the review in whatever state; base and commit concern those that are open.
+ABOUT = """
+SELECT id, severity FROM apv_reviews
+WHERE lower(repository) = lower(:repository) AND pr_number = ANY(:numbers)
+UNION
+SELECT id, severity FROM apv_reviews
+WHERE lower(repository) = lower(:repository) AND pr_branch = ANY(:branches) AND pr_number IS NOT NULL
+UNION
+SELECT id, severity FROM apv_reviews
+WHERE lower(repository) = lower(:repository) AND status = 'pr_open'
+    AND (pull ->> 'base' = ANY(:branches) OR pull ->> 'head' = ANY(:commits))
+"""
+
+
+async def about(tx: AsyncConnection, pointer: Pointer) -> list[tuple[UUID, Severity]]:
+    """The reviews whose pull requests it may concern."""
+    values = {
+        "repository": pointer.repository,
+        "numbers": sorted(pointer.numbers),
+        "branches": sorted(pointer.branches),
+        "commits": sorted(pointer.commits),
+    }
+    return [(row.id, Severity(row.severity)) for row in await tx.execute(text(ABOUT), values)]
+
+
+DUE = """
+UPDATE apv_reviews SET pull_polled_at = :now WHERE id IN (
+    SELECT id FROM apv_reviews
+    WHERE status = 'pr_open' AND (pull_polled_at IS NULL OR pull_polled_at <= :before)
+    ORDER BY pull_polled_at NULLS FIRST LIMIT :limit
+    -- Another replica that looks at the same moment takes the others.
+    FOR UPDATE SKIP LOCKED
+) RETURNING id, severity
+"""
+
+
+async def take_due(
+    tx: AsyncConnection, *, now: datetime, before: datetime, limit: int
+) -> list[tuple[UUID, Severity]]:
+    """Open pull requests that nobody has asked about since `before`, marked as asked about now."""
+    rows = await tx.execute(text(DUE), {"now": now, "before": before, "limit": limit})
+    return [(row.id, Severity(row.severity)) for row in rows]
+
+
+async def earlier_open(tx: AsyncConnection, review_id: UUID) -> Sequence[UUID]:
+    """Earlier reviews of the same APV whose pull request is open, oldest first."""
+    me = select(T.identity, T.created_at).where(T.id == review_id).subquery()
+    query = select(T.id).where(
+        T.identity == me.c.identity,
+        T.created_at <= me.c.created_at,
+        T.id != review_id,
+        T.status == Status.PR_OPEN.value,
+    )
+    return (await tx.execute(query.order_by(T.created_at))).scalars().all()
