@@ -47,7 +47,8 @@ async def clock(tx: AsyncConnection) -> datetime:
 
 async def seen_at(tx: AsyncConnection, review_id: UUID) -> datetime | None:
     """When the newest look that was written down began."""
-    return (await tx.execute(select(T.pull_seen_at).where(T.id == review_id))).scalar_one()
+    began: datetime | None = (await tx.execute(select(T.pull_seen_at).where(T.id == review_id))).scalar_one_or_none()
+    return began
 
 
 SETTLE = """
@@ -57,7 +58,9 @@ WHERE apv_id = :review AND digest = :digest AND decision = 'approve'
 """
 
 
-async def settle(tx: AsyncConnection, review_id: UUID, digest: str, action: Action, notes: str, now: datetime) -> None:
+async def settle(
+    tx: AsyncConnection, review_id: UUID, digest: str, action: Action, notes: str, *, now: datetime
+) -> None:
     """What has become of the pull request that these approvals led to."""
     values = {"action": action.value, "notes": notes, "now": now, "review": review_id, "digest": digest}
     await tx.execute(text(SETTLE), values)
@@ -108,7 +111,9 @@ DUE = """
 UPDATE apv_reviews SET pull_polled_at = :now WHERE id IN (
     SELECT id FROM apv_reviews
     WHERE status = 'pr_open' AND (pull_polled_at IS NULL OR pull_polled_at <= :before)
-    ORDER BY pull_polled_at NULLS FIRST LIMIT :limit
+    ORDER BY pull_polled_at NULLS FIRST
+    LIMIT greatest(0, :most - (
+        SELECT count(*) FROM apv_reviews WHERE status = 'pr_open' AND pull_polled_at > :window))
     -- Another replica that looks at the same moment takes the others.
     FOR UPDATE SKIP LOCKED
 ) RETURNING id, severity
@@ -116,10 +121,13 @@ UPDATE apv_reviews SET pull_polled_at = :now WHERE id IN (
 
 
 async def take_due(
-    tx: AsyncConnection, *, now: datetime, before: datetime, limit: int
+    tx: AsyncConnection, *, now: datetime, before: datetime, window: datetime, most: int
 ) -> list[tuple[UUID, Severity]]:
-    """Open pull requests that nobody has asked about since `before`, marked as asked about now."""
-    rows = await tx.execute(text(DUE), {"now": now, "before": before, "limit": limit})
+    """Open pull requests that nobody has asked about since `before`, marked as asked about now.
+
+    Those asked about longest ago, and `most` since `window` in all.
+    """
+    rows = await tx.execute(text(DUE), {"now": now, "before": before, "window": window, "most": most})
     return [(row.id, Severity(row.severity)) for row in rows]
 
 

@@ -10,7 +10,19 @@ from bot.blocks import kit, words
 from bot.blocks.kit import Block, Message
 from bot.blocks.limits import fitted
 from bot.blocks.text import mrkdwn, mrkdwn_parts
-from bot.domain.events import DeadlineMissed, Escalated, JobHeld, PullFailed, Submitted
+from bot.domain.events import (
+    ChecksReported,
+    ConflictReported,
+    DeadlineMissed,
+    Escalated,
+    JobHeld,
+    MergeRefused,
+    PullFailed,
+    PullLost,
+    PullMerged,
+    PushedOver,
+    Submitted,
+)
 from bot.domain.review import Dossier
 
 HEADLINES: Mapping[str, tuple[str, str]] = {
@@ -18,6 +30,12 @@ HEADLINES: Mapping[str, tuple[str, str]] = {
     Escalated.kind: ("⚠️", "Escalated: a lead is needed"),
     DeadlineMissed.kind: ("⏰", "Deadline missed"),
     PullFailed.kind: ("❌", "Pull request failed"),
+    ChecksReported.kind: ("❌", "Checks of a pull request failed"),
+    ConflictReported.kind: ("⚔️", "A pull request conflicts with its base"),
+    PushedOver.kind: ("⚠️", "Somebody pushed to an approved branch"),
+    PullMerged.kind: ("⚠️", "Merged with what nobody approved here"),
+    PullLost.kind: ("❓", "GitHub does not show a pull request"),
+    MergeRefused.kind: ("❌", "A pull request was not merged"),
     JobHeld.kind: ("🛑", "A job ran out of retries"),
 }
 """The kind of an event -> the headline of its alert."""

@@ -4,8 +4,10 @@ from collections.abc import Mapping
 
 from bot.blocks import links
 from bot.blocks.text import mention, mrkdwn
+from bot.domain.pull import Checks, Merging
 from bot.domain.quorum import Tally
 from bot.domain.review import AWAITING, Review, Status, Vote, nothing_to_open
+from bot.domain.way_back import checks_sentence
 
 LOOKS: Mapping[Status, tuple[str, str]] = {
     Status.PENDING: ("⏳", "Awaiting a decision"),
@@ -50,6 +52,7 @@ def lines(review: Review, tally: Tally, web_origin: str | None) -> list[str]:
     told += _votes(review, tally)
     if review.status in AWAITING and review.claimed_by:
         told.append(f"Claimed by {mention(review.claimed_by, review.claimed_by_name)}")
+    told += _pull_state(review)
     if follows := _follows(review):
         told.append(follows)
     return told
@@ -75,6 +78,34 @@ def _pull(review: Review, web_origin: str | None) -> str:
     name = f"<{address}|{number}>" if address else number
     branch = f" on {mrkdwn(review.pr_branch, 200, one_line=True)}" if review.pr_branch else ""
     return f" · {name}{branch}"
+
+
+CHECKS: Mapping[Checks, str] = {Checks.RUNNING: "🟡", Checks.PASSED: "🟢", Checks.FAILED: "🔴"}
+
+
+def _pull_state(review: Review) -> list[str]:
+    """What keeps an open pull request from being merged, and what its checks say."""
+    pull = review.pull
+    if pull is None or review.status is not Status.PR_OPEN:
+        return []
+    told = [f"{CHECKS[pull.checks]} {mrkdwn(_sentence(checks_sentence(pull)), 600)}"] if pull.checks else []
+    if pull.conflict:
+        told.append(f"⚔️ It conflicts with {mrkdwn(pull.base or 'its base', 200, one_line=True)}.")
+    if pull.pushed_over:
+        told.append("⚠️ Somebody pushed to its branch: its head is not the commit that was approved.")
+    if pull.merging is Merging.ARMED:
+        told.append("GitHub merges it by itself once its rules are met.")
+    if pull.merging is Merging.REFUSED:
+        told.append("⚠️ GitHub refused to merge it; why is in the thread.")
+    if pull.reviewers:
+        told.append(f"Reviews are awaited of {mrkdwn(', '.join(pull.reviewers), 300, one_line=True)}.")
+    if pull.unseen:
+        told.append(f"❓ {mrkdwn(_sentence(pull.unseen), 300)}")
+    return told
+
+
+def _sentence(words: str) -> str:
+    return f"{words[0].upper()}{words[1:]}."
 
 
 def _follows(review: Review) -> str | None:

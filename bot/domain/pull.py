@@ -17,6 +17,8 @@ class Merging(StrEnum):
 
     ARMED = "armed"
     """GitHub merges by itself once its rules are met."""
+    OFF = "off"
+    """Armed, and switched off by somebody; armed again when something about the pull request changes."""
     REFUSED = "refused"
     """GitHub said no; tried again when something about the pull request changes."""
 

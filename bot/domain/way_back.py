@@ -52,13 +52,14 @@ def observe(review: Review, seen: Seen, because: str | None = None) -> tuple[Rev
     # Merged is for ever: GitHub reopens no merged pull request.
     status = Status.MERGED if review.status is Status.MERGED else STATUS[seen.state]
     name = f"Pull request #{review.pr_number}"
-    events = (*_course(review, status, now, seen, name, because), *_details(before, now, status, name))
+    course = _course(review, status, now, seen, name, because=because)
+    events = (*course, *_details(before, now, status, name))
     note = because if status is Status.PR_CLOSED and because else None if status is not review.status else review.note
     return replace(review, status=status, pull=now, note=note), events
 
 
 def _course(
-    review: Review, status: Status, now: PullState, seen: Seen, name: str, because: str | None
+    review: Review, status: Status, now: PullState, seen: Seen, name: str, *, because: str | None
 ) -> Iterator[Event]:
     """Open, merged, closed: told when it changes."""
     if status is review.status:
@@ -114,15 +115,12 @@ def checks_sentence(pull: PullState) -> str:
 
 
 def _merging(before: PullState, now: PullState, seen: Seen) -> Merging | None:
-    if before.merging is Merging.ARMED:
-        return Merging.ARMED if seen.auto_merge else None
-    changed = (before.head, before.checks, before.conflict, before.ready) != (
-        now.head,
-        now.checks,
-        now.conflict,
-        now.ready,
-    )
-    return None if changed else before.merging
+    if seen.auto_merge:
+        return Merging.ARMED
+    was = (before.head, before.checks, before.conflict, before.ready)
+    if was != (now.head, now.checks, now.conflict, now.ready):
+        return None
+    return Merging.OFF if before.merging is Merging.ARMED else before.merging
 
 
 def lost(review: Review, reason: str) -> tuple[Review, tuple[Event, ...]]:
@@ -144,7 +142,7 @@ def next_step(review: Review, seen: Seen, mode: MergeMode) -> Step | None:
         return Step.DISARM if seen.auto_merge and mode is MergeMode.AUTO else None
     if pull.merging is Merging.REFUSED or seen.conflict:
         return None
-    if mode is MergeMode.AUTO and not seen.auto_merge:
+    if mode is MergeMode.AUTO and pull.merging is None:
         return Step.ARM
     if mode is MergeMode.WHEN_GREEN and seen.ready and seen.checks is Checks.PASSED:
         return Step.MERGE

@@ -65,6 +65,7 @@ class GitHubClient:
             seconds_between_writes=seconds_between_writes,
             user_agent="apv-bot",
         )
+        self._looking = self._github.withLazy(True)
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="github")
 
     async def check(self) -> None:
@@ -85,7 +86,7 @@ class GitHubClient:
 
     async def look(self, address: PullAddress) -> Seen:
         """How a pull request is now; `Permanent` when GitHub does not show it."""
-        return await self._run(lambda: github_watch.look(self._github, address))
+        return await self._run(lambda: github_watch.look(self._looking, address))
 
     async def merge(self, address: PullAddress, head: str, method: str) -> None:
         """Merge it (`merge`, `squash`, `rebase`) if its head is `head`; `Permanent` when GitHub refuses."""
@@ -107,6 +108,7 @@ class GitHubClient:
         """Let the call in hand end, drop those that wait, and close the connections."""
         await asyncio.to_thread(self._thread.shutdown, cancel_futures=True)
         self._github.close()
+        self._looking.close()
 
     async def _run(self, call: Callable[[], T]) -> T:
         # Cancelling the caller does not stop the thread: a second run of the same job waits until the first is over.

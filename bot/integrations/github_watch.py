@@ -42,9 +42,12 @@ class PullAddress:
 
 
 def look(github: Github, address: PullAddress) -> Seen:
-    """How the pull request is now; `Permanent` when GitHub does not show it."""
+    """How the pull request is now; `Permanent` when GitHub does not show it.
+
+    `github` is lazy: three requests for an open pull request, as the limit is 5,000 an hour for all of them.
+    """
     with asking_github(f"show pull request #{address.number} of {address.repository}"):
-        repository = github.get_repo(address.repository, lazy=True)
+        repository = github.get_repo(address.repository)
         pull = repository.get_pull(address.number)
         state = "merged" if pull.merged else "open" if pull.state == "open" else "closed"
         asked = [user.login for user in pull.requested_reviewers or []]
@@ -68,7 +71,7 @@ def look(github: Github, address: PullAddress) -> Seen:
 def _branch_exists(repository: Repository, branch: str) -> bool:
     try:
         with asking_github(f"show the branch {branch}"):
-            return bool(repository.get_branch(branch).name)
+            return bool(repository.get_branch(branch).commit.sha)
     except NotFound:
         return False
 
@@ -160,4 +163,4 @@ def mark_approved(repository: Repository, sha: str, summary: str, *, app: bool) 
 
 def _pull(github: Github, address: PullAddress) -> GitHubPull:
     with asking_github(f"show pull request #{address.number} of {address.repository}"):
-        return github.get_repo(address.repository, lazy=True).get_pull(address.number)
+        return github.get_repo(address.repository).get_pull(address.number)

@@ -28,7 +28,8 @@ __all__ = ["Pointer", "earlier_open", "hear", "lost", "poll", "saw", "stepped"]
 ACTOR = "github"
 WITHOUT_WEBHOOKS, WITH_WEBHOOKS = timedelta(seconds=30), timedelta(minutes=10)
 """How often an open pull request is asked about (contract, section 2)."""
-AT_ONCE = 200
+WINDOW, MOST = timedelta(seconds=30), 12
+"""A look is three requests, and GitHub answers 5,000 an hour: 41 in half a minute. More pull requests take turns."""
 
 Rule: TypeAlias = Callable[[Review], tuple[Review, Sequence[Event]]]
 
@@ -49,7 +50,7 @@ async def poll(gate: Gate, every: timedelta) -> int:
     """Have every open pull request looked at that nobody has asked about for so long; returns how many."""
     now = gate.now()
     async with gate.database.transaction() as tx:
-        due = await pulls.take_due(tx, now=now, before=now - every, limit=AT_ONCE)
+        due = await pulls.take_due(tx, now=now, before=now - every, window=now - WINDOW, most=MOST)
         await _enqueue(tx, due, "poll", None)
     return len(due)
 
@@ -118,7 +119,7 @@ async def _change(
         await jobs.enqueue(tx, [(SyncCard(review.id, before.revision + 1), review.severity)])
     if review.status is not before.status:
         notes = f"#{review.pr_number}"
-        await pulls.settle(tx, review.id, review.digest, way_back.ACTION[review.status], notes, now)
+        await pulls.settle(tx, review.id, review.digest, way_back.ACTION[review.status], notes, now=now)
     if review.pull is not None:
         await pulls.keep(tx, review.id, review.pull, seen_at=began)
     return review

@@ -8,10 +8,29 @@ import pytest
 from pydantic import ValidationError
 
 from bot.domain.apv import Severity
-from bot.jobs import ADAPTERS, AlertIncident, Job, OpenPull, ReplyInThread, SyncCard, parse, payload, priority
+from bot.jobs import (
+    ADAPTERS,
+    AlertIncident,
+    AnswerPull,
+    Job,
+    OpenPull,
+    ReplyInThread,
+    SyncCard,
+    WatchPull,
+    parse,
+    payload,
+    priority,
+)
 
 ONE, TWO = UUID(int=1), UUID(int=2)
-JOBS: list[Job] = [SyncCard(ONE, 3), ReplyInThread(ONE, TWO), AlertIncident(ONE, TWO), OpenPull(ONE, "d1" * 32)]
+JOBS: list[Job] = [
+    SyncCard(ONE, 3),
+    ReplyInThread(ONE, TWO),
+    AlertIncident(ONE, TWO),
+    OpenPull(ONE, "d1" * 32),
+    WatchPull(ONE, "opened"),
+    AnswerPull(ONE, TWO),
+]
 
 
 def test_every_kind_of_job_is_tried_here() -> None:
@@ -53,9 +72,9 @@ def test_worse_comes_first_whatever_it_does() -> None:
 
 
 def test_people_hear_of_it_before_the_rest() -> None:
-    """For one review: the alert, then the card, then replies and the pull request."""
+    """For one review: the alert, then the card, then replies and what goes to GitHub."""
     order = sorted(JOBS, key=lambda job: -priority(job, Severity.HIGH))
-    assert [job.task for job in order] == ["slack.alert", "slack.card", "slack.reply", "github.pull"]
+    assert [job.task for job in order[:4]] == ["slack.alert", "slack.card", "slack.reply", "github.pull"]
 
 
 def test_what_is_one_effect_has_one_key() -> None:
