@@ -18,7 +18,8 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from sqlalchemy import make_url
 from sqlalchemy.exc import ArgumentError
 
-from bot.domain.policy import Policy, Principals
+from bot.domain.policy import Policy
+from bot.policies.reading import Around, built_in_text, read
 
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 OWN_PREFIX = "APV_BOT_"
@@ -251,9 +252,14 @@ class Settings(BaseSettings):
 
     def policy(self) -> Policy:
         """The built-in policy with the people and channels of these settings."""
-        return Policy(
-            reviewers=Principals.of(self.reviewers),
-            leads=Principals.of(self.leads) if self.leads else None,
+        return read(built_in_text(), self.around_policy)
+
+    @property
+    def around_policy(self) -> Around:
+        """What a policy file may leave out."""
+        return Around(
+            reviewers=self.reviewers,
+            leads=self.leads,
             review_channel=self.slack_review_channel or "",
             incident_channel=self.slack_incident_channel or "",
         )

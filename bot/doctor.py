@@ -37,7 +37,7 @@ async def _findings(settings: Settings) -> AsyncIterator[Finding]:
     github = github_client(settings)
     yield "ok", "settings", "complete"
     policy = settings.policy()
-    if policy.leads is None and not policy.groups() and len(policy.reviewers.users) == 1:
+    if policy.leads is None and not policy.groups and len(policy.reviewers.users) == 1:
         yield LONELY
     git = shutil.which("git")
     yield ("ok", "git", "found") if git else ("fail", "git", "not found: patches cannot be applied")
@@ -78,7 +78,7 @@ async def _slack(settings: Settings) -> AsyncIterator[Finding]:
         yield "ok", "slack", f"speaks as {me.user_id} in {me.team or me.team_id}"
         policy = settings.policy()
         reviewers, incomplete = set(policy.reviewers.users), False
-        for group in sorted(policy.groups()):
+        for group in sorted(policy.groups):
             try:
                 members = await slack.group_members(group)
             except VendorError as error:
@@ -88,7 +88,7 @@ async def _slack(settings: Settings) -> AsyncIterator[Finding]:
                 reviewers |= members
                 level = "ok" if members else "warn"
                 yield level, "slack", f"group {group} has {len(members)} members"
-    if policy.leads is None and policy.groups() and len(reviewers) == 1 and not incomplete:
+    if policy.leads is None and policy.groups and len(reviewers) == 1 and not incomplete:
         yield LONELY
 
 

@@ -20,6 +20,12 @@ class Person:
     """Named as a lead by the policy."""
     verified: bool = True
     """The name came from Slack or a token, not from the client."""
+    member_of: frozenset[str] = frozenset()
+    """The ids of the user groups that they are in, of those that the policy knows."""
+
+    def among(self, principals: Principals) -> bool:
+        """Whether they are one of these."""
+        return principals.hold(self.key, self.email, self.member_of)
 
     def reported(self, reporter: str | None) -> bool:
         """Whether they are the reporter, by Slack id, e-mail or token name, without case."""
@@ -38,19 +44,20 @@ def entitle(
 ) -> Person | Refused:
     """Judge a Slack user who clicked in workspace `clicked_in`, ours being `team_id`.
 
-    `members` maps each of `policy.groups()` to the user ids in it.
+    `members` maps each of `policy.groups` to the user ids in it.
     """
     if profile is None:
         return Refused(Reason.UNKNOWN_PERSON, "Slack does not know this account, so it cannot decide.")
     if refusal := _account_refusal(profile, clicked_in, team_id):
         return refusal
-    lead = policy.leads is not None and _among(profile.user_id, policy.leads, members)
-    if not (lead or _among(profile.user_id, policy.reviewers, members)):
+    member_of = frozenset(group for group, ids in members.items() if profile.user_id in ids)
+    if not policy.deciders.hold(profile.user_id, profile.email, member_of):
         return Refused(
             Reason.NOT_A_REVIEWER,
             "You are not on the list of reviewers, so nothing was recorded as a decision.",
         )
-    return Person(key=profile.user_id, name=profile.name, email=profile.email, lead=lead)
+    lead = policy.leads is not None and policy.leads.hold(profile.user_id, profile.email, member_of)
+    return Person(profile.user_id, profile.name, profile.email, lead=lead, member_of=member_of)
 
 
 def _account_refusal(profile: SlackProfile, clicked_in: str, team_id: str) -> Refused | None:
@@ -66,7 +73,3 @@ def _account_refusal(profile: SlackProfile, clicked_in: str, team_id: str) -> Re
     if profile.is_guest:
         return Refused(Reason.GUEST, "Guest accounts cannot decide.")
     return None
-
-
-def _among(user_id: str, principals: Principals, members: Mapping[str, frozenset[str]]) -> bool:
-    return user_id in principals.users or any(user_id in members[group] for group in principals.groups)

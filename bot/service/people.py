@@ -19,7 +19,7 @@ class SlackUser:
 async def judge(gate: Gate, who: SlackUser) -> Person | Refused:
     """Entitled or refused; raises DirectoryUnavailable when Slack cannot be asked and nothing fresh is known."""
     policy = gate.policy()
-    groups = sorted(policy.groups())
+    groups = sorted(policy.groups)
     profile, members = await asyncio.gather(
         gate.directory.profile(who.id), asyncio.gather(*map(gate.directory.group, groups))
     )

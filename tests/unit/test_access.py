@@ -1,5 +1,6 @@
 """Who somebody is to us at the moment they ask: entitled with a standing, or refused with the reason."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -85,7 +86,25 @@ ENTITLED = [
 @pytest.mark.parametrize(("rules", "members", "lead"), ENTITLED)
 def test_who_is_entitled(rules: Policy, members: dict[str, frozenset[str]], lead: bool) -> None:
     """By id or by group; a lead is a reviewer too, and only LEADS makes one."""
-    assert entitle(profile(BOB), TEAM, TEAM, rules, members) == Person(BOB, "Bob", "bob@example.org", lead)
+    within = frozenset(group for group, ids in members.items() if BOB in ids)
+    expected = Person(BOB, "Bob", "bob@example.org", lead, member_of=within)
+    assert entitle(profile(BOB), TEAM, TEAM, rules, members) == expected
+
+
+@pytest.mark.parametrize("email", ["bob@example.org", "Bob@Example.ORG"])
+def test_an_address_is_a_name_too(email: str) -> None:
+    """Reviewers and leads may be named by the e-mail address of their Slack profile, in any case."""
+    person = entitle(profile(BOB), TEAM, TEAM, under(reviewers=(CAROL,), leads=(email,)), NOBODY)
+    assert isinstance(person, Person)
+    assert person.lead
+
+
+def test_whom_a_named_group_holds_may_decide() -> None:
+    """Members of the policy's own groups are reviewers, though no lead."""
+    rules = replace(under(reviewers=(CAROL,)), named={"python": Principals.of((GROUP,))})
+    person = entitle(profile(BOB), TEAM, TEAM, rules, {GROUP: frozenset({BOB})})
+    assert isinstance(person, Person)
+    assert (person.lead, person.among(rules.named["python"])) == (False, True)
 
 
 def test_leaving_the_group_ends_the_standing() -> None:
@@ -98,5 +117,5 @@ def test_lists_are_sorted_by_what_each_name_is() -> None:
     """Users, enterprise users, groups and tokens; the groups of both lists must be known to judge a person."""
     sorted_names = Principals.of(("U1", "W2", "S3", "token:ci"))
     assert sorted_names == Principals(frozenset({"U1", "W2"}), frozenset({"S3"}), frozenset({"ci"}))
-    assert policy(reviewers=("U1", GROUP), leads=(LEAD_GROUP,)).groups() == {GROUP, LEAD_GROUP}
-    assert policy(reviewers=("U1",)).groups() == frozenset()
+    assert policy(reviewers=("U1", GROUP), leads=(LEAD_GROUP,)).groups == {GROUP, LEAD_GROUP}
+    assert policy(reviewers=("U1",)).groups == frozenset()

@@ -1,0 +1,1 @@
+"""The policy file: its schema, how it is read and checked, and the built-in one."""

@@ -1,0 +1,192 @@
+"""From a policy file's text to the policy in force, or to every fault in it with its line and reason.
+
+A file with a fault is not used at all: half a policy would let the wrong people decide.
+"""
+
+import hashlib
+import re
+import tomllib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from importlib.resources import files
+from types import MappingProxyType
+
+from pydantic import ValidationError
+
+from bot.domain.apv import Severity
+from bot.domain.policy import (
+    LEADS,
+    REVIEWERS,
+    EscalationStep,
+    MachineAccount,
+    Policy,
+    Principals,
+    Route,
+    Rule,
+)
+from bot.policies.lines import line_of
+from bot.policies.schema import PolicyFile, SeverityTable
+
+BOUND = 1_048_576
+"""Bytes of a policy file at most: it is held in memory and read again whenever it changes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Around:
+    """What the settings say and a file may leave out: people and channels."""
+
+    reviewers: tuple[str, ...]
+    leads: tuple[str, ...]
+    review_channel: str
+    incident_channel: str
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """What is wrong, and where: `line` from 1, None where it is the whole file; `key` such as `route.1.channel`."""
+
+    line: int | None
+    key: str
+    reason: str
+
+    @property
+    def sentence(self) -> str:
+        """For example `line 12: severity.high.approvals: Input should be greater than or equal to 1`."""
+        place = f"line {self.line}: " if self.line else ""
+        return f"{place}{f'{self.key}: ' if self.key else ''}{self.reason}"
+
+
+class InvalidPolicy(Exception):
+    """The file cannot be used; every fault is named."""
+
+    def __init__(self, faults: Sequence[Fault]) -> None:
+        super().__init__("; ".join(fault.sentence for fault in faults))
+        self.faults = tuple(faults)
+
+
+def built_in_text() -> str:
+    """The built-in policy, a file like any other."""
+    return (files(__package__) / "built_in.toml").read_text("utf-8")
+
+
+def digest_of(text: str) -> str:
+    """SHA-256 hex of the file's text, by which the audit log names it."""
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def decoded(raw: bytes) -> str:
+    """A file's bytes as text; raises InvalidPolicy."""
+    if len(raw) > BOUND:
+        raise InvalidPolicy([Fault(None, "", f"the file has more than {BOUND:,} bytes")])
+    try:
+        return raw.decode("utf-8")
+    except UnicodeDecodeError as error:
+        line = raw.count(b"\n", 0, error.start) + 1
+        raise InvalidPolicy([Fault(line, "", "not UTF-8 text")]) from None
+
+
+def read(text: str, around: Around) -> Policy:
+    """The policy that a file's text says; raises InvalidPolicy."""
+    file = _parsed(text)
+    faults = [Fault(line_of(text, path), _dotted(path), reason) for path, reason in _dangling(file)]
+    if faults:
+        raise InvalidPolicy(faults)
+    return _policy(file, around, digest_of(text))
+
+
+def _parsed(text: str) -> PolicyFile:
+    try:
+        return PolicyFile.model_validate(tomllib.loads(text))
+    except tomllib.TOMLDecodeError as error:
+        place = re.search(r"\(at line (\d+), column \d+\)|\(at end of document\)", str(error))
+        line = int(place[1]) if place and place[1] else len(text.splitlines())
+        raise InvalidPolicy([Fault(line, "", f"not TOML: {str(error).partition(' (at ')[0]}")]) from None
+    except RecursionError:
+        raise InvalidPolicy([Fault(None, "", "tables and lists are nested too deeply")]) from None
+    except ValidationError as error:
+        found = error.errors()
+        # A list all of whose items are wrong counts as empty too, which is no fault of its own.
+        real = [
+            e for e in found if not any(len(o["loc"]) > len(n := e["loc"]) and o["loc"][: len(n)] == n for o in found)
+        ]
+        raise InvalidPolicy([_fault(text, e["loc"], e["type"], e["msg"]) for e in real]) from None
+
+
+def _fault(text: str, loc: tuple[int | str, ...], kind: str, message: str) -> Fault:
+    path = tuple(part for part in loc if part != "[key]")
+    reason = "there is no such key" if kind == "extra_forbidden" else message.removeprefix("Value error, ")
+    return Fault(line_of(text, path), _dotted(path), reason)
+
+
+def _dotted(path: Sequence[str | int]) -> str:
+    """People count from 1: the second `[[route]]` is `route.2`."""
+    return ".".join(str(part + 1) if isinstance(part, int) else part for part in path)
+
+
+def _dangling(file: PolicyFile) -> Iterator[tuple[tuple[str | int, ...], str]]:
+    """Groups that are named and not there, and names that are taken."""
+    known = {*file.groups, LEADS, REVIEWERS}
+    for name in (LEADS, REVIEWERS):
+        if name in file.groups:
+            yield ("groups", name), f"`{name}` is set under [people]"
+    for severity in Severity:
+        table: SeverityTable = getattr(file.severity, severity.value)
+        for index, clause in enumerate(table.groups):
+            for name in set(clause) - known:
+                yield ("severity", severity.value, "groups", index), f"there is no group `{name}`"
+        for index, step in enumerate(table.escalation):
+            for name in step.to:
+                if not _is_principal(name) and name not in known:
+                    yield ("severity", severity.value, "escalation", index, "to"), f"there is no group `{name}`"
+    for number, route in enumerate(file.route):
+        for index, clause in enumerate(route.groups):
+            for name in set(clause) - known:
+                yield ("route", number, "groups", index), f"there is no group `{name}`"
+
+
+def _is_principal(name: str) -> bool:
+    return "@" in name or name.startswith("token:") or name[0].isupper()
+
+
+def _policy(file: PolicyFile, around: Around, digest: str) -> Policy:
+    reviewers = Principals.of(file.people.reviewers or around.reviewers)
+    leads = file.people.leads or around.leads
+    named = {name: Principals.of(members) for name, members in file.groups.items()}
+    groups = {**named, REVIEWERS: reviewers, LEADS: Principals.of(leads) if leads else reviewers}
+    rules = {severity: _rule(getattr(file.severity, severity.value), groups) for severity in Severity}
+    return Policy(
+        reviewers=reviewers,
+        review_channel=around.review_channel,
+        incident_channel=around.incident_channel,
+        leads=Principals.of(leads) if leads else None,
+        rules=MappingProxyType(rules),
+        named=MappingProxyType(named),
+        routes=tuple(Route(route.scope(), route.channel, route.incident_channel, route.groups) for route in file.route),
+        machines=tuple(MachineAccount(m.account, Principals.of(m.owners)) for m in file.machine),
+        freezes=tuple(freeze.value() for freeze in file.freeze),
+        auto=file.auto_approval.value(),
+        pull_request=file.pull_request.value(),
+        digest=digest,
+    )
+
+
+def _rule(table: SeverityTable, groups: Mapping[str, Principals]) -> Rule:
+    steps = [EscalationStep(step.before, _addressed(step.to, groups), step.to) for step in table.escalation]
+    return Rule(
+        approvals=table.approvals,
+        minutes=table.minutes,
+        justification=table.justification,
+        groups=table.groups,
+        deadline=table.deadline,
+        reminders=table.reminders.value() if table.reminders else None,
+        escalation=tuple(sorted(steps, key=lambda step: -step.before)),
+        expires=table.expires,
+    )
+
+
+def _addressed(names: Sequence[str], groups: Mapping[str, Principals]) -> Principals:
+    found = Principals.of(tuple(name for name in names if _is_principal(name)))
+    for name in names:
+        if not _is_principal(name):
+            found = found | groups[name]
+    return found

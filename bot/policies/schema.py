@@ -1,0 +1,296 @@
+"""The policy file's keys as models: what each accepts, its default, and what it means. Nothing unknown is let through.
+
+The values that they become are in `bot.domain.policy`; `docs/policy.md` has a row for each key, which a test holds.
+"""
+
+import fnmatch
+import re
+from collections.abc import Sequence
+from datetime import UTC, datetime, time, timedelta
+from typing import Annotated, Self
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+
+from bot.domain.apv import PatchStrategy, Severity, WargameVerdict
+from bot.domain.policy import (
+    AutoApproval,
+    Freeze,
+    Glob,
+    MergeMethod,
+    Preset,
+    PullRules,
+    Reminders,
+    Scope,
+)
+from bot.domain.pull import MergeMode
+
+
+def _matching(pattern: str, accepts: str) -> AfterValidator:
+    compiled = re.compile(pattern)
+
+    def check(value: str) -> str:
+        if not compiled.fullmatch(value):
+            raise ValueError(f"must be {accepts}")
+        return value
+
+    return AfterValidator(check)
+
+
+PRINCIPAL = r"[UWS][A-Z0-9]{1,30}|token:[A-Za-z0-9._-]{1,100}|[^\s@,<>]{1,64}@[^\s@,<>]{1,190}"
+Principal = Annotated[
+    str,
+    _matching(
+        PRINCIPAL, "a Slack user id (U…, W…), a user-group id (S…), an e-mail address or token:<name> of an API token"
+    ),
+]
+GROUP_NAME = r"[a-z][a-z0-9_-]{0,39}"
+Addressee = Annotated[
+    str, _matching(f"{PRINCIPAL}|{GROUP_NAME}", "a group of this file, a Slack id or an e-mail address")
+]
+Channel = Annotated[str, _matching(r"[CGD][A-Z0-9]{1,30}", "a Slack channel id such as C0123ABCD")]
+GroupName = Annotated[str, _matching(GROUP_NAME, "a name of small letters, digits, '-' and '_'")]
+Login = Annotated[str, _matching(r"[A-Za-z0-9][A-Za-z0-9-]{0,99}", "a GitHub name of letters, digits and '-'")]
+Pattern = Annotated[str, Field(min_length=1, max_length=200)]
+Minutes = Annotated[int, Field(ge=1, le=5_256_000)]
+"""At most ten years."""
+
+
+def _list(value: object) -> object:
+    return [value] if isinstance(value, str) else value
+
+
+AnyOf = Annotated[tuple[GroupName, ...], BeforeValidator(_list), Field(min_length=1, max_length=20)]
+"""One group's name, or a list of names of which one is enough."""
+Groups = Annotated[tuple[AnyOf, ...], Field(max_length=20)]
+
+
+class Table(BaseModel):
+    """A table of the file. An unknown key is a fault: a misspelt rule must not be a rule that does not hold."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=False, hide_input_in_errors=True)
+
+
+class RemindersTable(Table):
+    """`[severity.<name>.reminders]`."""
+
+    after: Minutes = Field(description="Minutes after arrival at which the thread is reminded first")
+    backoff: float = Field(2.0, ge=1, le=10, description="Each wait is so many times as long as the one before")
+    at_most: int = Field(3, ge=1, le=20, description="Reminders in all; none comes after the deadline")
+
+    def value(self) -> Reminders:
+        """As the domain has it."""
+        return Reminders(self.after, self.backoff, self.at_most)
+
+
+class StepTable(Table):
+    """One table of `[[severity.<name>.escalation]]`."""
+
+    before: Minutes = Field(description="Minutes before the deadline at which they are told")
+    to: tuple[Addressee, ...] = Field(
+        min_length=1, description="Whom to tell: groups of this file, user groups, user ids or e-mail addresses"
+    )
+
+
+class SeverityTable(Table):
+    """`[severity.<name>]`. What it leaves out is as in the built-in policy."""
+
+    approvals: int = Field(1, ge=1, le=20, description="How many distinct people must approve")
+    groups: Groups = Field((), description="Groups that must be among them; a list in the list: one of these")
+    justification: bool = Field(False, description="Whether an approval must say why")
+    deadline: Preset = Field(
+        Preset.FIXED, description="`fixed`: after `minutes`; `bod-26-04`: as CISA's directive says"
+    )
+    minutes: Minutes = Field(1_440, description="Minutes to decide, from arrival")
+    reminders: RemindersTable | None = Field(None, description="Reminders in the thread; none when left out")
+    escalation: tuple[StepTable, ...] = Field((), max_length=10, description="Whom to tell before the deadline")
+    expires: Minutes | None = Field(
+        None, description="Minutes after the deadline at which an undecided review expires; left out: never"
+    )
+
+
+class SeveritiesTable(Table):
+    """`[severity]`."""
+
+    critical: SeverityTable = SeverityTable(approvals=2, minutes=240)
+    high: SeverityTable = SeverityTable(minutes=1_440)
+    medium: SeverityTable = SeverityTable(minutes=10_080)
+    low: SeverityTable = SeverityTable(minutes=43_200)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _as_built_in(cls, given: object) -> object:
+        """A severity's table changes what it names and leaves the rest as built in."""
+        if not isinstance(given, dict):
+            return given
+        merged = dict(given)
+        for name, field in cls.model_fields.items():
+            if isinstance(merged.get(name), dict):
+                merged[name] = {**field.default.model_dump(include={"approvals", "minutes"}), **merged[name]}
+        return merged
+
+
+class ScopedTable(Table):
+    """Which reviews a table is for: every condition given must hold."""
+
+    severity: tuple[Severity, ...] = Field((), description="Any of these severities")
+    ecosystem: tuple[Pattern, ...] = Field((), description="Any of these ecosystems, in any case")
+    package: tuple[Pattern, ...] = Field((), description="The package's name matches any of these globs, in any case")
+    repository: tuple[Pattern, ...] = Field((), description="`owner/name` matches any of these globs, in any case")
+
+    def scope(self) -> Scope:
+        """As the domain has it."""
+        return Scope(
+            severities=frozenset(self.severity),
+            ecosystems=frozenset(name.casefold() for name in self.ecosystem),
+            packages=glob(self.package),
+            repositories=glob(self.repository),
+        )
+
+
+def glob(patterns: Sequence[str]) -> Glob:
+    """Patterns made ready to be compared at every click."""
+    compiled = "|".join(fnmatch.translate(pattern.casefold()) for pattern in patterns)
+    return Glob(tuple(patterns), re.compile(compiled) if patterns else None)
+
+
+class RouteTable(ScopedTable):
+    """One table of `[[route]]`."""
+
+    channel: Channel | None = Field(None, description="Where its cards go; left out: SLACK_REVIEW_CHANNEL")
+    incident_channel: Channel | None = Field(None, description="Its alerts; left out: SLACK_INCIDENT_CHANNEL")
+    groups: Groups = Field((), description="Groups that must be among those who approve, beside the severity's")
+
+
+class MachineTable(Table):
+    """One table of `[[machine]]`."""
+
+    account: str = Field(min_length=1, max_length=200, description="The reporter's name, compared without case")
+    owners: tuple[Principal, ...] = Field(min_length=1, description="Who may not approve what it proposed")
+
+
+DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+MONDAY = datetime(2024, 1, 1, tzinfo=UTC)
+"""A Monday from which weeks are counted."""
+WEEK_TIME = re.compile(rf"({'|'.join(DAYS)}) ([01]\d|2[0-3]):[0-5]\d")
+
+
+def _moment(value: datetime | str) -> datetime | str:
+    if isinstance(value, str) and WEEK_TIME.fullmatch(value):
+        return value
+    if isinstance(value, datetime) and value.tzinfo is not None:
+        return value
+    raise ValueError("must be a date with time and offset such as 2026-12-20T00:00:00Z, or a time such as 'fri 16:00'")
+
+
+Moment = Annotated[datetime | str, AfterValidator(_moment)]
+
+
+class FreezeTable(ScopedTable):
+    """One table of `[[freeze]]`: `begins` and `ends` as dates with times, or both as times of the week."""
+
+    name: str = Field(min_length=1, max_length=80, description="What people are told it is")
+    begins: Moment = Field(description="With its offset, or a UTC time of the week: `fri 16:00`")
+    ends: Moment = Field(description="Like `begins`")
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        if isinstance(self.begins, str) is not isinstance(self.ends, str):
+            raise ValueError("begins and ends must both be dates with times, or both times of the week")
+        if isinstance(self.begins, datetime) and isinstance(self.ends, datetime) and self.ends <= self.begins:
+            raise ValueError("ends must be after begins")
+        return self
+
+    def value(self) -> Freeze:
+        """As the domain has it."""
+        if isinstance(self.begins, datetime) and isinstance(self.ends, datetime):
+            return Freeze(self.name, self.scope(), self.begins, self.ends)
+        begins, ends = _of_week(str(self.begins)), _of_week(str(self.ends))
+        if ends <= begins:
+            ends += timedelta(days=7)
+        return Freeze(self.name, self.scope(), begins, ends, weekly=True)
+
+
+def _of_week(text: str) -> datetime:
+    day, clock = text.split()
+    at = time.fromisoformat(clock)
+    return MONDAY + timedelta(days=DAYS.index(day), hours=at.hour, minutes=at.minute)
+
+
+class AutoApprovalTable(ScopedTable):
+    """`[auto_approval]`."""
+
+    enabled: bool = Field(False, description="Whether anything is approved without a person")
+    strategy: tuple[PatchStrategy, ...] = Field(
+        (PatchStrategy.VERSION_BUMP,), min_length=1, description="The patch's strategy is any of these"
+    )
+    verdict: tuple[WargameVerdict, ...] = Field(
+        (WargameVerdict.SUCCESS,), min_length=1, description="The wargame's verdict is any of these"
+    )
+    confidence: float = Field(0.9, ge=0, le=1, description="The wargame's least confidence")
+
+    @model_validator(mode="after")
+    def _limited(self) -> Self:
+        if self.enabled and not self.severity:
+            raise ValueError("auto_approval needs the severities that it is for")
+        return self
+
+    def value(self) -> AutoApproval:
+        """As the domain has it."""
+        return AutoApproval(
+            self.enabled, self.scope(), frozenset(self.strategy), frozenset(self.verdict), self.confidence
+        )
+
+
+class PullRequestTable(Table):
+    """`[pull_request]`."""
+
+    labels: tuple[Annotated[str, Field(min_length=1, max_length=50)], ...] = Field(
+        ("security",), max_length=20, description="Labels, beside `severity: <severity>`"
+    )
+    reviewers: tuple[Login, ...] = Field((), max_length=15, description="GitHub logins asked for a review")
+    team_reviewers: tuple[Login, ...] = Field((), max_length=15, description="Slugs of GitHub teams asked for a review")
+    draft: bool = Field(False, description="Open it as a draft")
+    merge: MergeMode = Field(
+        MergeMode.NEVER,
+        description="`never`; `when-green`: merged when all checks passed; `auto`: by GitHub's auto-merge",
+    )
+    merge_method: MergeMethod = Field(MergeMethod.SQUASH, description="`merge`, `squash` or `rebase`")
+    allow_workflows: bool = Field(False, description="Whether a patch may touch `.github/workflows`")
+    max_files: int = Field(100, ge=1, le=3_000, description="Most files that a patch may touch")
+    max_bytes: int = Field(1_048_576, ge=1, le=1_048_576, description="Most bytes of a diff")
+
+    def value(self) -> PullRules:
+        """As the domain has it."""
+        return PullRules(**self.model_dump())
+
+
+class PeopleTable(Table):
+    """`[people]`."""
+
+    reviewers: tuple[Principal, ...] | None = Field(
+        None, min_length=1, description="Who may decide; left out: REVIEWERS of the settings"
+    )
+    leads: tuple[Principal, ...] | None = Field(
+        None, min_length=1, description="Who may close an escalation; left out: LEADS of the settings"
+    )
+
+    @model_validator(mode="after")
+    def _no_tokens_as_reviewers(self) -> Self:
+        if any(name.startswith("token:") for name in self.reviewers or ()):
+            raise ValueError("reviewers: a token decides by its scope; token:<name> belongs into leads")
+        return self
+
+
+class PolicyFile(Table):
+    """The whole file."""
+
+    people: PeopleTable = PeopleTable()
+    groups: dict[GroupName, Annotated[tuple[Principal, ...], Field(min_length=1)]] = Field(
+        {}, max_length=100, description="Groups by name; their members may decide"
+    )
+    severity: SeveritiesTable = SeveritiesTable()
+    route: tuple[RouteTable, ...] = Field((), max_length=500, description="The first that covers a review counts")
+    machine: tuple[MachineTable, ...] = Field((), max_length=500, description="Accounts that are no people")
+    freeze: tuple[FreezeTable, ...] = Field((), max_length=100, description="Times in which nothing is approved")
+    auto_approval: AutoApprovalTable = AutoApprovalTable()
+    pull_request: PullRequestTable = PullRequestTable()
