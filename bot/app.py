@@ -275,6 +275,8 @@ class _Run:
             signing_secret=secret(self.settings.slack_signing_secret),
             process_before_response=True,
             ssl_check_enabled=False,
+            # handlers.mount has checked it on the raw bytes, and gives Bolt what it made of them.
+            request_verification_enabled=False,
             # Left to itself, Bolt gives each of its loggers the root's level, whatever theirs was set to.
             logger=logging.getLogger("slack_bolt"),
         )

@@ -5,7 +5,7 @@ import json
 import re
 import signal
 import sys
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -43,6 +43,9 @@ class NobodyKnown:
     async def group(self, group_id: str) -> frozenset[str]:
         """Never known."""
         raise DirectoryUnavailable
+
+    def expect(self, user_id: str, groups: Iterable[str]) -> None:
+        """Nobody is asked."""
 
     def forget(self, changed_id: str) -> None:
         """Nothing is remembered."""

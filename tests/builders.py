@@ -1,7 +1,7 @@
 """What the tests of the domain, the service and the storage start from: people, reviews, and a gate on a database."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -105,6 +105,9 @@ class Workspace:
 
     async def group(self, group_id: str) -> frozenset[str]:
         return self.groups.get(group_id, frozenset())
+
+    def expect(self, user_id: str, groups: Iterable[str]) -> None:
+        """Everything is known."""
 
     def forget(self, changed_id: str) -> None:
         """Nothing is remembered."""

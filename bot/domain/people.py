@@ -1,5 +1,6 @@
 """What is known of a person at the moment of a click, and where that knowledge comes from."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -33,6 +34,10 @@ class Directory(Protocol):
 
     async def group(self, group_id: str) -> frozenset[str]:
         """The user ids in a user group, empty when it is unknown or disabled; raises DirectoryUnavailable."""
+        ...
+
+    def expect(self, user_id: str, groups: Iterable[str]) -> None:
+        """These are about to be asked for: whatever is not believed now is asked of Slack at once, side by side."""
         ...
 
     def forget(self, changed_id: str) -> None:

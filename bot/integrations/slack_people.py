@@ -5,7 +5,7 @@ Fails closed: with neither a fresh answer nor Slack answering in time, Directory
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
@@ -59,6 +59,12 @@ class SlackDirectory:
     async def group(self, group_id: str) -> frozenset[str]:
         """The user ids in a user group, empty when it is unknown or disabled; raises DirectoryUnavailable."""
         return await self._groups.get(group_id)
+
+    def expect(self, user_id: str, groups: Iterable[str]) -> None:
+        """Ask at once for what is not believed now; `profile` and `group` wait for the answers."""
+        self._people.expect(user_id)
+        for group_id in groups:
+            self._groups.expect(group_id)
 
     def forget(self, changed_id: str) -> None:
         """Drop what is believed of a user or user group that Slack says has changed."""
@@ -124,11 +130,14 @@ class _Beliefs(Generic[_T]):
         self._asking: dict[str, asyncio.Task[_T]] = {}
         self._tasks: set[asyncio.Task[_T]] = set()
 
+    def expect(self, key: str) -> None:
+        if self._believed(key) is None:
+            self._question(key)
+
     async def get(self, key: str) -> _T:
-        now = self._clock()
-        answer = self._answers.get(key)
-        if answer is not None and now - answer.asked_at < BELIEVED:
-            if now >= answer.refresh_at:
+        answer = self._believed(key)
+        if answer is not None:
+            if self._clock() >= answer.refresh_at:
                 self._question(key)
             return answer.value
         try:
@@ -147,6 +156,10 @@ class _Beliefs(Generic[_T]):
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def _believed(self, key: str) -> _Answer[_T] | None:
+        answer = self._answers.get(key)
+        return answer if answer is not None and self._clock() - answer.asked_at < BELIEVED else None
 
     def _question(self, key: str) -> asyncio.Task[_T]:
         task = self._asking.get(key)

@@ -1,6 +1,5 @@
 """Judging who asks, at the moment they ask, from what Slack says now."""
 
-import asyncio
 from dataclasses import dataclass
 
 from bot.domain.access import Person, entitle
@@ -19,8 +18,9 @@ class SlackUser:
 async def judge(gate: Gate, who: SlackUser) -> Person | Refused:
     """Entitled or refused; raises DirectoryUnavailable when Slack cannot be asked and nothing fresh is known."""
     policy = gate.policy()
-    groups = sorted(policy.groups)
-    profile, members = await asyncio.gather(
-        gate.directory.profile(who.id), asyncio.gather(*map(gate.directory.group, groups))
-    )
-    return entitle(profile, who.team_id, gate.team_id(), policy, dict(zip(groups, members, strict=True)))
+    groups = policy.groups
+    # Asked side by side, answered one after another: what is known costs no task, and nearly always all of it is.
+    gate.directory.expect(who.id, groups)
+    profile = await gate.directory.profile(who.id)
+    members = {group: await gate.directory.group(group) for group in groups}
+    return entitle(profile, who.team_id, gate.team_id(), policy, members)

@@ -230,6 +230,24 @@ async def test_many_questions_about_one_person_are_one_request(slack: Slack, dir
     assert slack.asked["U1"] == 1
 
 
+async def test_what_is_expected_is_asked_side_by_side(slack: Slack, directory: SlackDirectory) -> None:
+    """A click on a cold memory waits for one answer, not for one after another; what is believed is not asked."""
+    slack.users["U1"] = person("U1")
+    slack.gate.clear()
+    directory.expect("U1", ["S1", "S2"])
+    async with asyncio.timeout(10):
+        while len(slack.asked) < 3:
+            await slack.arrived.wait()
+            slack.arrived.clear()
+    slack.gate.set()
+    assert await directory.profile("U1") is not None
+    for group in ("S1", "S2"):
+        assert await directory.group(group) == frozenset()
+    directory.expect("U1", ["S1", "S2"])
+    await directory.aclose()
+    assert slack.asked == {"U1": 1, "S1": 1, "S2": 1}
+
+
 async def test_a_slow_slack_refuses_this_lookup_and_helps_the_next(slack: Slack, directories: Directories) -> None:
     """A lookup is bounded; the answer that comes later is not thrown away."""
     directory = directories(patience=0.05)
