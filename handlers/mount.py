@@ -1,4 +1,4 @@
-"""Slack's one route. The signature is checked on the raw bytes before anything is parsed; Bolt, which gets it parsed, checks none."""
+"""Slack's one route. The signature is checked on the raw bytes before anything is parsed."""
 
 import time
 from collections.abc import Callable

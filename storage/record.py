@@ -1,4 +1,4 @@
-"""Writing down what happened: reviews, decisions, audit entries and delivery keys in one statement, then the jobs.
+"""Writing down what happened: reviews, decisions, audit entries and delivery keys and jobs in one statement.
 
 The review rows are locked by the caller (`storage.reviews`), so what was read is what is replaced.
 """
@@ -15,6 +15,7 @@ from bot.domain.apv import Json
 from bot.domain.review import Action, Choice, Review, Vote
 from bot.jobs import Job
 from storage import audit, jobs
+from storage.database import rings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,7 +61,7 @@ class Change:
     """Identifies the request that asked; when it was seen before, nothing is written."""
 
 
-RECORD = """
+RECORD = f"""
 WITH change AS (
     SELECT * FROM jsonb_to_recordset($1::jsonb) AS c(
         id uuid, delivery text, touched boolean, status text, revision int, votes jsonb, closed_at timestamptz,
@@ -103,9 +104,11 @@ WITH change AS (
         id uuid, at timestamptz, apv_id uuid, apv_code text, seq int, kind text, actor text, source text,
         sentence text, detail jsonb, previous text, hash text)
     WHERE a.apv_id IN (SELECT id FROM fresh)
-)
+), job AS (
+    SELECT j.* FROM jsonb_to_recordset($4::jsonb) AS {jobs.JOB} WHERE j.review_id IN (SELECT id FROM fresh)
+), {jobs.QUEUED}
 SELECT id FROM fresh
-"""
+"""  # noqa: S608 - of constants
 
 
 async def record(tx: AsyncConnection, changes: Sequence[Change]) -> set[UUID]:
@@ -113,7 +116,7 @@ async def record(tx: AsyncConnection, changes: Sequence[Change]) -> set[UUID]:
 
     Left out are those whose delivery was recorded before: of them nothing is written.
     """
-    reviews, decisions, entries = [], [], []
+    reviews, decisions, entries, queued = [], [], [], []
     for change in changes:
         head = change.head
         for item in change.entries:
@@ -122,11 +125,11 @@ async def record(tx: AsyncConnection, changes: Sequence[Change]) -> set[UUID]:
         reviews.append(_review_json(change, head))
         if change.decision:
             decisions.append(_decision_json(change, change.decision))
-    written = await tx.exec_driver_sql(RECORD, tuple(map(json.dumps, (reviews, decisions, entries))))
-    fresh = set(written.scalars())
-    queued = [(job, c.review.severity) for c in changes if c.review.id in fresh for job in c.jobs]
-    await jobs.enqueue(tx, queued)
-    return fresh
+        queued += [jobs.as_row(job, change.review.severity) for job in change.jobs]
+    written = await tx.exec_driver_sql(RECORD, tuple(map(json.dumps, (reviews, decisions, entries, queued))))
+    if queued:
+        rings(tx)
+    return set(written.scalars())
 
 
 def _review_json(change: Change, head: audit.Head) -> dict[str, Json]:

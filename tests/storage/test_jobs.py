@@ -6,18 +6,19 @@ from uuid import UUID, uuid4
 
 import asyncpg
 import pytest
+from pgqueuer.queries import Queries
 from sqlalchemy import text
 
 from bot.domain.apv import Severity
 from bot.domain.review import Review
-from bot.jobs import AlertIncident, Job, OpenPull, ReplyInThread, SyncCard, parse
+from bot.jobs import AlertIncident, Job, OpenPull, ReplyInThread, SyncCard, parse, payload, priority
 from bot.service import jobs as operator
 from bot.service import trail
 from bot.service.gate import Gate
 from storage import jobs, queries
 from storage.database import Database
 from storage.embedded import plain
-from storage.jobs import Unfinished
+from storage.jobs import TransactionDriver, Unfinished
 from tests.builders import ALICE, NOW, apv, click, gate, log, rows, run, submit
 
 REVIEW = UUID(int=1)
@@ -215,3 +216,28 @@ async def test_workers_are_woken_once_the_job_is_committed(database: Database) -
         await heard.get()
     assert len(await unfinished(database)) == 1
     await listener.close()
+
+
+async def test_a_job_is_queued_as_the_queue_itself_would(database: Database) -> None:
+    """Row for row and log for log what PgQueuer writes, the second of one key left out."""
+    job = SyncCard(REVIEW, 1)
+    columns = "entrypoint, priority, payload, dedupe_key, status, queue_manager_id, attempts, slot"
+
+    async def written() -> list[list[object]]:
+        found = [
+            await rows(database, f"SELECT {columns}, execute_after - created AS wait FROM pgqueuer ORDER BY id"),
+            await rows(database, "SELECT status, entrypoint, priority, traceback, aggregated FROM pgqueuer_log"),
+        ]
+        await run(database, "DELETE FROM pgqueuer", "DELETE FROM pgqueuer_log")
+        return [list(map(dict, table)) for table in found]
+
+    for _ in range(2):
+        await put(database, (job, Severity.HIGH))
+    ours = await written()
+    async with database.transaction() as tx:
+        for _ in range(2):
+            await Queries(TransactionDriver(tx)).enqueue(  # type: ignore[arg-type] # it uses fetch and execute alone
+                [job.task], [payload(job)], [priority(job, Severity.HIGH)], dedupe_key=[job.key], on_conflict="skip"
+            )
+    assert ours == await written()
+    assert [len(table) for table in ours] == [1, 1]
