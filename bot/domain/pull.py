@@ -56,7 +56,9 @@ class Seen:
     reviewers: tuple[str, ...] = ()
     """Logins and team names of whom a review is asked and not given yet."""
     ready: bool = False
-    """Nothing but the checks keeps it from being merged: no draft, no rule of the branch that is not met."""
+    """GitHub would merge it now: no draft, no conflict, every rule of the branch met."""
+    waits: bool = False
+    """A rule of the branch is not met yet, which is what GitHub's automatic merge waits for."""
     auto_merge: bool = False
     by: str | None = None
     """The login of who merged it."""

@@ -142,11 +142,11 @@ def next_step(review: Review, seen: Seen, mode: MergeMode) -> Step | None:
         return Step.DISARM if seen.auto_merge and mode is MergeMode.AUTO else None
     if pull.merging is Merging.REFUSED or seen.conflict:
         return None
-    if mode is MergeMode.AUTO and pull.merging is None:
+    if mode is MergeMode.AUTO and seen.waits and pull.merging is None:
         return Step.ARM
-    if mode is MergeMode.WHEN_GREEN and seen.ready and seen.checks is Checks.PASSED:
-        return Step.MERGE
-    return None
+    # GitHub arms nothing that it could merge at once; before the first check has reported, green means nothing.
+    mergeable = seen.ready and not seen.auto_merge and seen.checks is Checks.PASSED
+    return Step.MERGE if mode is not MergeMode.NEVER and mergeable else None
 
 
 def stepped(review: Review, step: Step, refusal: str | None) -> tuple[Review, tuple[Event, ...]]:

@@ -20,8 +20,10 @@ from bot.integrations.github_errors import NotFound, asking_github
 
 APPROVED = "apv-bot/approved"
 """Our own check run (of an App) or commit status (of a token), for branch protection to ask for."""
-BLOCKED = frozenset({"behind", "blocked", "dirty", "draft", "unknown"})
-"""Values of `mergeable_state` with which GitHub refuses to merge, or does not know yet."""
+WAITING = frozenset({"behind", "blocked"})
+"""Values of `mergeable_state` that stand for a rule of the branch that is not met."""
+BLOCKED = WAITING | {"dirty", "draft", "unknown"}
+"""Values with which GitHub refuses to merge, or does not know yet."""
 GOOD = frozenset({"success", "neutral", "skipped"})
 """Conclusions of a check run that do not keep a commit from being merged."""
 
@@ -62,6 +64,7 @@ def look(github: Github, address: PullAddress) -> Seen:
             conflict=None if pull.mergeable is None else not pull.mergeable,
             branch_gone=state != "open" and not _branch_exists(repository, address.branch),
             reviewers=tuple(asked),
+            waits=pull.mergeable_state in WAITING and not pull.draft,
             ready=pull.mergeable is True and pull.mergeable_state not in BLOCKED and not pull.draft,
             auto_merge=pull.raw_data.get("auto_merge") is not None,
             by=pull.merged_by.login if pull.merged_by else None,

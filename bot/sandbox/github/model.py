@@ -61,6 +61,18 @@ class Issue:
     comments: list[Comment] = field(default_factory=list)
 
 
+@dataclass(frozen=True)
+class PullReview:
+    """A review of one head; `state` is `APPROVED`, `CHANGES_REQUESTED` or `COMMENTED`."""
+
+    id: int
+    author: Account
+    state: str
+    body: str
+    commit_id: str
+    submitted_at: datetime = field(default_factory=now)
+
+
 @dataclass(kw_only=True)
 class Pull(Issue):
     """A pull request between two branches of one repository.
@@ -76,6 +88,9 @@ class Pull(Issue):
     maintainer_can_modify: bool = False
     reviewers: list[Account] = field(default_factory=list)
     teams: list[str] = field(default_factory=list)
+    reviews: list[PullReview] = field(default_factory=list)
+    auto_merge: str | None = None
+    auto_merge_by: Account | None = None
     merged_at: datetime | None = None
     merged_by: Account | None = None
     merge_commit_sha: str | None = None

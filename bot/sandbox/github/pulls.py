@@ -61,7 +61,7 @@ def create(call: Call) -> Answer:
         modifiable=sent.maintainer_can_modify,
     )
     # GitHub works out whether it merges after it has answered: mergeable is null here.
-    return Answer(201, _in_full(call, pull, mergeable=None))
+    return Answer(201, _in_full(call, pull, state="unknown"))
 
 
 def list_pulls(call: Call) -> Answer:
@@ -90,7 +90,7 @@ def list_pulls(call: Call) -> Answer:
 def get(call: Call) -> Answer:
     """Answer with one pull request and whether it merges."""
     pull = _pull(call)
-    return Answer(200, _in_full(call, pull, mergeable=call.repository.mergeable(pull)))
+    return Answer(200, _in_full(call, pull))
 
 
 def update(call: Call) -> Answer:
@@ -101,7 +101,7 @@ def update(call: Call) -> Answer:
     )
     if sent.maintainer_can_modify is not None:
         pull.maintainer_can_modify = sent.maintainer_can_modify
-    return Answer(200, _in_full(call, pull, mergeable=call.repository.mergeable(pull)))
+    return Answer(200, _in_full(call, pull))
 
 
 def list_files(call: Call) -> Answer:
@@ -166,11 +166,11 @@ def _render(call: Call) -> Renderer:
     return Renderer(call.root, call.repository)
 
 
-def _in_full(call: Call, pull: Pull, *, mergeable: bool | None) -> dict[str, object]:
+def _in_full(call: Call, pull: Pull, *, state: str | None = None) -> dict[str, object]:
     git = call.repository.git
     commits = history.commits_between(git, pull.base_sha, pull.head_sha)
     files = history.changes(git, pull.base_sha, pull.head_sha)
-    return _render(call).pull_in_full(pull, len(commits), files, mergeable=mergeable)
+    return _render(call).pull_in_full(pull, len(commits), files, state=state or call.repository.merge_state(pull))
 
 
 _PULLS = "/repos/{owner}/{repo}/pulls"

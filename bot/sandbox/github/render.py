@@ -53,7 +53,7 @@ class Renderer:
             "disabled": False, "default_branch": it.default_branch, "clone_url": f"{self.html_url}.git",
             "git_url": str(it.git.git_dir), "has_issues": True, "open_issues_count": self._open_issues(),
             "allow_merge_commit": True, "allow_squash_merge": True, "allow_rebase_merge": False,
-            "allow_auto_merge": False, "delete_branch_on_merge": False,
+            "allow_auto_merge": it.allow_auto_merge, "delete_branch_on_merge": False,
             "permissions": {"admin": False, "maintain": False, "push": True, "triage": True, "pull": True},
         }  # fmt: skip
 
@@ -190,12 +190,21 @@ class Renderer:
             "requested_reviewers": [self.account(account) for account in pull.reviewers],
             "requested_teams": [self.team(slug) for slug in pull.teams],
             "head": self._side(pull.head_ref, pull.head_sha), "base": self._side(pull.base_ref, pull.base_sha),
-            "auto_merge": None, "_links": {name: {"href": address} for name, address in addresses.items()},
+            "auto_merge": self._auto_merge(pull),
+            "_links": {name: {"href": address} for name, address in addresses.items()},
         }  # fmt: skip
 
-    def pull_in_full(self, pull: Pull, commits: int, files: list[FileChange], *, mergeable: bool | None) -> Json:
-        """Render a pull request as it is answered alone."""
-        state = {True: "draft" if pull.draft else "clean", False: "dirty", None: "unknown"}[mergeable]
+    def _auto_merge(self, pull: Pull) -> Json | None:
+        if pull.auto_merge is None:
+            return None
+        by = self.account(pull.auto_merge_by or pull.author)
+        return {
+            "enabled_by": by, "merge_method": pull.auto_merge.lower(), "commit_title": "", "commit_message": "",
+        }  # fmt: skip
+
+    def pull_in_full(self, pull: Pull, commits: int, files: list[FileChange], *, state: str) -> Json:
+        """Render a pull request as it is answered alone; `state` is what GitHub calls `mergeable_state`."""
+        mergeable = None if state == "unknown" else state != "dirty"
         return self.pull(pull) | {
             "merged": pull.merged, "mergeable": mergeable, "rebaseable": mergeable, "mergeable_state": state,
             "merged_by": None if pull.merged_by is None else self.account(pull.merged_by),

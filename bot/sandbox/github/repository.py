@@ -30,6 +30,9 @@ class Repository:
     collaborators: list[str] = field(default_factory=list)
     teams: list[str] = field(default_factory=list)
     records: Records = field(default_factory=Records)
+    allow_auto_merge: bool = False
+    required_checks: list[str] = field(default_factory=list)
+    """Names of check runs and statuses without which nothing is merged into the default branch."""
 
     @property
     def full_name(self) -> str:
@@ -235,6 +238,23 @@ class Repository:
             return None
         return history.merged_tree(self.git, base, pull.head_sha) is not None
 
+    def merge_state(self, pull: Pull) -> str:
+        """What GitHub calls `mergeable_state`."""
+        mergeable = self.mergeable(pull)
+        if mergeable is None:
+            return "unknown"
+        if pull.draft:
+            return "draft"
+        return "dirty" if not mergeable else "blocked" if self._missing_checks(pull) else "clean"
+
+    def _missing_checks(self, pull: Pull) -> set[str]:
+        if pull.base_ref != self.default_branch:
+            return set()
+        newest = {status.context: status.state for status in self.records.statuses.get(pull.head_sha, [])}
+        runs = [run for run in self.records.check_runs.values() if run.head_sha == pull.head_sha]
+        newest |= {run.name: run.conclusion or run.status for run in runs}
+        return {name for name in self.required_checks if newest.get(name) not in ("success", "neutral", "skipped")}
+
     def merge_pull(
         self, pull: Pull, by: Account, *, method: str = "merge", head: str | None = None, message: str | None = None
     ) -> str:
@@ -247,6 +267,8 @@ class Repository:
             tree = history.merged_tree(self.git, base, pull.head_sha)
         if tree is None or base is None:
             raise ApiError(405, "Pull Request is not mergeable")
+        if missing := self._missing_checks(pull):
+            raise ApiError(405, f'Required status check "{min(missing)}" is expected.')
         if method not in ("merge", "squash"):
             raise ApiError(405, f"{method.capitalize()} merges are not allowed on this repository.")
         parents = [base, pull.head_sha] if method == "merge" else [base]

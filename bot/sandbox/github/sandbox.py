@@ -5,7 +5,7 @@ from pathlib import Path
 
 from aiohttp import web
 
-from bot.sandbox.github import checks, history
+from bot.sandbox.github import checks, history, reviews
 from bot.sandbox.github.control import Control
 from bot.sandbox.github.hub import Hub
 from bot.sandbox.github.model import Account, CheckRun, Pull, Status
@@ -119,6 +119,30 @@ class GitHubSandbox(Service):
         it = self.repository(repository)
         return await self.act(it, lambda: it.merge_pull(it.pull(number), Account(by), method=method))
 
+    async def reopen_pull(self, number: int, *, by: str = "maintainer", repository: str | None = None) -> None:
+        """Open a closed pull request again."""
+        it = self.repository(repository)
+        await self.act(
+            it, lambda: it.edit_pull(it.pull(number), Account(by), title=None, body=None, state="open", base=None)
+        )
+
+    async def delete_branch(self, branch: str, *, by: str = "maintainer", repository: str | None = None) -> None:
+        """Delete a branch, which closes its open pull requests."""
+        it = self.repository(repository)
+        await self.act(it, lambda: it.delete_ref(f"refs/heads/{branch}", Account(by)))
+
+    async def request_reviews(self, number: int, *logins: str, repository: str | None = None) -> None:
+        """Ask collaborators for a review."""
+        it = self.repository(repository)
+        await self.act(it, lambda: it.request_reviews(it.pull(number), list(logins), []))
+
+    async def review(
+        self, number: int, event: str, body: str = "", *, by: str = "maintainer", repository: str | None = None
+    ) -> None:
+        """Give a review: `APPROVE`, `REQUEST_CHANGES` or `COMMENT`."""
+        it = self.repository(repository)
+        await self.act(it, lambda: reviews.give(it, it.pull(number), Account(by), event, body))
+
     async def set_status(
         self, sha: str, state: str, *, context: str = "ci", by: str = "maintainer", repository: str | None = None
     ) -> None:
@@ -130,11 +154,12 @@ class GitHubSandbox(Service):
     async def set_check(
         self, sha: str, name: str, conclusion: str | None = None, *, repository: str | None = None
     ) -> CheckRun:
-        """Add a check run to a commit: queued, or completed with a conclusion."""
+        """Queue a check run on a commit, or complete it with a conclusion."""
         it = self.repository(repository)
 
         def add() -> CheckRun:
-            run = checks.add_check_run(it, sha, name)
+            runs = [run for run in it.records.check_runs.values() if (run.head_sha, run.name) == (sha, name)]
+            run = runs[-1] if runs else checks.add_check_run(it, sha, name)
             if conclusion is not None:
                 checks.conclude(run, conclusion)
             return run

@@ -12,16 +12,19 @@ from typing import TypeVar
 
 from aiohttp import web
 
-from bot.sandbox.github import accounts, checks, issues, objects, pulls, repos
+from bot.sandbox.github import accounts, checks, issues, merging, objects, pulls, repos, reviews
 from bot.sandbox.github.call import Answer, Call, Route
 from bot.sandbox.github.errors import ApiError
 from bot.sandbox.github.faults import Fault, FaultPlan, refusal
 from bot.sandbox.github.hub import Caller, Hub, RateLimit
+from bot.sandbox.github.model import Account
 from bot.sandbox.github.repository import Repository
+from bot.sandbox.github.webhooks import Snapshot, Webhooks
 
 T = TypeVar("T")
 ROUTES: tuple[Route, ...] = (
-    *accounts.ROUTES, *objects.ROUTES, *pulls.ROUTES, *issues.ROUTES, *checks.ROUTES, *repos.ROUTES,
+    *accounts.ROUTES, *objects.ROUTES, *pulls.ROUTES, *reviews.ROUTES, *issues.ROUTES, *checks.ROUTES, *repos.ROUTES,
+    *merging.ROUTES,
 )  # fmt: skip
 
 
@@ -46,6 +49,7 @@ class Service:
         self.journal: list[JournalEntry] = []
         self.unexpected: list[str] = []
         self.faults = FaultPlan()
+        self.webhooks = Webhooks()
         self._changed = asyncio.Condition()
         self._stopping = asyncio.Event()
         # One thread of its own: git runs off the event loop, and the state needs no lock.
@@ -64,6 +68,7 @@ class Service:
 
     async def _stop(self, _app: web.Application) -> None:
         self._stopping.set()
+        await self.webhooks.close()
 
     # For tests: wait until something happened, make something go wrong.
 
@@ -85,18 +90,23 @@ class Service:
 
     # Carrying a call through
 
-    async def act(self, repository: Repository, act: Callable[[], T]) -> T:
+    async def act(self, repository: Repository, act: Callable[[], T], by: str = "maintainer") -> T:
         """Change a repository as a person would: one at a time, remembered, and told to whoever waits."""
+        return await self._run(lambda: self._changing(repository, Account(by), act))
 
-        def remembered() -> T:
-            done = act()
-            repository.save()
-            return done
-
-        return await self._run(remembered)
+    def _changing(self, repository: Repository, sender: Account, act: Callable[[], T]) -> T:
+        """Carry out what changes a repository, and all that follows from it."""
+        before = Snapshot.of(repository) if self.webhooks.url else None
+        done = act()
+        merging.merge_what_may(repository)
+        repository.save()
+        if before is not None:
+            self.webhooks.note(before, repository, sender)
+        return done
 
     async def _run(self, work: Callable[[], T]) -> T:
         done = await asyncio.get_running_loop().run_in_executor(self._thread, work)
+        self.webhooks.flush()
         async with self._changed:
             self._changed.notify_all()
         return done
@@ -120,7 +130,7 @@ class Service:
             self._admit(caller, route)
             call = self._call(request, route, caller, raw)
             if fault is None or fault is Fault.SLOW or fault.after:
-                answer = await self._run(lambda: _work(route, call))
+                answer = await self._run(lambda: self._work(route, call))
             if planned is not None and fault is not Fault.SLOW:
                 answer = refusal(planned)
         except ApiError as error:
@@ -149,10 +159,11 @@ class Service:
         unknown = set(request.query) - {"page", "per_page", *route.query}
         if unknown:
             self.unexpected.append(f"{request.method} {request.path}: unknown query {', '.join(sorted(unknown))}")
+        self.webhooks.root = f"{request.scheme}://{request.host}{self._prefix}"
         return Call(
             hub=self.hub,
             caller=caller,
-            root=f"{request.scheme}://{request.host}{self._prefix}",
+            root=self.webhooks.root,
             path=request.raw_path.partition("?")[0].removeprefix(self._prefix),
             arguments=dict(request.match_info),
             query=dict(request.query),
@@ -179,6 +190,11 @@ class Service:
         async with self._changed:
             self._changed.notify_all()
 
+    def _work(self, route: Route, call: Call) -> Answer:
+        if route.method == "GET" or "repo" not in call.arguments:
+            return route.handler(call)
+        return self._changing(call.repository, call.caller.account, lambda: route.handler(call))
+
     async def _wait(self, seconds: float) -> None:
         # Until the time is up, or the server stops: a slow answer must not hold up its shut-down.
         try:
@@ -186,13 +202,6 @@ class Service:
                 await self._stopping.wait()
         except TimeoutError:
             pass
-
-
-def _work(route: Route, call: Call) -> Answer:
-    answer = route.handler(call)
-    if route.method != "GET" and "repo" in call.arguments:
-        call.repository.save()
-    return answer
 
 
 def _permitted(caller: Caller, route: Route) -> bool:
