@@ -16,7 +16,7 @@ define check
 endef
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint bench install venv format lock secrets clean
+.PHONY: help demo test lint bench pictures install venv format lock secrets clean
 
 help: ## These lines
 	@sed -n 's/^\([a-z]*\):[^#]*## /\1|/p' Makefile | \
@@ -39,6 +39,9 @@ lint: $(INSTALLED) ## Format, lint, types, import rules, dependencies, Dockerfil
 
 bench: $(INSTALLED) ## The benchmarks: a table here, and build/bench.json
 	@$(BIN)/python -m tests.benchmarks
+
+pictures: $(INSTALLED) ## The pictures of docs/images, drawn anew by a test that looks at the page in Chromium
+	@PICTURES=docs/images $(BIN)/pytest -q tests/page/test_surfaces.py
 
 install: $(INSTALLED) ## Only install, into .venv (PYTHON=python3.12: with that one)
 

@@ -25,7 +25,7 @@ class SandboxServer:
     """
 
     def __init__(self, slack: SlackSandbox, github: Mountable | None = None, *, port: int = 0) -> None:
-        self._slack = slack
+        self.slack = slack
         self._github = github
         self._port = port
         self._feed = FeedDoor()
@@ -33,8 +33,8 @@ class SandboxServer:
 
     async def __aenter__(self) -> Self:
         app = web.Application(client_max_size=32 * 1024 * 1024)
-        self._slack.setup(app, "/slack")
-        Control(self._slack).setup(app, "/slack")
+        self.slack.setup(app, "/slack")
+        Control(self.slack).setup(app, "/slack")
         if self._github is not None:
             self._github.setup(app, "/github")
         self._feed.setup(app)
@@ -43,7 +43,7 @@ class SandboxServer:
         await self._runner.setup()
         await web.TCPSite(self._runner, "127.0.0.1", self._port).start()
         self._port = self._runner.addresses[0][1]
-        self._slack.origin = self.origin
+        self.slack.origin = self.origin
         return self
 
     async def __aexit__(

@@ -32,6 +32,7 @@ export function channelView(page, id, position) {
   const title = h("header", { class: "title" });
   const node = h("div", { class: "channel" }, title, scroller, more, composer(page, id, toEnd));
   const line = page.seen(id);
+  const near = nearby(scroller);
   let drawnBefore = null;
 
   const find = () => page.workspace.channels.find((channel) => channel.id === id);
@@ -42,7 +43,7 @@ export function channelView(page, id, position) {
     const all = shown(page, channel);
     const stays = nearEnd();
     heading(title, channel);
-    reconcile(list, items(page, channel, all, line));
+    reconcile(list, items(page, channel, all, line, near));
     const latest = topLevel(all).at(-1)?.ts ?? "";
     if (drawnBefore === null) requestAnimationFrame(settle);
     else announce(page, channel, drawnBefore, stays ? toEnd : null);
@@ -74,6 +75,29 @@ export function channelView(page, id, position) {
     page.drawSide();
   });
   return { node, update, position: () => held(list, scroller) };
+}
+
+// Draws a message only once it comes near the screen, so that a channel of many hundred opens at once. Until then its
+// place holds what a screen reader says of it, which the browser's own search finds too.
+function nearby(scroller) {
+  const fills = new WeakMap();
+  const draw = (place) => {
+    place.classList.remove("waiting");
+    place.replaceChildren(fills.get(place)());
+    observer.unobserve(place);
+  };
+  const observer = new IntersectionObserver(
+    (seen) => seen.filter(({ isIntersecting }) => isIntersecting).forEach(({ target }) => draw(target)),
+    { root: scroller, rootMargin: "100% 0px" },
+  );
+  const item = (former, text, fill) => {
+    if (former && !former.classList.contains("waiting")) return h("li", null, fill());
+    const place = h("li", { class: "waiting" }, h("p", null, text));
+    fills.set(place, fill);
+    observer.observe(place);
+    return place;
+  };
+  return { item };
 }
 
 // Which message stands at the upper edge, and how far off; heights differ from person to person.
@@ -108,7 +132,7 @@ function announce(page, channel, since, follow) {
 }
 
 // Everything that stands in the list, as `reconcile` takes it.
-function items(page, channel, all, line) {
+function items(page, channel, all, line, near) {
   const found = [];
   let dayBefore = null;
   let lineDrawn = line === "";
@@ -123,7 +147,8 @@ function items(page, channel, all, line) {
     const replies = all.filter((reply) => reply.thread_ts === message.ts && reply.ts !== message.ts);
     const open = page.openThreads.has(message.ts);
     const signature = JSON.stringify([message, replies, open, page.trouble.of(message.ts)]);
-    found.push({ key: message.ts, signature, make: () => h("li", null, messageNode(page, channel, message, replies)) });
+    const fill = () => messageNode(page, channel, message, replies);
+    found.push({ key: message.ts, signature, make: (former) => near.item(former, message.text, fill) });
   }
   return found;
 }

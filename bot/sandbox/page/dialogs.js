@@ -84,7 +84,7 @@ function build(page, view, key, kept) {
           "✕",
         ),
       ),
-      h("div", { class: "blocks", tabindex: "-1" }, renderBlocks(view.blocks, surface(page, view, kept))),
+      h("div", { class: "blocks", tabindex: "-1" }, renderBlocks(view.blocks, viewSurface(page, view, kept))),
       h("p", { class: "problem", role: "alert" }),
       h(
         "footer",
@@ -100,16 +100,17 @@ function build(page, view, key, kept) {
   return { dialog, key, viewId: view.id, blocks: view.blocks };
 }
 
-function surface(page, view, kept) {
+// What a click in a modal or Home tab does; `kept` is what stood in the inputs before.
+export function viewSurface(page, view, kept = null) {
   return {
     names: page.names,
     entered: kept,
-    state: () => null,
+    state: ({ action_id: action }) => page.trouble.isBusy(view.id, action) && "busy",
     press: async (element, option) => {
       if (element.confirm && !(await confirmed(element.confirm, page.names))) return;
       const args = { ...place(page, view), action_id: element.action_id };
       if (option !== undefined) args.option = option;
-      await page.trouble.during(view.id, "press", act("click_in_view", args));
+      await page.trouble.during(view.id, element.action_id, act("click_in_view", args));
     },
   };
 }

@@ -26,7 +26,7 @@ export function link(address, label, attributes) {
 
 const signatures = new WeakMap();
 
-// Makes a parent's children be `items` ({key, signature, make}), keeping each node whose signature is unchanged, so
+// Makes a parent's children be `items` ({key, signature, make(former node)}), keeping each node whose signature is unchanged, so
 // that focus, scroll position and what is under way stay where they are. Returns the keys of new or changed nodes.
 export function reconcile(parent, items) {
   const former = new Map([...parent.children].map((node) => [node.dataset.key, node]));
@@ -34,7 +34,7 @@ export function reconcile(parent, items) {
   const wanted = items.map(({ key, signature, make }) => {
     const kept = former.get(key);
     if (kept && signatures.get(kept) === signature) return kept;
-    const node = make();
+    const node = make(kept);
     node.dataset.key = key;
     signatures.set(node, signature);
     drawn.push(key);

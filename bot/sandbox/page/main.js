@@ -3,8 +3,12 @@
 import { avatar, channelView, newerThan } from "./channel.js";
 import { showModal } from "./dialogs.js";
 import { h, reconcile } from "./dom.js";
+import { countOn, faultsView } from "./faults.js";
+import { feedView } from "./feed.js";
+import { homeView } from "./home.js";
+import { drawPanel, isOpen } from "./panel.js";
 import { pullView, stateMark } from "./pull.js";
-import { listen, loadPulls, loadWorkspace } from "./sandbox.js";
+import { listen, loadFeed, loadPulls, loadWorkspace, pullAt } from "./sandbox.js";
 
 const $ = (id) => document.getElementById(id);
 const PULLS_PAUSE = 1_000;
@@ -50,7 +54,7 @@ page.trouble = {
   },
 };
 
-// -- where one is: #as=alice&channel=general or #as=alice&pull=3&repository=owner/name ---------------------------
+// -- where one is: #as=alice&channel=general, #as=alice&home=app or #as=alice&pull=3&repository=owner/name --------
 
 let view = null;
 let shown = {};
@@ -68,6 +72,7 @@ function place() {
     (each) => String(each.number) === asked.get("pull") && each.repository === asked.get("repository"),
   );
   if (pull) return { pull };
+  if (asked.has("home")) return { home: true };
   return { channel: channels().find((channel) => channel.name === asked.get("channel")) ?? channels()[0] };
 }
 
@@ -75,20 +80,26 @@ function place() {
 
 function draw() {
   if (!page.workspace) return;
-  const { pull, channel } = place();
-  const wanted = { me: page.me, where: pull?.url ?? channel?.id };
+  const { pull, home, channel } = place();
+  const wanted = { me: page.me, where: pull?.url ?? (home ? "home" : channel?.id) };
   if (wanted.me !== shown.me || wanted.where !== shown.where) {
     // Somebody else looks at the same place: the page stays where it was scrolled to.
     const position = wanted.where === shown.where ? view.position?.() : undefined;
     shown = wanted;
-    view = pull ? pullView(page) : channel ? channelView(page, channel.id, position) : nothing();
+    view = makeView({ pull, home, channel }, position);
     $("main").replaceChildren(view.node);
   }
   view.update(pull);
   drawSide();
   showModal(page);
-  const where = pull ? pull.title : channel ? `#${channel.name}` : "";
+  const where = pull ? pull.title : home ? "Home" : channel ? `#${channel.name}` : "";
   document.title = `${where} · ${page.workspace.team.name}`;
+}
+
+function makeView({ pull, home, channel }, position) {
+  if (pull) return pullView(page);
+  if (home) return homeView(page);
+  return channel ? channelView(page, channel.id, position) : nothing();
 }
 
 const nothing = () => ({ node: h("p", { class: "empty" }, "There is no channel."), update: () => {} });
@@ -98,17 +109,20 @@ function drawSide() {
   $("workspace").textContent = page.workspace.team.name;
   reconcile($("people"), people().map((user) => person(user)));
   reconcile($("channels"), channels().map((channel) => channelItem(channel, channel === here.channel)));
+  reconcile($("apps"), [appItem(here.home)]);
   $("pulls-nav").hidden = page.pulls.length === 0;
   reconcile($("pulls"), page.pulls.map((pull) => pullItem(pull, pull === here.pull)));
+  drawPanel(page, tools);
 }
 
 function person(user) {
   const about = standing(user);
   const chosen = user.id === page.me;
   const go = () => {
-    const { pull, channel } = place();
+    const { pull, home, channel } = place();
     page.me = user.id;
-    location.hash = address(pull ? { pull: pull.number, repository: pull.repository } : { channel: channel?.name ?? "" });
+    if (pull) location.hash = address({ pull: pull.number, repository: pull.repository });
+    else location.hash = address(home ? { home: "app" } : { channel: channel?.name ?? "" });
   };
   const make = () =>
     h(
@@ -117,22 +131,24 @@ function person(user) {
       h("input", { type: "radio", name: "me", checked: chosen, "data-control": "me", onchange: go }),
       avatar(user),
       h("span", null, user.name),
-      about && h("small", null, about),
+      h("small", null, about),
     );
   return { key: user.id, signature: JSON.stringify([user.name, about, chosen]), make };
 }
 
 // What a workspace knows of somebody that matters to an app.
 function standing(user) {
+  return marks(user).join(" ") || "no group";
+}
+
+function marks(user) {
   const groups = page.workspace.groups.filter(({ members, disabled }) => !disabled && members.includes(user.id));
   return [
     user.deleted && "deactivated",
     user.is_stranger && "elsewhere",
     (user.is_restricted || user.is_ultra_restricted) && "guest",
     ...groups.map(({ handle }) => `@${handle}`),
-  ]
-    .filter(Boolean)
-    .join(" ");
+  ].filter(Boolean);
 }
 
 function channelItem(channel, here) {
@@ -150,6 +166,23 @@ function channelItem(channel, here) {
       ),
     );
   return { key: channel.id, signature: JSON.stringify([target, here, unread]), make };
+}
+
+function appItem(here) {
+  const app = page.workspace.users.find(({ id }) => id === page.workspace.bot);
+  const target = address({ home: "app" });
+  const make = () =>
+    h(
+      "li",
+      null,
+      h(
+        "a",
+        { href: target, "aria-current": here ? "page" : null, "data-control": "go" },
+        avatar(app),
+        h("span", null, app.real_name ?? app.name),
+      ),
+    );
+  return { key: app.id, signature: JSON.stringify([target, here]), make };
 }
 
 function pullItem(pull, here) {
@@ -194,6 +227,10 @@ const readWorkspace = coalesced(async () => {
   if (told) page.workspace = told;
   else linked(false);
   draw();
+  // Once in a page's life: when the first messages were on the screen.
+  if (told && performance.getEntriesByName("drawn").length === 0) {
+    requestAnimationFrame(() => setTimeout(() => performance.mark("drawn")));
+  }
 }, 0);
 
 const readPulls = coalesced(async () => {
@@ -218,14 +255,28 @@ document.querySelector(".skip").addEventListener("click", (event) => {
 });
 
 // A link to a pull request of this sandbox stays on this page.
-document.addEventListener("click", (event) => {
+document.addEventListener("click", async (event) => {
   const target = event.target.closest?.("a[href]");
-  const pull = target && page.pulls.find((each) => target.href === new URL(each.url, location.href).href);
+  const pull = target && pullAt(target.href);
   if (!pull || event.metaKey || event.ctrlKey) return;
   event.preventDefault();
+  // It may be so new that it has not been heard of here.
+  page.pulls = await loadPulls().catch(() => page.pulls);
   location.hash = address({ pull: pull.number, repository: pull.repository });
 });
 
-page.pulls = await loadPulls().catch(() => []);
+// -- tools ----------------------------------------------------------------------------------------------------------
+
+const [feed, pulls] = await Promise.all([
+  loadFeed().catch(() => ({ title: null })),
+  loadPulls().catch(() => []),
+]);
+page.pulls = pulls;
+const tools = [
+  ...(feed.title ? [{ key: "feed", label: feed.title, count: () => 0, view: () => feedView(feed, page) }] : []),
+  { key: "faults", label: "Faults", count: () => countOn(page), view: () => faultsView(page) },
+];
+
 addEventListener("hashchange", draw);
-listen((what) => what === "call" || refresh(), linked);
+// A mere call changes nothing that is shown but the list of calls.
+listen((what) => (what === "call" && !isOpen("faults")) || refresh(), linked);

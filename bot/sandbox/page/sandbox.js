@@ -2,6 +2,7 @@
 
 const SLACK = "/slack/control";
 const GITHUB = "/github/control";
+const FEED = "/feed";
 
 async function ask(address, body) {
   const request = body === undefined ? {} : { method: "POST", body: JSON.stringify(body) };
@@ -50,8 +51,49 @@ export async function loadPulls() {
   return ok ? told.reverse() : [];
 }
 
+export const hasGitHub = () => !withoutGitHub;
+
+export async function loadGitHubFaults() {
+  if (withoutGitHub) return [];
+  const { ok, told } = await ask(`${GITHUB}/faults`);
+  return ok ? told : [];
+}
+
+// From now on GitHub fails in these ways only, until told otherwise; null, or what went wrong.
+export async function setGitHubFaults(kinds) {
+  await fetch(`${GITHUB}/faults`, { method: "DELETE" });
+  for (const kind of kinds) {
+    const { ok, told } = await ask(`${GITHUB}/faults`, { operation: "*", kind, times: null });
+    if (!ok) return told.detail;
+  }
+  return null;
+}
+
+// What may be handed to the app: {title, hint, samples}; without a title, nothing.
+export async function loadFeed() {
+  const { ok, told } = await ask(FEED);
+  return ok ? told : { title: null, hint: "", samples: [] };
+}
+
+// Hands text or a file to the app: {ok, lines}.
+export async function push(content) {
+  try {
+    const answer = await fetch(FEED, { method: "POST", body: content });
+    return answer.ok ? await answer.json() : { ok: false, lines: [await answer.text()] };
+  } catch {
+    return { ok: false, lines: ["The sandbox does not answer. Is it still running?"] };
+  }
+}
+
 const one = (pull) => `${GITHUB}/pulls/${pull.number}`;
 const within = (pull) => `?repository=${encodeURIComponent(pull.repository)}`;
+
+// Which pull request of this sandbox an address shows: {repository, number}, or null.
+export function pullAt(address) {
+  const { origin, pathname } = new URL(address, location.href);
+  const [, repository, number] = /^\/github\/([^/]+\/[^/]+)\/pull\/(\d+)$/.exec(pathname) ?? [];
+  return origin === location.origin && number ? { repository, number } : null;
+}
 
 export async function loadPull(pull) {
   const { ok, told } = await ask(one(pull) + within(pull));

@@ -11,6 +11,7 @@ const FULL = format({ dateStyle: "full", timeStyle: "long" });
 const AGO = new Intl.RelativeTimeFormat(LOCALE, { numeric: "auto" });
 
 export const clock = (at) => TIME.format(at);
+export const clockSeconds = (at) => TIME_SECONDS.format(at);
 export const full = (at) => FULL.format(at);
 export const moment = (ts) => new Date(Number(ts) * 1000);
 

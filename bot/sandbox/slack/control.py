@@ -4,6 +4,7 @@ import dataclasses
 import json
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from types import UnionType
 
 from aiohttp import web
 
@@ -21,7 +22,7 @@ _CALLS_TOLD = 100
 class _Act:
     run: Callable[..., Awaitable[Delivery | Message] | None]
     required: Mapping[str, type]
-    optional: Mapping[str, type]
+    optional: Mapping[str, type | UnionType]
 
 
 class Control:
@@ -43,7 +44,7 @@ class Control:
             "fail": _Act(
                 sandbox.fail,
                 {"method": str, "kind": str},
-                {"times": int, "after": int, "seconds": float, "retry_after": object},
+                {"times": int | None, "after": int, "seconds": float, "retry_after": object},
             ),
             "clear_faults": _Act(sandbox.clear_faults, {}, {"kind": str}),
             "open_home": _Act(sandbox.open_home, {"user": str}, {}),
@@ -115,7 +116,7 @@ def snapshot(sandbox: SlackSandbox) -> Json:
                 "is_private": channel.is_private,
                 "is_archived": channel.is_archived,
                 "members": sorted(channel.members),
-                "messages": [{**channel.told(message), "unread": not message.read} for message in channel.messages],
+                "messages": [{**message.as_json(), "unread": not message.read} for message in channel.messages],
             }
             for channel in workspace.channels.values()
         ],
@@ -161,8 +162,9 @@ def _argument_fault(act: _Act, args: object) -> str | None:
     for name, value in args.items():
         if name not in known:
             return f"{name} is not known; there are: {', '.join(sorted(known))}"
-        if not isinstance(value, (int, float) if known[name] is float else known[name]):
-            return f"{name} must be of kind {known[name].__name__}"
+        kind = known[name]
+        if not isinstance(value, (int, float) if kind is float else kind):
+            return f"{name} must be of kind {kind if isinstance(kind, UnionType) else kind.__name__}"
     return None
 
 

@@ -1,0 +1,63 @@
+// The panel beside the page: one tool at a time, opened by its button in the side and closed by the same or by Escape.
+
+import { h, reconcile } from "./dom.js";
+
+let open = null;
+
+// `tools` are {key, label, count(), view(page)}; draws their buttons, and the open one's `view`, {node, update}.
+export function drawPanel(page, tools) {
+  const [buttons, panel] = [document.getElementById("tools"), document.getElementById("panel")];
+  if (open && !tools.includes(open.tool)) open = null;
+  reconcile(buttons, tools.map((tool) => toolButton(page, tools, tool)));
+  panel.hidden = open === null;
+  document.body.classList.toggle("with-panel", open !== null);
+  if (!open) return;
+  if (panel.firstChild !== open.node) {
+    panel.setAttribute("aria-label", open.tool.label);
+    panel.replaceChildren(open.node);
+    panel.focus({ preventScroll: true });
+  }
+  open.update();
+}
+
+export const isOpen = (key) => open?.tool.key === key;
+
+function toolButton(page, tools, tool) {
+  const [expanded, count] = [open?.tool === tool, tool.count()];
+  const toggle = () => (expanded ? close(page, tools) : show(page, tools, tool));
+  const make = () =>
+    h(
+      "button",
+      {
+        type: "button",
+        class: "tool",
+        "aria-expanded": String(expanded),
+        "aria-controls": "panel",
+        "data-control": tool.key,
+        onclick: toggle,
+      },
+      tool.label,
+      count > 0 && h("b", { class: "count" }, String(count), h("span", { class: "unseen" }, " on")),
+    );
+  return { key: tool.key, signature: JSON.stringify([expanded, count, tool.label]), make };
+}
+
+function show(page, tools, tool) {
+  const view = tool.view(page);
+  const head = h(
+    "header",
+    { class: "title" },
+    h("h2", null, tool.label),
+    h("button", { type: "button", class: "quiet", "aria-label": "Close", onclick: () => close(page, tools) }, "✕"),
+  );
+  const leave = (event) => event.key === "Escape" && close(page, tools);
+  open = { tool, node: h("div", { class: "panel-in", onkeydown: leave }, head, view.node), update: view.update };
+  drawPanel(page, tools);
+}
+
+function close(page, tools) {
+  const { key } = open.tool;
+  open = null;
+  drawPanel(page, tools);
+  document.querySelector(`#tools [data-control="${key}"]`)?.focus();
+}
