@@ -41,7 +41,7 @@ bench: $(INSTALLED) ## The benchmarks: a table here, and build/bench.json
 	@$(BIN)/python -m tests.benchmarks
 
 pictures: $(INSTALLED) ## The pictures of docs/images, drawn anew by a test that looks at the page in Chromium
-	@PICTURES=docs/images $(BIN)/pytest -q tests/page/test_surfaces.py
+	@PICTURES=docs/images $(BIN)/pytest -q tests/page/test_surfaces.py -k pictures
 
 install: $(INSTALLED) ## Only install, into .venv (PYTHON=python3.12: with that one)
 
