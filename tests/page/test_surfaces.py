@@ -110,7 +110,7 @@ async def test_it_is_for_every_eye(busy: World, opens: Opens, surface: Surface) 
 async def test_the_readmes_pictures_can_be_taken(busy: World, opens: Opens, tmp_path: Path) -> None:
     """The channel with its first card, a filled-in modal and the pull request, as they are now."""
     folder = Path(os.environ.get("PICTURES") or tmp_path)
-    for surface, height in ((channel, 1010), (pull, 1400), (filled_in, 800)):
+    for surface, height in ((channel, 1010), (pull, 1230), (filled_in, 800)):
         look = {"viewport": {"width": 1240, "height": height}, "device_scale_factor": 1.5}
         visit = await opens(busy.sandbox.origin, "carol", look)
         await surface(visit)
