@@ -56,7 +56,9 @@ async def open_pull(desk: GitHubDesk, job: OpenPull) -> None:
         reviewers=(*rules.reviewers, *(f"{owner}/{team}" for team in rules.team_reviewers)),
         draft=rules.draft,
         approved=pull_request.approved(review, len(approvals)),
-        policy=PathPolicy(allow_workflows=rules.allow_workflows),
+        policy=PathPolicy(
+            allow_workflows=rules.allow_workflows, max_files=rules.max_files, max_diff_bytes=rules.max_bytes
+        ),
     )
     opened = await _counted("open_pull", desk.github.open_pull(request))
     await outcomes.pull_opened(

@@ -1,0 +1,258 @@
+"""What the policy asks of pull requests: labels, reviewers, drafts, and merging what was approved and nothing else."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from bot.app import github_client
+from bot.domain.policy import MergeMethod, PullRules
+from bot.domain.pull import MergeMode
+from bot.domain.review import Choice, Review
+from bot.intake import apv_json
+from bot.integrations.errors import Permanent
+from bot.integrations.github import PullAddress
+from bot.jobs import OpenPull, WatchPull
+from bot.sandbox.github import Pull
+from bot.tasks.github import GitHubDesk, open_pull, watch_pull
+from storage import reviews
+from tests import builders, harness
+from tests.harness import HIGH, NAME, OWNER, Card, World, sample
+
+
+@pytest.fixture
+async def world(database_url: str, tmp_path: Path) -> AsyncIterator[World]:
+    async with harness.world(database_url, tmp_path) as made:
+        yield made
+
+
+async def opened(world: World) -> tuple[Card, Pull]:
+    card = await world.submit(sample(HIGH))
+    await world.alice.approves(card)
+    pull = await world.pull(card)
+    await card.shows(f"#{pull.number}", "Pull request open")
+    await world.settle()
+    return card, pull
+
+
+@asynccontextmanager
+async def desk(world: World, **rules: Any) -> AsyncIterator[GitHubDesk]:
+    """What the GitHub jobs work with where the policy says so of pull requests."""
+    client = github_client(world.settings)
+    assert client is not None
+    policy = replace(world.settings.policy(), pull_request=PullRules(**rules))
+    yield GitHubDesk(replace(builders.gate(world.database), policy=lambda: policy, now=world.clock), client)
+    await client.close()
+
+
+async def look(world: World, card: Card, at: GitHubDesk) -> None:
+    await watch_pull(at, WatchPull(UUID((await world.review(card))["apv_id"]), "test"))
+    await world.settle()
+
+
+async def test_a_pull_request_gets_what_the_policy_says(database_url: str, tmp_path: Path) -> None:
+    """Labels beside that of the severity, people and teams asked for a review, a draft; bounds and paths of a patch."""
+    async with harness.surroundings(database_url, tmp_path) as world:
+        repository = world.github.repository()
+        repository.collaborators, repository.teams = ["mia"], ["appsec"]
+        rules = {"labels": ("deps", "apv"), "reviewers": ("mia",), "team_reviewers": ("appsec",), "draft": True}
+        async with desk(world, **rules) as at:
+            review = await approved(world)
+            await open_pull(at, OpenPull(review.id, review.digest))
+        (pull,) = world.github.pulls()
+        assert [label.name for label in pull.labels] == ["deps", "apv", "severity: high"]
+        assert ([account.login for account in pull.reviewers], pull.teams) == (["mia"], ["appsec"])
+        assert pull.draft
+
+
+async def test_a_patch_beyond_the_policy_is_not_pushed(database_url: str, tmp_path: Path) -> None:
+    """More bytes than the policy lets a patch have."""
+    async with harness.surroundings(database_url, tmp_path) as world, desk(world, max_bytes=10) as at:
+        review = await approved(world)
+        with pytest.raises(Permanent):
+            await open_pull(at, OpenPull(review.id, review.digest))
+        assert world.github.branches().keys() == {"main"}
+
+
+async def approved(world: World) -> Review:
+    """A review whose patch fits the repository, approved with no bot there to open anything."""
+    submitted = apv_json.parse(sample(HIGH), default_repository=f"{OWNER}/{NAME}")
+    gate = builders.gate(world.database)
+    review = (await builders.submit(gate, submitted.apv)).dossier.review
+    await builders.click(gate, builders.ALICE, review)
+    return review
+
+
+async def test_when_green_it_is_merged_at_the_approved_commit(world: World) -> None:
+    """Not before the checks have passed; then once, by the method asked for."""
+    card, pull = await opened(world)
+    async with desk(world, merge=MergeMode.WHEN_GREEN, merge_method=MergeMethod.SQUASH) as at:
+        await look(world, card, at)
+        await world.github.set_check(pull.head_sha, "tests")
+        await look(world, card, at)
+        assert pull.state == "open"
+        await world.github.set_check(pull.head_sha, "tests", "success")
+        await look(world, card, at)
+        await look(world, card, at)
+    assert pull.merged
+    assert pull.merge_commit_sha == world.github.branches()["main"]
+    await card.shows("Merged")
+    merges = [entry for entry in world.github.journal if entry.operation == "pulls/merge"]
+    assert len(merges) == 1
+    assert pull.head_sha in merges[0].body
+    await card.thread_reads("Alice approved", "is open", "running", "all checks passed", "was merged into main")
+
+
+async def test_a_pushed_over_branch_is_not_merged(world: World) -> None:
+    """Green or not: what would be merged is not what was approved, and that is said."""
+    card, pull = await opened(world)
+    sha = await world.github.push_commit(pull.head_ref, {"extra.py": b"evil = 1\n"})
+    await world.github.set_check(sha, "tests", "success")
+    async with desk(world, merge=MergeMode.WHEN_GREEN) as at:
+        await look(world, card, at)
+        await look(world, card, at)
+    assert not pull.merged
+    alert = await world.hears("Somebody pushed to the branch")
+    assert "the bot does not merge it" in alert.words
+    await card.told_in_thread("the bot does not merge it")
+    await card.shows("not the commit that was approved")
+
+
+async def test_a_push_between_look_and_merge_is_refused_by_github(world: World) -> None:
+    """The merge names the commit that was approved, so a push that nobody has seen yet voids it."""
+    card, pull = await opened(world)
+    await card.thread_reads("Alice approved", "is open")
+    approved = pull.head_sha
+    await world.github.set_check(approved, "tests", "success")
+    async with desk(world, merge=MergeMode.WHEN_GREEN) as at:
+        sha = await world.github.push_commit(pull.head_ref, {"extra.py": b"evil = 1\n"})
+        with pytest.raises(Permanent, match="GitHub refused to merge"):
+            await at.github.merge(PullAddress(OWNER, NAME, pull.number, pull.head_ref), approved, "squash")
+        assert not pull.merged
+        assert sha == pull.head_sha
+
+
+async def test_a_refused_merge_is_told_once(world: World) -> None:
+    """A rule that nobody sees beforehand is said in the incident channel, and the merge not tried again and again."""
+    card, pull = await opened(world)
+    await world.github.set_check(pull.head_sha, "tests", "success")
+    async with desk(world, merge=MergeMode.WHEN_GREEN, merge_method=MergeMethod.REBASE) as at:  # not allowed there
+        await look(world, card, at)
+        await look(world, card, at)
+    await world.hears("was approved and could not be merged: GitHub refused to merge the pull request")
+    assert (await world.audit(card)).count("pull.merge_refused") == 1
+    await card.shows("GitHub refused to merge it")
+    await card.told_in_thread("could not be merged")
+
+
+async def test_github_merges_by_itself_once_its_rules_are_met(world: World) -> None:
+    """Auto-merge: asked for at the approved commit, carried out by GitHub when the required checks are there."""
+    repository = world.github.repository()
+    repository.allow_auto_merge, repository.required_checks = True, ["tests", "apv-bot/approved"]
+    card, pull = await opened(world)
+    async with desk(world, merge=MergeMode.AUTO) as at:
+        await look(world, card, at)
+        assert pull.auto_merge == "SQUASH"
+        await card.shows("GitHub merges it by itself")
+        await world.github.set_check(pull.head_sha, "tests", "success")
+        assert pull.merged
+        await look(world, card, at)
+    await card.shows("Merged")
+    await card.thread_reads("Alice approved", "is open", "by itself once its rules are met", "was merged into main")
+
+
+async def test_a_push_over_disarms_the_automatic_merge(world: World) -> None:
+    """GitHub would go on to merge what somebody pushed."""
+    repository = world.github.repository()
+    repository.allow_auto_merge, repository.required_checks = True, ["tests"]
+    card, pull = await opened(world)
+    async with desk(world, merge=MergeMode.AUTO) as at:
+        await look(world, card, at)
+        await world.github.push_commit(pull.head_ref, {"extra.py": b"evil = 1\n"})
+        await look(world, card, at)
+        assert pull.auto_merge is None
+        await look(world, card, at)
+    await world.hears("Somebody pushed")
+    await world.hears("is no longer merged automatically")
+    await card.told_in_thread("no longer merged automatically")
+    assert (await world.audit(card)).count("pull.merge_refused") == 1
+
+
+async def test_a_repository_without_auto_merge_says_so(world: World) -> None:
+    """Told once; the pull request stays as it is."""
+    world.github.repository().required_checks = ["tests"]
+    card, pull = await opened(world)
+    async with desk(world, merge=MergeMode.AUTO) as at:
+        await look(world, card, at)
+        await look(world, card, at)
+    await world.hears("GitHub refused to merge the pull request automatically")
+    assert (await world.audit(card)).count("pull.merge_refused") == 1
+    assert not pull.merged
+    await card.told_in_thread("automatically")
+
+
+async def test_the_approved_commit_can_be_required(world: World) -> None:
+    """A branch that asks for `apv-bot/approved` lets through what was approved, and nothing pushed over it."""
+    world.github.repository().required_checks = ["apv-bot/approved"]
+    card, pull = await opened(world)
+    assert world.github.repository().merge_state(pull) == "clean"
+    (status,) = world.github.repository().records.statuses[pull.head_sha]
+    assert (status.context, status.state) == ("apv-bot/approved", "success")
+    assert card.code in (status.description or "")
+    await world.github.push_commit(pull.head_ref, {"extra.py": b"evil = 1\n"})
+    assert world.github.repository().merge_state(pull) == "blocked"
+    await card.thread_reads("Alice approved", "is open")
+
+
+async def test_rejecting_the_next_review_closes_the_pull_request(world: World) -> None:
+    """New content came after it was opened, and was rejected: the old pull request is closed with the reason."""
+    first, pull = await opened(world)
+    second = await world.submit(sample(HIGH), patch_description="Another way to do the same.")
+    assert second.code != first.code
+    other = second.message
+    await world.bob.rejects(second, "This package is about to be removed, *no* bump is needed @everyone.")
+    await first.shows("Pull request closed", "about to be removed")
+    assert pull.state == "closed"
+    (comment,) = pull.comments
+    assert "about to be removed" in comment.body
+    assert "```text" in comment.body
+    assert (await world.review(first))["status"] == "pr_closed"
+    await world.settle()
+    await first.thread_reads("Alice approved", "is open", "was closed: Bob rejected")
+    replies = [m for m in world.slack.thread(other.channel, other.ts) if m.ts != other.ts]
+    world.slack.mark_read(*replies)
+    assert ["Bob rejected" in reply.words for reply in replies] == [True]
+
+
+async def test_asking_for_changes_of_the_next_review_asks_for_them_on_the_pull_request(world: World) -> None:
+    """It stays open: what is to be changed stands on it, once, whatever runs twice."""
+    first, pull = await opened(world)
+    second = await world.submit(sample(HIGH), patch_description="Another way to do the same.")
+    async with world.database.transaction() as tx:
+        stored = await reviews.find(tx, second.code)
+    assert stored is not None
+    await builders.click(builders.gate(world.database), builders.ALICE, stored.dossier.review, Choice.MODIFY)
+    await world.until(lambda: bool(pull.comments), lambda: "no comment")
+    await world.settle()
+    (comment,) = pull.comments
+    assert "Changes to this pull request are asked for." in comment.body
+    assert builders.WHY in comment.body
+    assert pull.state == "open"
+    await first.thread_reads("Alice approved", "is open")
+    await second.told_in_thread("asked for changes")
+
+
+async def test_rejecting_a_first_review_asks_nothing_of_github(world: World) -> None:
+    """There is no pull request that could be closed."""
+    card = await world.submit(sample(HIGH))
+    await world.settle()
+    asked = len(world.github.journal)
+    await world.bob.rejects(card, "This package is about to be removed.")
+    await card.shows("Rejected")
+    await world.settle()
+    assert len(world.github.journal) == asked
+    await card.thread_reads("Bob rejected")
