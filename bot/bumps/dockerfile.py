@@ -1,0 +1,36 @@
+"""Tags of base images in a Dockerfile: the version in the tag is raised, what follows it (`-slim`) stays."""
+
+import re
+
+from bot.bumps.pin import Pin, Refusal
+
+_FROM = re.compile(
+    r"^[ \t]*FROM[ \t]+(?:--[a-z]+=\S+[ \t]+)*(?P<image>[^\s:@]+(?::\d+/[^\s:@]+)?)"
+    r"(?::(?P<tag>[^\s@]+))?(?P<digest>@\S+)?",
+    re.MULTILINE | re.IGNORECASE,
+)
+_VERSION = re.compile(r"v?(?P<version>\d+(?:\.\d+)*)(?P<rest>.*)")
+
+
+def pins(text: str, package: str) -> list[Pin | Refusal]:
+    """Where an image is based on the package, which is an image's name."""
+    found = (_pin(one, package) for one in _FROM.finditer(text))
+    return [one for one in found if one]
+
+
+def _pin(one: re.Match[str], package: str) -> Pin | Refusal | None:
+    if _normal(one["image"]) != _normal(package):
+        return None
+    if one["digest"]:
+        return Refusal(f"pins {package} by its digest, which only the registry gives")
+    if one["tag"] is None:
+        return Refusal(f"names {package} without a tag")
+    version = _VERSION.fullmatch(one["tag"])
+    if version is None:
+        return Refusal(f"gives {package} the tag {one['tag']}, which is no version")
+    start = one.start("tag") + version.start("version")
+    return Pin(start, start + len(version["version"]), version["version"])
+
+
+def _normal(image: str) -> str:
+    return re.sub(r"^(?:(?:index\.)?docker\.io/)?(?:library/)?", "", image.lower())

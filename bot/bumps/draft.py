@@ -1,0 +1,119 @@
+"""From a report and a repository's manifests to the manifests with the version raised, and what to say of it."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from bot.bumps.kinds import ECOSYSTEMS, Ecosystem
+from bot.bumps.pin import SAFE_VERSION, Bump, Refusal, raised
+from bot.bumps.versions import is_version, rises, same
+from bot.domain.apv import Apv
+
+MOST_MANIFESTS = 100
+"""Files that are read for one bump: each is a request to GitHub."""
+MOST_BYTES = 1 << 20
+"""A manifest longer than this is none that a person wrote."""
+MOST_NAMED = 5
+"""Files named in one sentence; the rest is counted."""
+
+
+class CannotBump(Exception):
+    """No diff can be made; `reason` is a sentence part that says why."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """The files as they become, and the words for the people who decide."""
+
+    files: Mapping[str, bytes]
+    description: str
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """A bump that can be looked for: who reads which file."""
+
+    ecosystem: Ecosystem
+    bump: Bump
+
+    def manifests(self, paths: Sequence[str], likely: Sequence[str]) -> list[str]:
+        """The files to read; only the `likely` ones (where the report found it) if any of them is a manifest.
+
+        Raises CannotBump when there is none, or too many.
+        """
+        known = [path for path in paths if self.ecosystem.reader(path)]
+        chosen = [path for path in known if path in set(likely)] or known
+        if not chosen:
+            raise CannotBump("the repository has no file of its kind that names versions in plain text")
+        if len(chosen) > MOST_MANIFESTS:
+            raise CannotBump(f"{len(chosen):,} files may pin it, and at most {MOST_MANIFESTS} are read")
+        return chosen
+
+
+def wanted(apv: Apv) -> Wanted:
+    """What this report asks for. Raises CannotBump when that cannot be made whatever the repository holds."""
+    ecosystem = ECOSYSTEMS.get(apv.package_ecosystem.casefold())
+    if ecosystem is None:
+        named = f"packages of {apv.package_ecosystem}" if apv.package_ecosystem else "packages of no named ecosystem"
+        raise CannotBump(f"{named} are not bumped here")
+    new, old = (apv.fixed_version or "").strip(), (apv.package_version or "").strip() or None
+    if not (SAFE_VERSION.fullmatch(new) and is_version(new)):
+        raise CannotBump("the fixed version is not one plain version")
+    new = new.removeprefix("v")
+    if old and is_version(old) and not rises(old, new):
+        raise CannotBump(f"{new} is {'the version that is there' if same(old, new) else f'below {old}'}")
+    if fault := ecosystem.fault(apv.package_name, new):
+        raise CannotBump(fault)
+    return Wanted(ecosystem, Bump(apv.package_name, old, new))
+
+
+def draft(asked: Wanted, manifests: Mapping[str, bytes], paths: Sequence[str]) -> Draft:
+    """Raise the version in `manifests`; `paths` are all files of the repository. Raises CannotBump."""
+    changed: dict[str, bytes] = {}
+    left: list[str] = []
+    for path, content in sorted(manifests.items()):
+        match _raised(asked, path, content):
+            case bytes() as new:
+                changed[path] = new
+            case Refusal(reason=reason):
+                left.append(f"{path} {reason}")
+            case None:
+                pass
+    bump, everything = asked.bump, frozenset(paths)
+    if not changed:
+        raise CannotBump(_listed(left, "; ") or _nowhere(asked, list(manifests), everything))
+    stale = dict.fromkeys(lock for path in changed for lock in asked.ecosystem.stale(path, everything))
+    told = [f"apv-bot made this diff: {bump.package} {bump.new} in {_listed(list(changed))}."]
+    if left:
+        told.append(f"Left alone: {_listed(left, '; ')}.")
+    if stale:
+        goes = "goes stale and has" if len(stale) == 1 else "go stale and have"
+        told.append(f"{_listed(list(stale))} {goes} to be made anew by the package manager before this is merged.")
+    return Draft(changed, " ".join(told))
+
+
+def _raised(asked: Wanted, path: str, content: bytes) -> bytes | Refusal | None:
+    read = asked.ecosystem.reader(path)
+    assert read is not None, "only manifests are given"
+    if len(content) > MOST_BYTES:
+        return Refusal("is too long to be read")
+    try:
+        text = content.decode()
+    except UnicodeDecodeError:
+        return Refusal("is not UTF-8")
+    result = raised(text, read(text, asked.bump.package), asked.bump)
+    return result.encode() if isinstance(result, str) else result
+
+
+def _nowhere(asked: Wanted, manifests: list[str], paths: frozenset[str]) -> str:
+    locks = {lock for path in manifests for lock in asked.ecosystem.stale(path, paths)}
+    beside = f"; what {_listed(sorted(locks))} resolve to, only the package manager can change" if locks else ""
+    return f"{asked.bump.package} is not pinned in {_listed(manifests)}{beside}"
+
+
+def _listed(parts: Sequence[str], between: str = ", ") -> str:
+    more = f"{between}and {len(parts) - MOST_NAMED} more" if len(parts) > MOST_NAMED else ""
+    return between.join(parts[:MOST_NAMED]) + more

@@ -1,0 +1,38 @@
+"""Versions in `go.mod`: required modules, in a block or on a line of their own."""
+
+import re
+
+from bot.bumps.pin import Pin, Refusal
+
+_LINE = re.compile(
+    r"^(?P<keyword>require|replace|exclude|retract|tool)?[ \t]*(?P<rest>[^\n/]*(?:/(?!/)[^\n/]*)*)", re.MULTILINE
+)
+_REQUIRED = re.compile(r'"?(?P<module>[^\s"]+)"?[ \t]+v(?P<version>\d[\w.-]*)(?:\+incompatible)?[ \t\r]*')
+_MAJOR = re.compile(r"(?:/|\.)v(\d+)$")
+
+
+def pins(text: str, package: str) -> list[Pin | Refusal]:
+    """Where the file requires the module; `v` and `+incompatible` are left as they are."""
+    found: list[Pin | Refusal] = []
+    block = ""
+    for line in _LINE.finditer(text):
+        keyword, rest = line["keyword"] or block, line["rest"].rstrip()
+        if rest == "(":
+            block = keyword
+        elif rest == ")":
+            block = ""
+        elif keyword == "replace" and re.match(rf'"?{re.escape(package)}"?(?:\s|$)', rest):
+            found.append(Refusal(f"replaces {package} by another module"))
+        elif keyword == "require" and (module := _REQUIRED.fullmatch(line["rest"])) and module["module"] == package:
+            start = line.start("rest") + module.start("version")
+            found.append(Pin(start, start + len(module["version"]), module["version"]))
+    return found
+
+
+def fault(package: str, new: str) -> str | None:
+    """Why this version is none of this module: from 2 on the major version is part of the module's name."""
+    named = _MAJOR.search(package)
+    major = int(new.partition(".")[0]) if new.partition(".")[0].isdigit() else 0
+    if named and int(named[1]) != major:
+        return f"{new} is no version of {package}, but of another module"
+    return None

@@ -1,0 +1,75 @@
+"""Which files of a repository pin packages of which ecosystem, and which lock files go stale when they change."""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+
+from bot.bumps import cargo_toml, dockerfile, go_mod, package_json, pom_xml, pyproject, requirements
+from bot.bumps.pin import Pin, Refusal
+
+Reader = Callable[[str, str], list[Pin | Refusal]]
+"""From a manifest's text and a package to every place where its version stands."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ecosystem:
+    """One package manager's files."""
+
+    manifests: tuple[tuple[re.Pattern[str], Reader], ...]
+    """By the file's name."""
+    locks: frozenset[str] = frozenset()
+    fault: Callable[[str, str], str | None] = lambda package, new: None
+    """Why a version cannot be one of this package."""
+
+    def reader(self, path: str) -> Reader | None:
+        """Who reads this file; None when it is no manifest, or not the repository's own."""
+        parts = PurePosixPath(path).parts
+        if FOREIGN & set(parts[:-1]):
+            return None
+        # `requirements/base.txt` is as common as `requirements-base.txt`.
+        names = {parts[-1], "/".join(parts[-2:])}
+        return next((read for name, read in self.manifests if any(name.fullmatch(n) for n in names)), None)
+
+    def stale(self, manifest: str, paths: frozenset[str]) -> list[str]:
+        """The lock files beside a manifest or above it: a workspace has one lock at its root."""
+        folders = PurePosixPath(manifest).parents
+        return sorted(path for folder in folders for name in self.locks if (path := str(folder / name)) in paths)
+
+
+FOREIGN = frozenset({"node_modules", "vendor", "third_party", "site-packages", ".venv", ".git"})
+"""Folders that hold copies of other people's packages."""
+
+_PYTHON = Ecosystem(
+    (
+        (re.compile(r"(?:.*[-_.])?(?:requirements|constraints)(?:[-_.].*)?\.txt|requirements/.*\.txt"),
+         requirements.pins),
+        (re.compile(r"pyproject\.toml"), pyproject.pins),
+    ),
+    frozenset({"poetry.lock", "uv.lock", "pdm.lock", "pylock.toml"}),
+)  # fmt: skip
+_NPM = Ecosystem(
+    ((re.compile(r"package\.json"), package_json.pins),),
+    frozenset({"package-lock.json", "npm-shrinkwrap.json", "yarn.lock", "pnpm-lock.yaml", "bun.lock", "bun.lockb"}),
+)
+_GO = Ecosystem(((re.compile(r"go\.mod"), go_mod.pins),), frozenset({"go.sum"}), go_mod.fault)
+_RUST = Ecosystem(((re.compile(r"Cargo\.toml"), cargo_toml.pins),), frozenset({"Cargo.lock"}))
+_MAVEN = Ecosystem(((re.compile(r"pom\.xml"), pom_xml.pins),))
+_DOCKER = Ecosystem(
+    ((re.compile(r"(?:Dockerfile|Containerfile)(?:\..+)?|.+\.(?:dockerfile|containerfile)", re.IGNORECASE),
+      dockerfile.pins),)
+)  # fmt: skip
+
+ECOSYSTEMS = {
+    name: ecosystem
+    for names, ecosystem in (
+        ("pypi pip python poetry uv", _PYTHON),
+        ("npm yarn pnpm javascript", _NPM),
+        ("go golang gomod", _GO),
+        ("crates.io cargo rust", _RUST),
+        ("maven", _MAVEN),
+        ("docker oci container", _DOCKER),
+    )
+    for name in names.split()
+}
+"""By the name that reports give, in lower case: OSV's, the package URL's, the scanners'."""

@@ -1,0 +1,66 @@
+"""What a bump asks for, and what a reader of one kind of manifest finds: the place of a version, or why there is none.
+
+Each kind has one file with one function, `pins(text, package)`; what is done with the places is the same for all.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from bot.bumps.versions import is_version, rises, same
+
+SAFE_VERSION = re.compile(r"[0-9A-Za-z][0-9A-Za-z.+_-]{0,63}")
+"""A fixed version comes from a report: nothing that could end a string, a line or a tag gets into a file."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pin:
+    """One version in a manifest, from character `start` up to `end`."""
+
+    start: int
+    end: int
+    version: str
+    floor: bool = False
+    """The least of a range of compatible versions (`^4.17.0`), which the installed one may be above."""
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why a version stays as it is; the reason continues a sentence that begins with the file's path."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Bump:
+    """Raise `package` from `old` (None: whatever is pinned) to `new`."""
+
+    package: str
+    old: str | None
+    new: str
+
+
+def raised(text: str, found: Sequence[Pin | Refusal], bump: Bump) -> str | Refusal | None:
+    """The text with every pin raised; None when the package is not named in it.
+
+    A file is changed whole or not at all: one place that cannot be raised refuses it.
+    """
+    if not found:
+        return None
+    places = []
+    for one in found:
+        if isinstance(one, Refusal):
+            return one
+        if one.floor and bump.old is not None and is_version(bump.old) and rises(bump.old, one.version):
+            return Refusal(f"asks for {bump.package} {one.version} or higher, which is above {bump.old}")
+        if not one.floor and bump.old is not None and not (same(one.version, bump.old) or same(one.version, bump.new)):
+            return Refusal(f"pins {bump.package} {one.version}, not {bump.old}")
+        if not same(one.version, bump.new):
+            if not rises(one.version, bump.new):
+                return Refusal(f"pins {bump.package} {one.version}, which is not below {bump.new}")
+            places.append(one)
+    if not places:
+        return Refusal(f"has {bump.package} {bump.new} already")
+    for place in sorted(places, key=lambda one: one.start, reverse=True):
+        text = text[: place.start] + bump.new + text[place.end :]
+    return text

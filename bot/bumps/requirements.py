@@ -1,0 +1,38 @@
+"""Pins in pip's requirements files: `name==1.2`, with extras, markers and comments left as they are."""
+
+import re
+
+from bot.bumps.pin import Pin, Refusal
+
+_NAME = re.compile(r"[ \t]*(?P<name>[A-Za-z0-9](?:[\w.-]*[A-Za-z0-9])?)[ \t]*(?P<extras>\[[^\]\n]*\])?[ \t]*")
+_EXACT = re.compile(r"\(?[ \t]*(?:===?|~=)[ \t]*(?P<version>[A-Za-z0-9](?:[\w.!+-]*[A-Za-z0-9])?)(?P<more>\.\*|[ \t]*,)?")
+_LINE = re.compile(r"(?:[^\\\n]|\\(?:\r?\n|.))+")
+"""A logical line: a backslash at its end continues it."""
+
+
+def pins(text: str, package: str) -> list[Pin | Refusal]:
+    """Where the file pins the package; names are compared as pip does (PEP 503)."""
+    return [found for line in _LINE.finditer(text) if (found := requirement(line[0], line.start(), package))]
+
+
+def requirement(line: str, at: int, package: str) -> Pin | Refusal | None:
+    """The pin in one requirement (PEP 508) that stands at `at`; None when it is of another package."""
+    name = _NAME.match(line)
+    if name is None or normal(name["name"]) != normal(package):
+        return None
+    rest = line[name.end() :]
+    if rest.startswith("@"):
+        return Refusal(f"takes {package} from an address")
+    if "--hash" in rest:
+        return Refusal(f"pins {package} with hashes, which only the package's files give")
+    exact = _EXACT.match(rest)
+    if exact is None or exact["more"]:
+        asked = re.split(r"[;#\\]|\s-", rest)[0].strip()
+        return Refusal(f"gives a range for {package} ({asked}), not a pin" if asked else f"names {package} unpinned")
+    start = at + name.end()
+    return Pin(start + exact.start("version"), start + exact.end("version"), exact["version"])
+
+
+def normal(name: str) -> str:
+    """A Python package's name as the index compares it (PEP 503)."""
+    return re.sub(r"[-_.]+", "-", name).lower()
