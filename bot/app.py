@@ -37,8 +37,9 @@ from bot.integrations.slack_people import SlackDirectory
 from bot.integrations.slack_reply import PrivateReplies
 from bot.integrations.slack_signature import verified
 from bot.integrations.socket_mode import run_socket_mode
-from bot.service import outcomes, pulls, submissions
+from bot.service import bumps, outcomes, pulls, submissions
 from bot.service.gate import Gate
+from bot.tasks import bumps as bump_tasks
 from bot.tasks import github as github_tasks
 from bot.tasks import slack as slack_tasks
 from bot.tasks.executor import Held
@@ -311,6 +312,7 @@ class _Run:
         }
         if self.github is not None:
             github = github_tasks.GitHubDesk(self.gate, self.github)
+            tasks[jobs.MakeBump.task] = work(jobs.MakeBump, partial(bump_tasks.make_bump, github), at_once=1)
             tasks[jobs.OpenPull.task] = work(jobs.OpenPull, partial(github_tasks.open_pull, github), at_once=1)
             tasks[jobs.WatchPull.task] = work(jobs.WatchPull, partial(github_tasks.watch_pull, github), at_once=1)
             tasks[jobs.AnswerPull.task] = work(jobs.AnswerPull, partial(github_tasks.answer_pull, github), at_once=1)
@@ -323,8 +325,10 @@ class _Run:
         job = jobs.parse(queued.entrypoint, queued.payload)
         if isinstance(job, jobs.OpenPull):
             await outcomes.pull_failed(self.gate, job.review_id, job.digest, held.reason, pushed=not held.hopeless)
-        else:
-            await outcomes.job_held(self.gate, job.review_id, job.task, held.reason)
+            return
+        if isinstance(job, jobs.MakeBump):
+            await bumps.not_made(self.gate, job.review_id, job.digest, held.reason)
+        await outcomes.job_held(self.gate, job.review_id, job.task, held.reason)
 
     async def _sweep(self) -> None:
         await submissions.adopt(self.gate)

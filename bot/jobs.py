@@ -106,9 +106,26 @@ class AnswerPull:
         return f"{self.task}:{self.entry_id}"
 
 
-Job: TypeAlias = SyncCard | ReplyInThread | AlertIncident | OpenPull | WatchPull | AnswerPull
+@dataclass(frozen=True, slots=True)
+class MakeBump:
+    """Make the diff of a version bump that came without one."""
+
+    task: ClassVar[str] = "github.bump"
+    lead: ClassVar[int] = 6
+    """Before the card, which then has the diff from the start."""
+    review_id: UUID
+    digest: str
+
+    @property
+    def key(self) -> str:
+        """One diff for one content."""
+        return f"{self.task}:{self.review_id}:{self.digest}"
+
+
+Job: TypeAlias = SyncCard | ReplyInThread | AlertIncident | OpenPull | WatchPull | AnswerPull | MakeBump
 ADAPTERS: dict[str, TypeAdapter[Job]] = {
-    job.task: TypeAdapter(job) for job in (SyncCard, ReplyInThread, AlertIncident, OpenPull, WatchPull, AnswerPull)
+    job.task: TypeAdapter(job)
+    for job in (SyncCard, ReplyInThread, AlertIncident, OpenPull, WatchPull, AnswerPull, MakeBump)
 }
 
 

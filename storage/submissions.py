@@ -62,13 +62,26 @@ async def insert_new(
     return await _locked(tx, added)
 
 
-async def replace_content(tx: AsyncConnection, review_id: UUID, apv: Apv, *, version: int, due_at: datetime) -> Locked:
-    """New content for a review that waits."""
-    await tx.execute(
-        update(apv_reviews).where(T.id == review_id).values(**_values(apv), version=version, due_at=due_at)
-    )
+async def replace_content(
+    tx: AsyncConnection,
+    review_id: UUID,
+    apv: Apv,
+    *,
+    version: int,
+    due_at: datetime | None,
+    drafted_from: str | None = None,
+) -> Locked:
+    """New content for a review that waits; `drafted_from` is the digest of what the bot added the diff to."""
+    values = {**_values(apv), "version": version, "due_at": due_at, "drafted_from": drafted_from}
+    await tx.execute(update(apv_reviews).where(T.id == review_id).values(values))
     await _keep_content(tx, review_id, version, apv)
     return await _locked(tx, review_id)
+
+
+async def drafted_from(tx: AsyncConnection, review_id: UUID) -> str | None:
+    """The digest of what was submitted, where the bot has added the diff to it."""
+    found: str | None = (await tx.execute(select(T.drafted_from).where(T.id == review_id))).scalar_one()
+    return found
 
 
 @dataclass(frozen=True, slots=True)

@@ -106,6 +106,7 @@ apv_reviews = Table(
     Column("pull", JSONB(none_as_null=True)),
     Column("pull_seen_at", TIME),
     Column("pull_polled_at", TIME),
+    Column("drafted_from", Text, comment="The digest of what was submitted, where the bot made the diff."),
     Column("audit_seq", Integer, nullable=False, server_default="0"),
     Column("audit_head", Text, nullable=False, server_default=""),
 )

@@ -5,7 +5,9 @@ import re
 from bot.bumps.pin import Pin, Refusal
 
 _NAME = re.compile(r"[ \t]*(?P<name>[A-Za-z0-9](?:[\w.-]*[A-Za-z0-9])?)[ \t]*(?P<extras>\[[^\]\n]*\])?[ \t]*")
-_EXACT = re.compile(r"\(?[ \t]*(?:===?|~=)[ \t]*(?P<version>[A-Za-z0-9](?:[\w.!+-]*[A-Za-z0-9])?)(?P<more>\.\*|[ \t]*,)?")
+_EXACT = re.compile(
+    r"\(?[ \t]*(?:===?|~=)[ \t]*(?P<version>[A-Za-z0-9](?:[\w.!+-]*[A-Za-z0-9])?)(?P<more>\.\*|[ \t]*,)?"
+)
 _LINE = re.compile(r"(?:[^\\\n]|\\(?:\r?\n|.))+")
 """A logical line: a backslash at its end continues it."""
 

@@ -111,6 +111,11 @@ class Apv:
         """Whether an approval has something to open."""
         return bool(self.patch_diff)
 
+    @property
+    def wants_bump(self) -> bool:
+        """Whether only a version is named where a diff could be, so that the bot is to make one."""
+        return self.patch_strategy is PatchStrategy.VERSION_BUMP and bool(self.fixed_version) and not self.has_patch
+
 
 @dataclass(frozen=True, slots=True)
 class Submission:

@@ -11,6 +11,8 @@ class Submitted:
     kind: ClassVar[str] = "review.submitted"
     sentence: str
     critical: bool
+    bump: bool = False
+    """The diff of a version bump is to be made."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +20,16 @@ class Revised:
     """Changed content came for an undecided review: version + 1, votes void."""
 
     kind: ClassVar[str] = "review.revised"
+    sentence: str
+    bump: bool = False
+    """As in `Submitted`."""
+
+
+@dataclass(frozen=True, slots=True)
+class BumpNotMade:
+    """The diff of a version bump cannot be made, and why."""
+
+    kind: ClassVar[str] = "bump.not_made"
     sentence: str
 
 
@@ -197,6 +209,7 @@ class JobHeld:
 Event = (
     Submitted
     | Revised
+    | BumpNotMade
     | ApprovalRecorded
     | Approved
     | Rejected

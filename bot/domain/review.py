@@ -14,6 +14,7 @@ from bot.domain.apv import Apv, Severity
 from bot.domain.events import (
     ApprovalRecorded,
     Approved,
+    BumpNotMade,
     ChangesRequested,
     Claimed,
     Escalated,
@@ -298,14 +299,29 @@ def takes_new_content(review: Review) -> bool:
     return review.status in AWAITING or review.status is Status.CHANGES_REQUESTED
 
 
-def revise(review: Review) -> Accepted:
-    """The review has new content already; its votes were for the old one. An escalation that was closed is over."""
+BUMP_UNDER_WAY = "The diff of this version bump is being made. It will be shown here, as a new version to decide on."
+
+
+def revise(review: Review, *, bump: bool = False, by_bot: bool = False) -> Accepted:
+    """The review has new content already; its votes were for the old one. An escalation that was closed is over.
+
+    `bump`: its diff is still to be made. `by_bot`: that diff is what is new.
+    """
     void = " Approvals given before are void." if review.votes else ""
-    sentence = f"{review.code} changed and is now version {review.version}.{void}"
-    revised = replace(review, votes=(), closed_at=None, note=None)
+    what = "has the diff of its version bump" if by_bot else "changed"
+    sentence = f"{review.code} {what} and is now version {review.version}.{void}"
+    revised = replace(review, votes=(), closed_at=None, note=BUMP_UNDER_WAY if bump else None)
     if review.status is not Status.ESCALATED:
         revised = replace(revised, status=Status.PENDING, escalated_by=None, escalated_by_name=None, escalated_at=None)
-    return Accepted(revised, (Revised(sentence),), sentence)
+    return Accepted(revised, (Revised(sentence, bump),), sentence)
+
+
+def bump_not_made(review: Review, reason: str) -> tuple[Review, tuple[BumpNotMade, ...]] | None:
+    """Say why there is no diff, where a diff was announced; None where the review has moved on."""
+    if review.note != BUMP_UNDER_WAY:
+        return None
+    sentence = f"No diff could be made for this version bump: {reason.rstrip('.')}."
+    return replace(review, note=sentence), (BumpNotMade(f"{review.code}: {sentence}"),)
 
 
 def _because(decision: Decision) -> str:

@@ -6,7 +6,7 @@ PyGithub is not thread-safe, so a client has one thread, and its calls run one a
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import TypeVar
@@ -17,6 +17,7 @@ from github import Auth, Github
 from bot.domain.pull import Seen
 from bot.integrations import github_watch
 from bot.integrations.errors import Permanent
+from bot.integrations.github_files import Files, read_files
 from bot.integrations.github_pulls import OpenedPull, PullRequest, base_head, find_repository, open_pull
 from bot.integrations.github_watch import PullAddress
 
@@ -75,6 +76,21 @@ class GitHubClient:
     async def base_head(self, base_ref: str | None = None) -> str:
         """The sha at the head of a branch of the default repository; None is its default branch."""
         return await self._run(lambda: base_head(find_repository(self._github, self._owner, self._name), base_ref))
+
+    async def read_files(
+        self, full_name: str, base_ref: str | None, choose: Callable[[Sequence[str]], Sequence[str]]
+    ) -> Files:
+        """All paths at the head of a branch of `owner/name`, and the files that `choose` picks of them.
+
+        Raises `Permanent` when there is no such repository or branch, `Retry` when GitHub is away, and what `choose`
+        raises.
+        """
+
+        def read() -> Files:
+            repository = find_repository(self._github, *full_name.split("/", 1))
+            return read_files(repository, base_head(repository, base_ref), choose)
+
+        return await self._run(read)
 
     async def open_pull(self, request: PullRequest) -> OpenedPull:
         """Make one branch, one commit and one pull request of a diff, or adopt those of a former run.

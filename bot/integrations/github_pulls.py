@@ -6,9 +6,9 @@ Safe to run twice wherever a former run died: it looks before it writes, and wha
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from functools import partial
 from typing import Literal, NamedTuple
 
 from github import Github, InputGitAuthor, InputGitTreeElement
@@ -20,6 +20,7 @@ from github.Repository import Repository
 
 from bot.integrations.errors import Permanent
 from bot.integrations.github_errors import NotFound, Unprocessable, asking_github
+from bot.integrations.github_files import entries, read_blob
 from bot.integrations.github_watch import mark_approved
 from bot.integrations.patches import Change, ChangedFile, PathPolicy, TreeEntry, build_change
 
@@ -28,7 +29,6 @@ AUTHOR_EMAIL = "apv-bot@noreply.invalid"
 """A reserved domain (RFC 2606): no account on GitHub can be taken for the author."""
 MAX_COMMITS_ON_TOP = 20
 """How far below a pull request's head our commit is looked for: people may have added theirs."""
-MAX_TREE_REQUESTS = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,37 +205,12 @@ def _read_base(repository: Repository, sha: str, request: PullRequest) -> _Base:
     with asking_github(f"show the files of {request.repository}"):
         commit = repository.get_git_commit(sha)
         tree = repository.get_git_tree(commit.tree.sha, recursive=True)
-        return _Base(commit, tree, list(_entries(repository, tree)))
+        return _Base(commit, tree, list(entries(repository, tree)))
 
 
 def _change(repository: Repository, base: _Base, request: PullRequest) -> Change:
     """What the diff makes of a base; nothing is written."""
-
-    def fetch(sha: str) -> bytes:
-        with asking_github(f"show the files of {request.repository}"):
-            blob = repository.get_git_blob(sha)
-            return base64.b64decode(blob.content) if blob.encoding == "base64" else blob.content.encode()
-
-    return build_change(base.files, fetch, base.tree.sha, request.diff, request.policy)
-
-
-def _entries(repository: Repository, tree: GitTree) -> Iterator[TreeEntry]:
-    """All files of a recursive listing. One that GitHub cut short is read again directory by directory."""
-    pending = [("", tree)]
-    requests = 0
-    while pending:
-        prefix, tree = pending.pop()
-        whole = not tree.truncated
-        if not whole:
-            tree = repository.get_git_tree(tree.sha)
-        for row in tree.tree:
-            if row.type == "tree" and not whole:
-                requests += 1
-                if requests > MAX_TREE_REQUESTS or tree.truncated:
-                    raise Permanent("The repository has too many files for GitHub to list", code="too_many_files")
-                pending.append((f"{prefix}{row.path}/", repository.get_git_tree(row.sha, recursive=True)))
-            else:
-                yield TreeEntry(row.mode, row.type, row.sha, prefix + row.path)
+    return build_change(base.files, partial(read_blob, repository), base.tree.sha, request.diff, request.policy)
 
 
 def _push(repository: Repository, request: PullRequest) -> tuple[GitCommit, Change]:

@@ -12,6 +12,7 @@ from bot.domain.events import (
     ApprovalRecorded,
     Approved,
     BranchDeleted,
+    BumpNotMade,
     ChangesRequested,
     ChecksReported,
     Claimed,
@@ -35,7 +36,7 @@ from bot.domain.events import (
     Submitted,
 )
 from bot.domain.review import Review
-from bot.jobs import AlertIncident, AnswerPull, Job, OpenPull, ReplyInThread, SyncCard, WatchPull
+from bot.jobs import AlertIncident, AnswerPull, Job, MakeBump, OpenPull, ReplyInThread, SyncCard, WatchPull
 from storage.audit import Entry
 from storage.record import Change, Settlement, record
 from storage.reviews import Locked
@@ -84,9 +85,14 @@ def _jobs(review: Review, event: Event, entry: Entry) -> list[Job]:
     card = SyncCard(review.id, review.revision)
     reply = ReplyInThread(review.id, entry.id)
     alert = AlertIncident(review.id, entry.id)
+    bump = MakeBump(review.id, review.digest)
     match event:
-        case Submitted(critical=critical):
-            return [card, alert] if critical else [card]
+        case Submitted(critical=critical, bump=wanted):
+            return [card, *([alert] if critical else []), *([bump] if wanted else [])]
+        case Revised(bump=True):
+            return [card, reply, bump]
+        case BumpNotMade():
+            return [card]
         case Approved(opens_pull=True):
             return [card, reply, OpenPull(review.id, review.digest)]
         case Rejected() | ChangesRequested() if review.follows:

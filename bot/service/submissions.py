@@ -13,7 +13,7 @@ from bot.domain import sla
 from bot.domain.apv import Apv, Json, Submission, digest, identity
 from bot.domain.events import Event, Submitted
 from bot.domain.review import Action
-from bot.jobs import OpenPull
+from bot.jobs import MakeBump, OpenPull
 from bot.service.consequences import write
 from bot.service.errors import database_is_away
 from bot.service.gate import Gate
@@ -92,7 +92,7 @@ async def _place(
     gate: Gate, tx: AsyncConnection, item: Submission, *, principal: str, source: str
 ) -> tuple[UUID, bool]:
     former = await _former(gate, tx, item)
-    if former and former.review.digest == digest(item.apv):
+    if former and await _known(tx, former, item.apv):
         return former.review.id, False
     now = gate.now()
     if former and rules.takes_new_content(former.review):
@@ -104,9 +104,22 @@ async def _place(
     due_at = sla.due_at(now, gate.policy().rules[item.apv.severity])
     code = item.apv_code if former is None or item.apv_code != former.review.code else None
     locked = await submissions.insert_new(tx, item.apv, code=code, metadata=metadata, due_at=due_at, now=now)
-    event = Submitted(arrival(locked.review, item.apv), critical=item.apv.severity.value == "critical")
-    await _write(tx, locked, locked.review, [event], principal=principal, source=source, now=now)
+    await _write(tx, locked, *_arrived(gate, locked.review, item.apv), principal=principal, source=source, now=now)
     return locked.review.id, True
+
+
+async def _known(tx: AsyncConnection, former: Locked, apv: Apv) -> bool:
+    """Whether this is what was submitted before, the diff that the bot has made of it since left aside."""
+    submitted = digest(apv)
+    if former.review.digest == submitted:
+        return True
+    return apv.wants_bump and await submissions.drafted_from(tx, former.review.id) == submitted
+
+
+def _arrived(gate: Gate, review: rules.Review, apv: Apv) -> tuple[rules.Review, list[Event]]:
+    bump = gate.opens_pulls and apv.wants_bump
+    event = Submitted(arrival(review, apv), critical=apv.severity.value == "critical", bump=bump)
+    return replace(review, note=rules.BUMP_UNDER_WAY if bump else None), [event]
 
 
 async def _former(gate: Gate, tx: AsyncConnection, item: Submission) -> Locked | None:
@@ -123,6 +136,10 @@ async def _former(gate: Gate, tx: AsyncConnection, item: Submission) -> Locked |
     return await submissions.latest_of(tx, named[1])
 
 
+VOID = Settlement(Action.RECORDED, "Void: the content changed before this took effect.")
+"""What becomes of approvals of a content that is no longer there."""
+
+
 async def _revise(
     gate: Gate, tx: AsyncConnection, former: Locked, apv: Apv, *, principal: str, source: str, now: datetime
 ) -> None:
@@ -130,12 +147,12 @@ async def _revise(
     if due_at is None or apv.severity is not former.review.severity:
         due_at = sla.due_at(former.review.created_at, gate.policy().rules[apv.severity])
     version = former.review.version + 1
-    await jobs.drop(tx, OpenPull(former.review.id, former.review.digest))
+    for job in (OpenPull, MakeBump):
+        await jobs.drop(tx, job(former.review.id, former.review.digest))
     locked = await submissions.replace_content(tx, former.review.id, apv, version=version, due_at=due_at)
-    outcome = rules.revise(locked.review)
-    void = Settlement(Action.RECORDED, "Void: the content changed before this took effect.")
+    outcome = rules.revise(locked.review, bump=gate.opens_pulls and apv.wants_bump)
     await _write(
-        tx, locked, outcome.review, outcome.events, principal=principal, source=source, now=now, settlement=void
+        tx, locked, outcome.review, outcome.events, principal=principal, source=source, now=now, settlement=VOID
     )
 
 
@@ -201,6 +218,5 @@ async def _take_in(gate: Gate, tx: AsyncConnection, row: submissions.Unadopted) 
     apv = row.apv if row.apv.repository else replace(row.apv, repository=gate.default_repository)
     due_at = row.due_at or sla.due_at(row.created_at, gate.policy().rules[apv.severity])
     locked = await submissions.replace_content(tx, row.id, apv, version=1, due_at=due_at)
-    event = Submitted(arrival(locked.review, apv), critical=apv.severity.value == "critical")
     actor = apv.reporter or "database"
-    await _write(tx, locked, locked.review, [event], principal=actor, source="database", now=gate.now())
+    await _write(tx, locked, *_arrived(gate, locked.review, apv), principal=actor, source="database", now=gate.now())

@@ -13,6 +13,7 @@ from bot.jobs import (
     AlertIncident,
     AnswerPull,
     Job,
+    MakeBump,
     OpenPull,
     ReplyInThread,
     SyncCard,
@@ -30,6 +31,7 @@ JOBS: list[Job] = [
     OpenPull(ONE, "d1" * 32),
     WatchPull(ONE, "opened"),
     AnswerPull(ONE, TWO),
+    MakeBump(ONE, "d1" * 32),
 ]
 
 
@@ -72,9 +74,15 @@ def test_worse_comes_first_whatever_it_does() -> None:
 
 
 def test_people_hear_of_it_before_the_rest() -> None:
-    """For one review: the alert, then the card, then replies and what goes to GitHub."""
+    """For one review: the alert, then what the card is to show, then the card, then replies and what goes to GitHub."""
     order = sorted(JOBS, key=lambda job: -priority(job, Severity.HIGH))
-    assert [job.task for job in order[:4]] == ["slack.alert", "slack.card", "slack.reply", "github.pull"]
+    assert [job.task for job in order[:5]] == [
+        "slack.alert",
+        "github.bump",
+        "slack.card",
+        "slack.reply",
+        "github.pull",
+    ]
 
 
 def test_what_is_one_effect_has_one_key() -> None:
