@@ -388,4 +388,4 @@ async def test_the_doctor_knows_a_database_that_is_behind(
     """It names the command that helps."""
     with pytest.raises(console.Failure):
         await doctor.examine(outside.settings.model_copy(update={"database_url": SecretStr(empty_database_url)}))
-    assert "is at nothing, needs 0002: run apv-bot migrate" in capsys.readouterr().out
+    assert f"is at nothing, needs {schema.newest()}: run apv-bot migrate" in capsys.readouterr().out
