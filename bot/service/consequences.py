@@ -81,7 +81,7 @@ async def write(
     await record(tx, [change])
 
 
-def _jobs(review: Review, event: Event, entry: Entry) -> list[Job]:
+def _jobs(review: Review, event: Event, entry: Entry) -> list[Job]:  # noqa: PLR0912 - one match, held exhaustive
     card = SyncCard(review.id, review.revision)
     reply = ReplyInThread(review.id, entry.id)
     alert = AlertIncident(review.id, entry.id)
