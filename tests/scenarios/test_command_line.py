@@ -14,6 +14,7 @@ from pydantic import SecretStr
 
 from bot import console, doctor, samples
 from bot.__main__ import app
+from storage import schema
 from tests import harness, web
 from tests.command import Terminal
 from tests.conftest import run
