@@ -4,6 +4,7 @@ The port listens before any dependency is tried; each dependency is then brought
 """
 
 import asyncio
+import gc
 import logging
 import os
 import socket
@@ -160,6 +161,8 @@ class _Run:
         self.bot.port = runner.addresses[0][1]
         log.info("server.listening", host=self.settings.host, port=self.bot.port, role=self.bot.role)
         self.bot.listening.set()
+        # What start-up made is here to stay: the collector need not look at it again with every few clicks.
+        gc.freeze()
         worker: asyncio.Task[None] | None = None
         try:
             self._spawn(self.bot.health.watch())

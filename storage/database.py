@@ -20,7 +20,7 @@ from sqlalchemy.pool import ConnectionPoolEntry, PoolProxiedConnection
 log = structlog.get_logger(__name__)
 
 IDLE_SECONDS = 5.0
-QUIET_SECONDS = 0.01
+QUIET_SECONDS = 0.05
 """Between two rings: what is committed in the meantime is told by one."""
 
 RINGS = "rings"
@@ -94,8 +94,8 @@ class Database:
             self._queued = False
             try:
                 async with self.engine.connect() as connection:
-                    await connection.exec_driver_sql(RING)
-                    await connection.commit()
+                    alone = await connection.execution_options(isolation_level="AUTOCOMMIT")
+                    await alone.exec_driver_sql(RING)
             except (DBAPIError, PoolTimeout, OSError) as error:
                 # Nothing is lost: the workers look by themselves every two seconds.
                 log.debug("queue.not_rung", error=type(error).__name__)
