@@ -1,11 +1,13 @@
 """How a pull request reads. Untrusted text is fenced or neutralised: it mentions nobody and renders as text."""
 
+import json
 import re
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Protocol
 from uuid import UUID
 
+from bot.blocks import links
 from bot.blocks.text import cut, plain, visible
 from bot.domain.apv import Apv, PatchStrategy
 from bot.domain.review import Dossier, Review
@@ -13,6 +15,9 @@ from bot.domain.review import Dossier, Review
 TITLE_MAX = 200
 BODY_MAX = 60_000
 """GitHub refuses bodies over 65,536 characters."""
+APPROVALS_MAX = 30_000
+"""Characters of the body that approvals may take."""
+LEFT_OUT = "More was reported; it did not fit here, and stands with the review."
 
 
 class Approval(Protocol):
@@ -68,20 +73,39 @@ def answer(sentence: str, entry_id: UUID, *, close: bool) -> tuple[str, str]:
 
 
 def body(dossier: Dossier, approvals: Sequence[Approval]) -> str:
-    """The advisory, the evidence, who approved and why, as GitHub Markdown."""
+    """The advisory, the evidence, who approved and why, as GitHub Markdown of at most BODY_MAX characters.
+
+    What must be there comes first; a long part that does not fit is left out whole, so that no fence is cut open.
+    """
     apv, review = dossier.apv, dossier.review
+    address = links.advisory(apv.advisory)
     parts = [
         f"Approved in Slack as **{review.code}**, version {review.version}, digest `{review.digest}`.",
+        *([f"Advisory: [{apv.advisory}]({address})"] if address else []),
         _table(_facts(apv)),
+        "### Approvals\n\n" + _approvals(approvals),
     ]
-    if apv.cve_description:
-        parts.append("### Advisory\n\n" + fenced(apv.cve_description, 8_000))
-    if apv.patch_description:
-        parts.append("### Patch\n\n" + fenced(apv.patch_description, 4_000))
-    parts.append("### Approvals\n\n" + "\n".join(_approval(a) for a in approvals))
-    if apv.references:
-        parts.append("### References\n\n" + fenced("\n".join(apv.references), 4_000))
-    return "\n\n".join(parts)[:BODY_MAX]
+    room = BODY_MAX - sum(len(part) + 2 for part in parts) - len(LEFT_OUT)
+    for heading, text, most in _long_parts(apv):
+        part = f"### {heading}\n\n{fenced(text, most)}"
+        if text.strip() and len(part) + 2 <= room:
+            parts.append(part)
+            room -= len(part) + 2
+        elif text.strip():
+            return "\n\n".join([*parts, LEFT_OUT])
+    return "\n\n".join(parts)
+
+
+def _long_parts(apv: Apv) -> list[tuple[str, str, int]]:
+    """Headings, texts and how much of each is shown."""
+    evidence = json.dumps(apv.wargame_evidence, indent=2, ensure_ascii=False) if apv.wargame_evidence else ""
+    return [
+        ("Advisory", apv.cve_description or "", 8_000),
+        ("Patch", apv.patch_description or "", 4_000),
+        ("Warnings of the validation", "\n".join(apv.validation_warnings), 4_000),
+        ("Evidence of the wargame", evidence, 8_000),
+        ("References", "\n".join(apv.references), 4_000),
+    ]
 
 
 def _facts(apv: Apv) -> list[tuple[str, str]]:
@@ -97,10 +121,27 @@ def _facts(apv: Apv) -> list[tuple[str, str]]:
         ("Known exploited", "yes (CISA KEV)" if apv.kev else ""),
         ("Package", f"{apv.package_name} ({apv.package_ecosystem})" if apv.package_ecosystem else apv.package_name),
         ("Versions", versions),
-        ("Wargame", f"{verdict}{confidence}" if verdict else ""),
         ("Weaknesses", " ".join(apv.cwe_ids[:10])),
+        ("Confirmed", _confirmation(apv)),
+        ("Risk of the patch", apv.patch_risk_level or ""),
+        ("Validation", {True: "passed", False: "failed", None: ""}[apv.validation_passed]),
+        ("Wargame", f"{verdict}{confidence}" if verdict else ""),
+        ("Wargame run", apv.wargame_run_url or ""),
+        ("Files named", ", ".join(apv.affected_files[:10])),
     ]
     return [(name, value) for name, value in rows if value]
+
+
+def _confirmation(apv: Apv) -> str:
+    said = [{True: "yes", False: "no", None: ""}[apv.confirmed]]
+    for name, share in (
+        ("score", apv.confirmation_score),
+        ("static", apv.static_confidence),
+        ("dynamic", apv.dynamic_confidence),
+        ("false positive", apv.false_positive_probability),
+    ):
+        said.append(f"{name} {share:.0%}" if share is not None else "")
+    return ", ".join(part for part in said if part)
 
 
 def _table(rows: Sequence[tuple[str, str]]) -> str:
@@ -108,10 +149,17 @@ def _table(rows: Sequence[tuple[str, str]]) -> str:
     return "\n".join(["| | |", "| --- | --- |", *lines])
 
 
-def _approval(approval: Approval) -> str:
-    when = approval.at.astimezone(UTC).strftime("%Y-%m-%d %H:%M UTC")
-    why = f": {code(approval.justification, 3_000)}" if approval.justification else ""
-    return f"- {code(approval.reviewer_name, 100)}, {when}{why}"
+def _approvals(approvals: Sequence[Approval]) -> str:
+    """A line for each, as many as there is room for."""
+    lines: list[str] = []
+    for approval in approvals:
+        when = approval.at.astimezone(UTC).strftime("%Y-%m-%d %H:%M UTC")
+        why = f": {code(approval.justification, 3_000)}" if approval.justification else ""
+        line = f"- {code(approval.reviewer_name, 100)}, {when}{why}"
+        if sum(map(len, lines)) + len(line) > APPROVALS_MAX:
+            return "\n".join([*lines, f"- and {len(approvals) - len(lines)} more"])
+        lines.append(line)
+    return "\n".join(lines)
 
 
 _SPECIAL = re.compile(r"@|#|\[|://|\bGH-", re.IGNORECASE)
