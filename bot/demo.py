@@ -87,7 +87,7 @@ async def _stage(*, headless: bool) -> AsyncIterator[Stage]:
         print("PostgreSQL runs, embedded, with a new database.")
         # Last time's Slack is gone with its process, so last time's pull requests go too.
         shutil.rmtree(home / "github", ignore_errors=True)
-        token, signing_secret, api_token = (secrets.token_hex(16) for _ in range(3))
+        token, signing_secret, api_token, hook = (secrets.token_hex(16) for _ in range(4))
         slack = SlackSandbox(bot_token=token, signing_secret=signing_secret)
         github = GitHubSandbox(home / "github", token=token)
         github.create_repository(OWNER, NAME, samples.repository_files())
@@ -111,11 +111,13 @@ async def _stage(*, headless: bool) -> AsyncIterator[Stage]:
                 github_api_url=sandbox.github_api_url,
                 github_repo_owner=OWNER,
                 github_repo_name=NAME,
+                github_webhook_secret=SecretStr(hook),
                 api_tokens=(f"scanner:read+submit:{hashlib.sha256(api_token.encode()).hexdigest()}",),
             )
             async with _bot(settings) as bot:
                 sandbox.offer(feed(settings))
                 slack.request_url = f"http://127.0.0.1:{bot.port}/slack/events"
+                github.webhooks.set_up(f"http://127.0.0.1:{bot.port}/github/webhooks", hook)
                 stage = Stage(slack, github, bot, api_token, page=f"{sandbox.origin}/")
                 print(f"The bot listens at {stage.bot_url} and is ready.")
                 await _submit(stage)

@@ -43,6 +43,7 @@ async def play(stage: Stage) -> None:
     actors = Actors(stage)
     await actors.cards_arrive()
     await actors.one_approval_opens_a_pull_request()
+    await actors.what_becomes_of_it_comes_back()
     await actors.a_critical_one_needs_two()
     await actors.a_rejection_says_why()
     await actors.an_escalation_is_heard()
@@ -73,6 +74,20 @@ class Actors:
         print(f"alice approved {code} with one click.")
         self._tell(await self._pull(code))
         await self._card_says(code, "#1")
+
+    async def what_becomes_of_it_comes_back(self) -> None:
+        """Checks and the merge, by GitHub's webhooks, on the card."""
+        github = self.stage.github
+        pull = github.pulls()[0]
+        code = pull.head_ref.removeprefix("apv/").rpartition("-")[0]
+        await github.set_check(pull.head_sha, "tests")
+        await self._card_says(code, "checks are running")
+        await github.set_check(pull.head_sha, "tests", "success")
+        await self._card_says(code, "all checks passed")
+        await github.merge_pull(pull.number, by="mia")
+        await self._card_says(code, "merged")
+        await self._thread_says(code, f"#{pull.number} was merged into main by mia")
+        print(f"GitHub: the checks of #{pull.number} ran and passed, mia merged it; {code}'s card followed each step.")
 
     async def a_critical_one_needs_two(self) -> None:
         """Two distinct people for a critical one."""
