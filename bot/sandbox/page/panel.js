@@ -14,6 +14,7 @@ export function drawPanel(page, tools) {
   if (!open) return;
   if (panel.firstChild !== open.node) {
     panel.setAttribute("aria-label", open.tool.label);
+    panel.onkeydown = ({ key }) => key === "Escape" && close(page, tools);
     panel.replaceChildren(open.node);
     panel.focus({ preventScroll: true });
   }
@@ -50,8 +51,7 @@ function show(page, tools, tool) {
     h("h2", null, tool.label),
     h("button", { type: "button", class: "quiet", "aria-label": "Close", onclick: () => close(page, tools) }, "✕"),
   );
-  const leave = (event) => event.key === "Escape" && close(page, tools);
-  open = { tool, node: h("div", { class: "panel-in", onkeydown: leave }, head, view.node), update: view.update };
+  open = { tool, node: h("div", null, head, view.node), update: view.update };
   drawPanel(page, tools);
 }
 
