@@ -110,7 +110,10 @@ async def about(tx: AsyncConnection, pointer: Pointer) -> list[tuple[UUID, Sever
 DUE = """
 UPDATE apv_reviews SET pull_polled_at = :now WHERE id IN (
     SELECT id FROM apv_reviews
-    WHERE status = 'pr_open' AND (pull_polled_at IS NULL OR pull_polled_at <= :before)
+    WHERE status = 'pr_open' AND (
+        pull_polled_at IS NULL OR pull_polled_at <= :before
+        -- GitHub works out whether it merges only when it is asked, and answers the next time.
+        OR (pull ->> 'conflict' IS NULL AND pull_polled_at <= :window))
     ORDER BY pull_polled_at NULLS FIRST
     LIMIT greatest(0, :most - (
         SELECT count(*) FROM apv_reviews WHERE status = 'pr_open' AND pull_polled_at > :window))
@@ -125,7 +128,8 @@ async def take_due(
 ) -> list[tuple[UUID, Severity]]:
     """Open pull requests that nobody has asked about since `before`, marked as asked about now.
 
-    Those asked about longest ago, and `most` since `window` in all.
+    Where GitHub did not know yet whether they merge, since `window`. Those asked about longest ago, and `most` since
+    `window` in all.
     """
     rows = await tx.execute(text(DUE), {"now": now, "before": before, "window": window, "most": most})
     return [(row.id, Severity(row.severity)) for row in rows]

@@ -118,8 +118,16 @@ def _of_runs(commit: Commit) -> dict[str, Checks]:
 def merge(github: Github, address: PullAddress, head: str, method: str) -> None:
     """Merge it if its head is `head`; `Permanent` when GitHub refuses, or it is another."""
     pull = _pull(github, address)
-    with asking_github("merge the pull request"):
-        pull.merge(sha=head, merge_method=method)
+    try:
+        with asking_github("merge the pull request"):
+            pull.merge(sha=head, merge_method=method)
+    except Permanent as error:
+        # 405 and 409 of the API's "Merge a pull request".
+        reason = {
+            "conflict": "its head is no longer the commit that was approved",
+            "refused": "a rule of the branch is not met, or the repository does not merge in this way",
+        }.get(error.code, error.reason)
+        raise Permanent(reason, code=error.code) from None
 
 
 def arm(github: Github, address: PullAddress, head: str, method: str) -> None:

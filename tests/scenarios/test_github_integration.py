@@ -2,10 +2,11 @@
 
 import asyncio
 import json
+import re
 import subprocess
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from bot.integrations.errors import Permanent, Retry, VendorError
-from bot.integrations.github import AppInstallation, GitHubClient, OpenedPull, PullRequest
+from bot.integrations.github import AppInstallation, GitHubClient, OpenedPull, PullAddress, PullRequest
 from bot.sandbox.github import Fault, GitHubSandbox
 
 TOKEN = "ghp_the_tests_own"
@@ -386,14 +387,69 @@ async def test_refused_reviewers_are_a_note(shop: Shop) -> None:
     assert_one_of_each(shop, opened)
 
 
-async def test_an_app_opens_pull_requests_too(shop: Shop) -> None:
-    """An App's installation needs no personal token; its key never shows."""
+@pytest.fixture(scope="module")
+def installation() -> AppInstallation:
     key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
     pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
-    installation = AppInstallation(app_id="1", installation_id=1, private_key=pem)
+    return AppInstallation(app_id="1", installation_id=1, private_key=pem)
+
+
+async def test_an_app_opens_pull_requests_too(shop: Shop, installation: AppInstallation) -> None:
+    """An App's installation needs no personal token; its key never shows; its check run stands on the commit, once."""
     assert "PRIVATE KEY" not in repr(installation)
     client = shop.connect(installation)
-    assert_one_of_each(shop, await client.open_pull(REQUEST))
+    opened = await client.open_pull(REQUEST)
+    assert_one_of_each(shop, opened)
+    await client.open_pull(REQUEST)
+    (run,) = shop.github.repository().records.check_runs.values()
+    assert (run.name, run.head_sha, run.conclusion) == ("apv-bot/approved", opened.approved_head, "success")
+    assert (await client.look(PullAddress("acme", "shop", opened.number, opened.branch))).checks is None
+    await client.close()
+
+
+async def test_an_installation_token_is_renewed(shop: Shop, installation: AppInstallation) -> None:
+    """One that has ended is replaced before the next call, with nobody noticing."""
+    shop.github.hub.token_lifetime = timedelta(seconds=1)  # less than what the SDK keeps in reserve
+    client = shop.connect(installation)
+    opened = await client.open_pull(REQUEST)
+    await client.look(PullAddress("acme", "shop", opened.number, opened.branch))
+    await client.close()
+    fetched = [e for e in shop.github.journal if e.operation == "apps/create-installation-access-token"]
+    assert len(fetched) > 1
+    assert {entry.status for entry in shop.github.journal} <= {200, 201, 404}
+
+
+async def test_an_app_may_do_with_the_least(shop: Shop, installation: AppInstallation) -> None:
+    """The permissions that docs/github.md names are enough to open, look, comment and merge."""
+    document = (Path(__file__).parents[2] / "docs" / "github.md").read_text("utf-8")
+    named = dict(re.findall(r"^\| (\w[\w ]+) \| (read|write)", document, re.MULTILINE))
+    least = {"metadata": "read", "contents": "write", "pull_requests": "write", "checks": "write", "statuses": "read"}
+    assert named == {
+        "Metadata": "read",
+        "Contents": "write",
+        "Pull requests": "write",
+        "Checks": "write",
+        "Commit statuses": "read",
+        "Workflows": "write",
+    }
+    shop.github.hub.granted = least
+    client = shop.connect(installation)
+    opened = await client.open_pull(REQUEST)
+    assert opened.notes == ()
+    address = PullAddress("acme", "shop", opened.number, opened.branch)
+    await client.answer(address, "<!-- 1 --> no", "<!-- 1 -->", close=False)
+    await client.merge(address, opened.approved_head, "squash")
+    assert (await client.look(address)).state == "merged"
+    await client.close()
+
+
+async def test_a_check_that_may_not_be_set_is_a_note(shop: Shop, installation: AppInstallation) -> None:
+    """It costs the check, not the pull request."""
+    shop.github.hub.granted = {"metadata": "read", "contents": "write", "pull_requests": "write", "checks": "read"}
+    client = shop.connect(installation)
+    opened = await client.open_pull(REQUEST)
+    assert opened.notes == ("The GitHub token may not set apv-bot/approved on the commit",)
+    assert_one_of_each(shop, opened)
     await client.close()
 
 

@@ -14,7 +14,7 @@ from bot.domain.policy import MergeMethod, PullRules
 from bot.domain.pull import MergeMode
 from bot.domain.review import Choice, Review
 from bot.intake import apv_json
-from bot.integrations.errors import Permanent
+from bot.integrations.errors import Permanent, Retry
 from bot.integrations.github import PullAddress
 from bot.jobs import OpenPull, WatchPull
 from bot.sandbox.github import Pull
@@ -130,7 +130,7 @@ async def test_a_push_between_look_and_merge_is_refused_by_github(world: World) 
     await world.github.set_check(approved, "tests", "success")
     async with desk(world, merge=MergeMode.WHEN_GREEN) as at:
         sha = await world.github.push_commit(pull.head_ref, {"extra.py": b"evil = 1\n"})
-        with pytest.raises(Permanent, match="GitHub refused to merge"):
+        with pytest.raises(Permanent, match="no longer the commit that was approved"):
             await at.github.merge(PullAddress(OWNER, NAME, pull.number, pull.head_ref), approved, "squash")
         assert not pull.merged
         assert sha == pull.head_sha
@@ -143,10 +143,25 @@ async def test_a_refused_merge_is_told_once(world: World) -> None:
     async with desk(world, merge=MergeMode.WHEN_GREEN, merge_method=MergeMethod.REBASE) as at:  # not allowed there
         await look(world, card, at)
         await look(world, card, at)
-    await world.hears("was approved and could not be merged: GitHub refused to merge the pull request")
+    await world.hears("was approved and could not be merged: a rule of the branch is not met, or the repository does")
     assert (await world.audit(card)).count("pull.merge_refused") == 1
     await card.shows("GitHub refused to merge it")
     await card.told_in_thread("could not be merged")
+
+
+async def test_a_merge_whose_answer_never_came_is_merged_once(world: World) -> None:
+    """The job runs again, and finds it merged."""
+    card, pull = await opened(world)
+    await world.github.set_check(pull.head_sha, "tests", "success")
+    async with desk(world, merge=MergeMode.WHEN_GREEN) as at:
+        world.github.fail("pulls/merge", "drop_after")
+        with pytest.raises(Retry):
+            await look(world, card, at)
+        await look(world, card, at)
+    assert pull.merged
+    assert [entry.operation for entry in world.github.journal].count("pulls/merge") == 1
+    await card.shows("Merged")
+    await card.thread_reads("Alice approved", "is open", "all checks passed", "was merged into main")
 
 
 async def test_github_merges_by_itself_once_its_rules_are_met(world: World) -> None:
@@ -232,6 +247,7 @@ async def test_asking_for_changes_of_the_next_review_asks_for_them_on_the_pull_r
     """It stays open: what is to be changed stands on it, once, whatever runs twice."""
     first, pull = await opened(world)
     second = await world.submit(sample(HIGH), patch_description="Another way to do the same.")
+    world.github.fail("issues/create-comment", "502_after")
     async with world.database.transaction() as tx:
         stored = await reviews.find(tx, second.code)
     assert stored is not None

@@ -8,12 +8,6 @@ from bot.sandbox.github.hub import RateLimit
 from bot.sandbox.github.model import Account
 from bot.sandbox.github.render import account_json, instant
 
-# What the one App was granted when it was installed; a token may ask for less, never for more.
-GRANTED = {
-    "metadata": "read", "contents": "write", "pull_requests": "write", "issues": "write",
-    "checks": "write", "statuses": "write",
-}  # fmt: skip
-
 
 class TokenRequest(Body):
     """POST app/installations/{id}/access_tokens."""
@@ -57,11 +51,11 @@ def create_installation_token(call: Call) -> Answer:
     if int(call.arguments["installation"]) != call.hub.installation_id:
         raise not_found()
     sent = call.body(TokenRequest)
-    levels = ("read", "write")
+    granted, levels = call.hub.granted, ("read", "write")
     for name, level in sent.permissions.items():
-        if level not in levels or levels.index(level) > levels.index(GRANTED.get(name, "read")) or name not in GRANTED:
+        if level not in levels or levels.index(level) > levels.index(granted.get(name, "read")) or name not in granted:
             raise unprocessable("The permissions requested are not granted to this installation.")
-    permissions = {"metadata": "read"} | (sent.permissions or GRANTED)
+    permissions = {"metadata": "read"} | (sent.permissions or granted)
     token, caller = call.hub.install(permissions)
     return Answer(
         201,
@@ -86,7 +80,7 @@ def get_app(call: Call) -> Answer:
             "name": slug,
             "html_url": f"{call.root}/apps/{slug}",
             "owner": account_json(call.root, Account("sandbox", "Organization")),
-            "permissions": GRANTED,
+            "permissions": call.hub.granted,
             "events": [],
         },
     )

@@ -16,6 +16,12 @@ from bot.sandbox.github.git import BareRepository
 from bot.sandbox.github.model import Account, now
 from bot.sandbox.github.repository import Repository
 
+# What the one App was granted when it was installed; a token may ask for less, never for more.
+GRANTED = {
+    "metadata": "read", "contents": "write", "pull_requests": "write", "issues": "write",
+    "checks": "write", "statuses": "write",
+}  # fmt: skip
+
 
 @dataclass
 class RateLimit:
@@ -61,6 +67,8 @@ class Hub:
         self.installation_id = installation_id
         self.limit = limit
         self.tree_limit = 100_000
+        self.token_lifetime = timedelta(hours=1)
+        self.granted = dict(GRANTED)
         self.repositories: dict[str, Repository] = {}
         self.callers = {token: Caller(Account(login), RateLimit(limit))}
         self.anonymous = RateLimit(60)
@@ -123,9 +131,9 @@ class Hub:
             raise ApiError(401, "'Expiration time' claim ('exp') is too far in the future")
 
     def install(self, permissions: Mapping[str, str]) -> tuple[str, Caller]:
-        """Make an installation token that is good for an hour."""
+        """Make an installation token, which is good for an hour."""
         token = f"ghs_{secrets.token_hex(18)}"
-        account, expires_at = self.app_caller.account, now() + timedelta(hours=1)
+        account, expires_at = self.app_caller.account, now() + self.token_lifetime
         caller = Caller(account, RateLimit(self.limit), permissions, expires_at)
         self.callers[token] = caller
         return token, caller
