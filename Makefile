@@ -8,6 +8,7 @@ COMPILE := $(BIN)/uv pip compile pyproject.toml --quiet --universal --python-ver
 	--generate-hashes --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" \
 	$(if $(UPGRADE),--upgrade)
 
+export SEED REPLICAS APVS
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 # Name, command: one line when it passes, all that it said when it does not.
@@ -16,7 +17,7 @@ define check
 endef
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint bench pictures install venv format lock secrets clean
+.PHONY: help demo test lint bench chaos pictures install venv format lock secrets clean
 
 help: ## These lines
 	@sed -n 's/^\([a-z]*\):[^#]*## /\1|/p' Makefile | \
@@ -42,6 +43,9 @@ bench: $(INSTALLED) ## The benchmarks: a table here, and build/bench.json
 
 pictures: $(INSTALLED) ## The pictures of docs/images, drawn anew by a test that looks at the page in Chromium
 	@PICTURES=docs/images $(BIN)/pytest -q tests/page/test_surfaces.py -k pictures
+
+chaos: $(INSTALLED) ## The fault run: kills, restarts, failing vendors, then the books (SEED=2, REPLICAS=2, APVS=500)
+	@$(BIN)/python -m tests.chaos
 
 install: $(INSTALLED) ## Only install, into .venv (PYTHON=python3.12: with that one)
 

@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TypeVar
+from uuid import UUID
 
 import asyncpg
 import structlog
@@ -28,6 +29,15 @@ HEARTBEAT_TIMEOUT = timedelta(seconds=10)
 """A job whose worker has been silent for so long is taken over."""
 SWEEP_SECONDS = 10.0
 """How often rows of other programs and missed deadlines are looked for (contract: within 30 s)."""
+
+LONGEST_PAUSE = 2.0
+"""Seconds between two tries to reach the database."""
+
+# Only our own: what another worker left is taken over when its heartbeat has been silent for HEARTBEAT_TIMEOUT.
+TAKE_BACK = """WITH mine AS (
+    UPDATE pgqueuer SET status = 'queued', execute_after = now(), updated = now(), queue_manager_id = NULL
+    WHERE queue_manager_id = ANY($1::uuid[]) AND status = 'picked' RETURNING id, entrypoint, priority
+) INSERT INTO pgqueuer_log (job_id, status, entrypoint, priority) SELECT id, 'queued', entrypoint, priority FROM mine"""
 
 REPEATED_SECONDS = 10.0
 """The queue's library says every tenth of a second that the database is away; we say it this often."""
@@ -63,22 +73,24 @@ class Worker:
     held: Callable[[QueuedJob, Held], Awaitable[None]]
     sweep: Callable[[], Awaitable[None]]
     running: bool = field(default=False, init=False)
+    _pause: float = field(default=0.0, init=False)
+    _names: list[UUID] = field(default_factory=list, init=False)
+    """Under which names the queue may still hold jobs for this process."""
 
     async def run(self, stop: asyncio.Event) -> None:
         """Work until `stop` is set and the jobs in hand are finished."""
-        logging.getLogger("pgqueuer").addFilter(QUEUE_LOG)
-        delay = 0.2
+        for library in ("pgqueuer", "asyncpg.pool"):
+            logging.getLogger(library).addFilter(QUEUE_LOG)
         while not stop.is_set():
-            began = time.monotonic()
+            self._pause = min(max(self._pause * 2, 0.2), LONGEST_PAUSE)
             try:
                 await self._work(stop)
             except Exception as error:
                 # A database that is down at start or restarts is an ordinary day: one line, no trace.
                 log.warning("worker.down", error=type(error).__name__)
             self.running = False
-            delay = 0.2 if time.monotonic() - began > 30 else min(delay * 2, 5)
             if not stop.is_set():
-                await _stopped(stop, delay * random.uniform(0.8, 1.2))  # noqa: S311 - jitter
+                await _stopped(stop, self._pause * random.uniform(0.8, 1.2))  # noqa: S311 - jitter
 
     async def _work(self, stop: asyncio.Event) -> None:
         # The driver too: a queue that does not even start leaves it its connection, and the pool would wait for that.
@@ -90,6 +102,10 @@ class Worker:
             await driver.add_listener("ch_pgqueuer", lambda _payload: None)
             queue = PgQueuer(driver, resources={"pool": pool})
             self._register(queue)
+            # Nothing of an earlier round runs any more: without this its jobs would wait to be taken over.
+            await pool.execute(TAKE_BACK, self._names)
+            self._names = [queue.qm.queue_manager_id]
+            self._pause = 0.0
             running = asyncio.create_task(
                 queue.run(
                     dequeue_timeout=DEQUEUE_TIMEOUT,

@@ -1,0 +1,26 @@
+"""The short form of `make chaos`: each sort of trouble once, and the books agree."""
+
+from itertools import islice
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from tests.chaos.plan import SHORT, stories, troubles
+from tests.chaos.run import fault_run
+
+
+async def test_nothing_is_lost_and_nothing_done_twice() -> None:
+    """Acknowledged clicks, recorded decisions and effects outside are the same, whatever died in between."""
+    # Not pytest's own folder: its path is too long for PostgreSQL's socket.
+    with TemporaryDirectory(prefix="apv-chaos-", ignore_cleanup_errors=True) as folder:
+        verdict = await fault_run(
+            stories(1, 12),
+            islice(troubles(1, SHORT), len(SHORT)),
+            least=len(SHORT),
+            patience=0.5,
+            replicas=1,
+            folder=Path(folder),
+            say=print,
+        )
+    assert (verdict.books.lost, verdict.books.duplicated, verdict.surprises) == ([], [], [])
+    assert verdict.run.kills == 3
+    assert verdict.books.decisions >= 12
