@@ -38,7 +38,7 @@ from bot.integrations.slack_people import SlackDirectory
 from bot.integrations.slack_reply import PrivateReplies
 from bot.integrations.slack_signature import verified
 from bot.integrations.socket_mode import run_socket_mode
-from bot.service import bumps, outcomes, pulls, submissions
+from bot.service import bumps, outcomes, pulls, submissions, upkeep
 from bot.service.gate import Gate
 from bot.tasks import bumps as bump_tasks
 from bot.tasks import github as github_tasks
@@ -320,7 +320,7 @@ class _Run:
             tasks[jobs.WatchPull.task] = work(jobs.WatchPull, partial(github_tasks.watch_pull, github), at_once=1)
             tasks[jobs.AnswerPull.task] = work(jobs.AnswerPull, partial(github_tasks.answer_pull, github), at_once=1)
         url = self.bot.database.engine.url.render_as_string(hide_password=False)
-        self.bot.worker = Worker(embedded.plain(url), tasks, held=self._held, sweep=self._sweep)
+        self.bot.worker = Worker(embedded.plain(url), tasks, held=self._held, sweep=self._sweep, prune=self._prune)
         return self.bot.worker
 
     async def _held(self, queued: QueuedJob, held: Held) -> None:
@@ -339,6 +339,9 @@ class _Run:
         if self.github is not None:
             webhooks = self.settings.github_webhook_secret is not None
             await pulls.poll(self.gate, pulls.WITH_WEBHOOKS if webhooks else pulls.WITHOUT_WEBHOOKS)
+
+    async def _prune(self) -> None:
+        await upkeep.throw_away(self.gate)
 
 
 def secret(value: SecretStr | None) -> str:

@@ -29,6 +29,8 @@ HEARTBEAT_TIMEOUT = timedelta(seconds=10)
 """A job whose worker has been silent for so long is taken over."""
 SWEEP_SECONDS = 10.0
 """How often rows of other programs and missed deadlines are looked for (contract: within 30 s)."""
+PRUNE_SECONDS = 3600.0
+"""How often rows that served their time are thrown away."""
 
 LONGEST_PAUSE = 2.0
 """Seconds between two tries to reach the database."""
@@ -72,6 +74,7 @@ class Worker:
     work: dict[str, Work]
     held: Callable[[QueuedJob, Held], Awaitable[None]]
     sweep: Callable[[], Awaitable[None]]
+    prune: Callable[[], Awaitable[object]]
     running: bool = field(default=False, init=False)
     _pause: float = field(default=0.0, init=False)
     _names: list[UUID] = field(default_factory=list, init=False)
@@ -113,30 +116,19 @@ class Worker:
                     shutdown_on_listener_failure=True,
                 )
             )
-            sweeping = asyncio.create_task(self._sweep(queue.shutdown))
+            sweeping = asyncio.create_task(_repeat(self.sweep, SWEEP_SECONDS, queue.shutdown))
+            pruning = asyncio.create_task(_repeat(self.prune, PRUNE_SECONDS, queue.shutdown))
             stopping = asyncio.create_task(stop.wait())
             self.running = True
             log.info("worker.started")
             try:
-                await asyncio.wait({running, sweeping, stopping}, return_when=asyncio.FIRST_COMPLETED)
+                await asyncio.wait({running, sweeping, pruning, stopping}, return_when=asyncio.FIRST_COMPLETED)
             finally:
                 self.running = False
                 queue.shutdown.set()
-                stopping.cancel()
-                sweeping.cancel()
+                for task in (stopping, sweeping, pruning):
+                    task.cancel()
                 await running
-
-    async def _sweep(self, end: asyncio.Event) -> None:
-        # Cancelled in the middle of a commit it would not hear of it, hence the event.
-        while not end.is_set():
-            try:
-                await self.sweep()
-            except Exception as error:
-                if is_outage(error):
-                    log.warning("sweep.failed", error=type(error).__name__)
-                else:
-                    log.exception("sweep.surprise", exc_info=error)
-            await _stopped(end, SWEEP_SECONDS)
 
     def _register(self, queue: PgQueuer) -> None:
         def executor(parameters: EntrypointExecutorParameters) -> EffectExecutor:
@@ -182,6 +174,20 @@ def _entrypoint(
         await run(jobs.parse(name, job.payload))
 
     return entrypoint
+
+
+async def _repeat(do: Callable[[], Awaitable[object]], seconds: float, end: asyncio.Event) -> None:
+    """Do it now, and again so long after each time."""
+    # Cancelled in the middle of a commit it would not hear of it, hence the event.
+    while not end.is_set():
+        try:
+            await do()
+        except Exception as error:
+            if is_outage(error):
+                log.warning("sweep.failed", error=type(error).__name__)
+            else:
+                log.exception("sweep.surprise", exc_info=error)
+        await _stopped(end, seconds)
 
 
 async def _stopped(stop: asyncio.Event, seconds: float) -> None:

@@ -42,6 +42,8 @@ class Place:
 
     channel: str
     ts: str
+    painted: bool = True
+    """False: it was found there, and shows what was true when it was posted."""
 
 
 async def sync_card(desk: SlackDesk, job: SyncCard) -> None:
@@ -142,8 +144,11 @@ async def _ensure(
                 # Written down before the fallback is tried, so that it is looked for there after a crash.
                 await messages.move(tx, message_id, fallback)
                 continue
-            await messages.sent(tx, message_id, place.channel, place.ts, shown)
-            return place
+            # Somebody may have clicked on a card that was there before we knew: it is still to be painted.
+            rendered = shown if place.painted else 0
+            await messages.sent(tx, message_id, place.channel, place.ts, rendered)
+            if rendered >= revision:
+                return place
 
 
 async def _put(
@@ -172,6 +177,6 @@ async def _put_as_member(
     if tried is not None:
         found = await slack.find(message.channel, message.id, tried.timestamp(), thread_ts)
         if found is not None:
-            return Place(message.channel, found)
+            return Place(message.channel, found, painted=False)
     posted = await slack.post(message.channel, said.text, said.blocks, outbox_id=message.id, thread_ts=thread_ts)
     return Place(message.channel, posted.ts)

@@ -35,6 +35,17 @@ async def test_a_failure_that_may_pass_is_tried_again(world: World, failure: str
     assert world.slack.messages("incidents") == []
 
 
+async def test_a_card_is_clicked_before_the_bot_knows_that_it_is_there(world: World) -> None:
+    """Slack posted it and the answer was lost: what happened until it was found again is painted all the same."""
+    world.slack.fail("chat.postMessage", "drop_after")
+    card = await world.card((await world.post_apv(sample(HIGH)))["apv_code"])
+    await world.alice.rejects(card, "This is not reachable from our code.")
+    await card.shows("Rejected")
+    await world.settle()
+    assert len(world.slack.calls("chat.postMessage")) == 2  # the card and the reply
+    await card.thread_reads("Alice rejected")
+
+
 async def test_slack_says_how_long_to_wait(world: World, capsys: pytest.CaptureFixture[str]) -> None:
     """Retry-After is believed, but for no longer than outages are waited out; meanwhile `jobs list` says why."""
     world.slack.fail("chat.postMessage", "ratelimited", retry_after="1e300")

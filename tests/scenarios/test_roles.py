@@ -69,3 +69,15 @@ async def test_two_workers_do_nothing_twice(world: World) -> None:
     for card in critical:
         await world.hears(card.code)
     assert world.slack.unread() == []
+
+
+async def test_the_worker_throws_away_what_nobody_can_need(world: World) -> None:
+    """Nobody has to remember to: a worker that starts does it, and then once an hour."""
+    await world.rows("INSERT INTO slack_deliveries VALUES ('old', now() - interval '2 days') RETURNING 1")
+    await world.rows("INSERT INTO slack_deliveries VALUES ('new', now()) RETURNING 1")
+
+    async def gone() -> bool:
+        return [row["key"] for row in await world.rows("SELECT key FROM slack_deliveries")] == [b"new"]
+
+    async with world.another_bot("worker"):
+        await world.until_async(gone, lambda: "the old delivery is still there")
