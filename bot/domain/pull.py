@@ -79,6 +79,8 @@ class PullState:
     reviewers: tuple[str, ...] = ()
     ready: bool = False
     merging: Merging | None = None
+    closing: str | None = None
+    """Why the bot closes it, kept before it does: GitHub's own word of it may be here first."""
     unseen: str | None = None
     """Why GitHub does not show it any more, a sentence."""
 

@@ -31,8 +31,8 @@ NAMED = 5
 """Failing checks named in a sentence; the rest is counted."""
 
 
-def observe(review: Review, seen: Seen, because: str | None = None) -> tuple[Review, tuple[Event, ...]]:
-    """The review with what GitHub shows now, and what happened since. `because`: why the bot itself closed it."""
+def observe(review: Review, seen: Seen) -> tuple[Review, tuple[Event, ...]]:
+    """The review with what GitHub shows now, and what happened since."""
     if review.status not in OPENED:
         return review, ()
     before = review.pull or PullState()
@@ -51,16 +51,16 @@ def observe(review: Review, seen: Seen, because: str | None = None) -> tuple[Rev
     now = replace(now, merging=_merging(before, now, seen))
     # Merged is for ever: GitHub reopens no merged pull request.
     status = Status.MERGED if review.status is Status.MERGED else STATUS[seen.state]
+    if review.status is Status.PR_CLOSED and status is Status.PR_OPEN:
+        now = replace(now, closing=None)  # whoever closes it the next time has reasons of their own
     name = f"Pull request #{review.pr_number}"
-    course = _course(review, status, now, seen, name, because=because)
-    events = (*course, *_details(before, now, status, name))
-    note = because if status is Status.PR_CLOSED and because else None if status is not review.status else review.note
-    return replace(review, status=status, pull=now, note=note), events
+    events = (*_course(review, status, now, seen, name), *_details(before, now, status, name))
+    if status is review.status:
+        return replace(review, pull=now), events
+    return replace(review, status=status, pull=now, note=now.closing if status is Status.PR_CLOSED else None), events
 
 
-def _course(
-    review: Review, status: Status, now: PullState, seen: Seen, name: str, *, because: str | None
-) -> Iterator[Event]:
+def _course(review: Review, status: Status, now: PullState, seen: Seen, name: str) -> Iterator[Event]:
     """Open, merged, closed: told when it changes."""
     if status is review.status:
         return
@@ -69,11 +69,8 @@ def _course(
         foreign = ", with commits that nobody approved here" if now.pushed_over else ""
         yield PullMerged(f"{name} was merged into {seen.base}{by}{foreign}.", approved=not now.pushed_over)
     elif status is Status.PR_CLOSED:
-        yield PullClosed(
-            f"{name} was closed: {because}"
-            if because
-            else f"{name} was closed without merging and is not opened again."
-        )
+        why = f": {now.closing}" if now.closing else " without merging and is not opened again."
+        yield PullClosed(f"{name} was closed{why}")
     else:
         yield PullReopened(f"{name} was opened again by somebody on GitHub.")
 
@@ -121,6 +118,13 @@ def _merging(before: PullState, now: PullState, seen: Seen) -> Merging | None:
     if was != (now.head, now.checks, now.conflict, now.ready):
         return None
     return Merging.OFF if before.merging is Merging.ARMED else before.merging
+
+
+def closing(review: Review, because: str) -> tuple[Review, tuple[Event, ...]]:
+    """The bot is about to close it; told when GitHub shows it closed."""
+    if review.status is not Status.PR_OPEN:
+        return review, ()
+    return replace(review, pull=replace(review.pull or PullState(), closing=because)), ()
 
 
 def lost(review: Review, reason: str) -> tuple[Review, tuple[Event, ...]]:

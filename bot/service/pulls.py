@@ -23,7 +23,7 @@ from storage import jobs, pulls, reviews
 from storage.pulls import Pointer
 from storage.reviews import Locked
 
-__all__ = ["Pointer", "earlier_open", "hear", "lost", "poll", "saw", "stepped"]
+__all__ = ["Pointer", "closing", "earlier_open", "hear", "lost", "poll", "saw", "stepped"]
 
 ACTOR = "github"
 WITHOUT_WEBHOOKS, WITH_WEBHOOKS = timedelta(seconds=30), timedelta(minutes=10)
@@ -68,9 +68,7 @@ async def begin_look(gate: Gate, review_id: UUID, asked: datetime | None) -> dat
         return None if asked and seen_at and seen_at >= asked else await pulls.clock(tx)
 
 
-async def saw(
-    gate: Gate, review_id: UUID, seen: Seen, *, began: datetime, mode: MergeMode, because: str | None = None
-) -> Step | None:
+async def saw(gate: Gate, review_id: UUID, seen: Seen, *, began: datetime, mode: MergeMode) -> Step | None:
     """Write down what GitHub showed to a look that `began` then, and what the bot is to do next with it."""
     async with gate.database.transaction() as tx:
         locked = await reviews.lock(tx, review_id)
@@ -79,9 +77,14 @@ async def saw(
         if locked is None or (seen_at is not None and seen_at > began):
             return None
         review = await _change(
-            gate, tx, locked, lambda review: way_back.observe(review, seen, because), began=began, detail=_detail(seen)
+            gate, tx, locked, lambda review: way_back.observe(review, seen), began=began, detail=_detail(seen)
         )
         return way_back.next_step(review, seen, mode)
+
+
+async def closing(gate: Gate, review_id: UUID, because: str) -> None:
+    """The bot is about to close the pull request."""
+    await _apply(gate, review_id, lambda review: way_back.closing(review, because), detail={})
 
 
 async def lost(gate: Gate, review_id: UUID, reason: str) -> None:
@@ -128,7 +131,7 @@ async def _change(
 def _shown(review: Review) -> Review:
     """What a reader can see of it."""
     pull = review.pull
-    return replace(review, pull=replace(pull, ready=False, merging=None, base=None)) if pull else review
+    return replace(review, pull=replace(pull, ready=False, closing=None, base=None)) if pull else review
 
 
 def _detail(seen: Seen) -> dict[str, Json]:

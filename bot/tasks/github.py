@@ -102,15 +102,17 @@ async def answer_pull(desk: GitHubDesk, job: AnswerPull) -> None:
         address = _address(await _stored(desk, review_id))
         if address is None:
             continue
+        if close:
+            await pulls.closing(desk.gate, review_id, sentence)
         body, mark = pull_request.answer(sentence, job.entry_id, close=close)
         try:
             await _counted("answer", desk.github.answer(address, body, mark, close=close))
         except Permanent as error:
             await pulls.lost(desk.gate, review_id, error.reason)
-        await _look(desk, review_id, address, because=sentence if close else None)
+        await _look(desk, review_id, address)
 
 
-async def _look(desk: GitHubDesk, review_id: UUID, address: PullAddress, because: str | None = None) -> Step | None:
+async def _look(desk: GitHubDesk, review_id: UUID, address: PullAddress) -> Step | None:
     """Write down how the pull request is now; what the bot is to do next with it."""
     began = await pulls.begin_look(desk.gate, review_id, None)
     assert began is not None, "a look that nobody asked for is never superseded"
@@ -121,7 +123,7 @@ async def _look(desk: GitHubDesk, review_id: UUID, address: PullAddress, because
         await pulls.lost(desk.gate, review_id, error.reason)
         return None
     mode = desk.gate.policy().pull_request.merge
-    return await pulls.saw(desk.gate, review_id, seen, began=began, mode=mode, because=because)
+    return await pulls.saw(desk.gate, review_id, seen, began=began, mode=mode)
 
 
 async def _take(desk: GitHubDesk, stored: Stored, address: PullAddress, step: Step) -> None:

@@ -224,7 +224,10 @@ async def test_the_approved_commit_can_be_required(world: World) -> None:
 
 
 async def test_rejecting_the_next_review_closes_the_pull_request(world: World) -> None:
-    """New content came after it was opened, and was rejected: the old pull request is closed with the reason."""
+    """New content came after it was opened, and was rejected: the old pull request is closed with the reason.
+
+    Also where GitHub's own word of it comes before the bot has looked.
+    """
     first, pull = await opened(world)
     second = await world.submit(sample(HIGH), patch_description="Another way to do the same.")
     assert second.code != first.code

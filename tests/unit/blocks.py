@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from bot.domain.apv import Apv, PatchStrategy, Severity, WargameVerdict, digest
 from bot.domain.policy import Policy, Principals
+from bot.domain.pull import Checks, Merging, PullState
 from bot.domain.quorum import Tally
 from bot.domain.review import Dossier, Review, Status, Vote, tally
 
@@ -180,6 +181,23 @@ CASES = {
     ),
     "approved": dossier(PYYAML, status=Status.APPROVED, votes=(ALICE, BOB), closed_at=NOW),
     "pull_open": dossier(AIOHTTP, status=Status.PR_OPEN, votes=(ALICE,), closed_at=NOW, **PULL),
+    "pull_in_trouble": dossier(
+        AIOHTTP,
+        status=Status.PR_OPEN,
+        votes=(ALICE,),
+        closed_at=NOW,
+        pull=PullState(
+            approved_head="a" * 40,
+            head="b" * 40,
+            base="main",
+            checks=Checks.FAILED,
+            failing=("tests", "<!channel> *lint*"),
+            conflict=True,
+            reviewers=("mia", "appsec"),
+            merging=Merging.REFUSED,
+        ),
+        **PULL,
+    ),
     "rejected": dossier(AIOHTTP, status=Status.REJECTED, closed_at=NOW),
     "pull_failed": dossier(
         AIOHTTP,
@@ -233,6 +251,18 @@ _apvs = st.builds(
     wargame_confidence=_share,
     wargame_run_url=_maybe_text,
 )
+_pulls = st.builds(
+    PullState,
+    approved_head=_maybe_text,
+    head=_maybe_text,
+    base=_maybe_text,
+    checks=st.none() | st.sampled_from(Checks),
+    failing=_texts,
+    conflict=st.none() | st.booleans(),
+    reviewers=_texts,
+    merging=st.none() | st.sampled_from(Merging),
+    unseen=_maybe_text,
+)
 _votes = st.lists(st.builds(Vote, _key, _text, _moment, st.booleans()), max_size=14).map(tuple)
 
 
@@ -266,6 +296,7 @@ def any_dossier(draw: st.DrawFn) -> Dossier:
                 st.sampled_from([None, "https://github.com/a/b/pull/1", "http://[", "https://x/a|b"]) | _maybe_text
             ),
             pr_branch=draw(_maybe_text),
+            pull=draw(st.none() | _pulls),
             note=draw(_maybe_text),
         ),
     )

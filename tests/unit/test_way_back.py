@@ -11,7 +11,7 @@ import pytest
 from bot.domain.apv import Severity
 from bot.domain.pull import Checks, MergeMode, Merging, PullState, Seen, Step
 from bot.domain.review import Review, Status
-from bot.domain.way_back import lost, next_step, observe, stepped
+from bot.domain.way_back import closing, lost, next_step, observe, stepped
 
 APPROVED, OTHER = "a" * 40, "b" * 40
 PULL = PullState(approved_head=APPROVED, head=APPROVED, base="main")
@@ -86,9 +86,13 @@ def test_a_person_may_open_it_again() -> None:
 
 def test_a_reason_of_ours_stays_with_the_closed_review() -> None:
     """The card says why the bot closed it, also after another look."""
-    closed, events = observe(REVIEW, seen(state="closed"), "Bob rejected APV-2026-0002: no")
+    about_to, told = closing(REVIEW, "Bob rejected APV-2026-0002: no")
+    closed, events = observe(about_to, seen(state="closed"))
+    assert told == ()
     assert "Bob rejected" in events[0].sentence
     assert observe(closed, seen(state="closed"))[0].note == "Bob rejected APV-2026-0002: no"
+    again, _ = observe(closed, seen())
+    assert observe(again, seen(state="closed"))[0].note is None
 
 
 @pytest.mark.parametrize("status", [s for s in Status if s not in {Status.PR_OPEN, Status.PR_CLOSED, Status.MERGED}])
