@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from bot import console, demo, doctor, telemetry
+from bot import console, demo, doctor, policy_console, telemetry
 from bot.config import ConfigurationError, Settings
 from storage.embedded import EmbeddedUnavailable
 
@@ -209,12 +209,20 @@ def config_show() -> None:
 
 @policy.command("show")
 def policy_show() -> None:
-    """Print the policy in force."""
+    """Print the policy file in force; the built-in one is such a file too."""
 
     async def show(settings: Settings) -> None:
-        console.policy_show(settings)
+        policy_console.show(settings)
 
     run(show)
+
+
+@policy.command("check")
+def policy_check(
+    file: Annotated[Path | None, typer.Argument(help="A policy file; left out: the policy in force.")] = None,
+) -> None:
+    """Name every fault of a policy file with its line, and every quorum that nobody can reach."""
+    run(lambda settings: policy_console.examine(settings, file))
 
 
 def main() -> None:

@@ -38,6 +38,7 @@ from bot.integrations.slack_people import SlackDirectory
 from bot.integrations.slack_reply import PrivateReplies
 from bot.integrations.slack_signature import verified
 from bot.integrations.socket_mode import run_socket_mode
+from bot.policy_watch import watch
 from bot.service import bumps, outcomes, pulls, submissions, upkeep
 from bot.service.gate import Gate
 from bot.tasks import bumps as bump_tasks
@@ -97,11 +98,13 @@ class Bot:
         self.socket_awaited = self.settings.slack_app_token is not None and self.role != "worker"
         self.github_state = "not_configured"
         self.worker: Worker | None = None
+        self.policy = self.settings.policy_source()
         self.health = Health(
             self.database,
             slack=self._slack_word,
             github=lambda: self.github_state,
             worker=self._worker_state,
+            policy=(lambda: self.policy.word) if self.policy.path else None,
         )
 
     async def run(self) -> None:
@@ -128,11 +131,11 @@ class _Run:
         token = secret(settings.slack_bot_token)
         self.slack = SlackClient(token, settings.slack_api_url, session, _count_slack)
         self.directory = SlackDirectory(self.slack, self._team)
-        policy = settings.policy()
+        self.policy = bot.policy
         self.gate = Gate(
             database=bot.database,
             directory=self.directory,
-            policy=lambda: policy,
+            policy=self.policy.current,
             team_id=self._team,
             opens_pulls=settings.opens_pulls,
             default_repository=settings.default_repository,
@@ -168,6 +171,7 @@ class _Run:
             self._spawn(self.bot.health.watch())
             self._spawn(self._watch_slack())
             self._spawn(self._watch_github())
+            self._spawn(watch(self.gate, self.policy))
             if await self._database_up():
                 if self.bot.role != "web":
                     worker = asyncio.create_task(self._worker().run(self.worker_stop))
@@ -326,6 +330,8 @@ class _Run:
     async def _held(self, queued: QueuedJob, held: Held) -> None:
         """Say where people look that an effect did not come about."""
         job = jobs.parse(queued.entrypoint, queued.payload)
+        if job.review_id is None:
+            return  # `jobs list` shows it, and there is no card to tell it under
         if isinstance(job, jobs.OpenPull):
             await outcomes.pull_failed(self.gate, job.review_id, job.digest, held.reason, pushed=not held.hopeless)
             return

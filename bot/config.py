@@ -19,7 +19,8 @@ from sqlalchemy import make_url
 from sqlalchemy.exc import ArgumentError
 
 from bot.domain.policy import Policy
-from bot.policies.reading import Around, built_in_text, read
+from bot.policies.reading import Around, InvalidPolicy
+from bot.policies.source import PolicySource
 
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 OWN_PREFIX = "APV_BOT_"
@@ -187,9 +188,6 @@ class Settings(BaseSettings):
         return settings
 
     def _check_together(self) -> None:
-        if self.policy_file is not None:
-            # Serving under the built-in rules while a file says otherwise would let the wrong people decide.
-            raise ConfigurationError("POLICY_FILE: policy files are not read by this release; leave it unset")
         if self.api_auth == "none" and not _loopback(self.host):
             raise ConfigurationError(
                 "API_AUTH: none is accepted only when HOST is loopback (127.0.0.1, ::1, localhost)"
@@ -209,7 +207,7 @@ class Settings(BaseSettings):
             "SLACK_SIGNING_SECRET": self.slack_signing_secret,
             "SLACK_REVIEW_CHANNEL": self.slack_review_channel,
             "SLACK_INCIDENT_CHANNEL": self.slack_incident_channel,
-            "REVIEWERS": self.reviewers,
+            "REVIEWERS": self.policy_source().current().reviewers,
         }
         missing = [name for name, value in needed.items() if not value]
         if missing:
@@ -251,8 +249,18 @@ class Settings(BaseSettings):
             ) from None
 
     def policy(self) -> Policy:
-        """The built-in policy with the people and channels of these settings."""
-        return read(built_in_text(), self.around_policy)
+        """The policy of POLICY_FILE, or the built-in one; raises ConfigurationError."""
+        return self.policy_source().current()
+
+    def policy_source(self) -> PolicySource:
+        """Where the policy comes from, read once; raises ConfigurationError.
+
+        Serving under the built-in rules while a file says otherwise would let the wrong people decide.
+        """
+        try:
+            return PolicySource(self.policy_file, self.around_policy)
+        except InvalidPolicy as invalid:
+            raise ConfigurationError(f"POLICY_FILE: {invalid}") from None
 
     @property
     def around_policy(self) -> Around:

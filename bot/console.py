@@ -179,7 +179,7 @@ async def jobs_list(settings: Settings) -> None:
     """A line for each job that is not done."""
     async with gate(settings) as opened:
         rows = await jobs.unfinished(opened)
-    _table(
+    table(
         ("id", "task", "state", "attempts", "apv_code", "error"),
         [(str(j.id), j.task, j.state, str(j.attempts), j.apv_code or "-", j.error or "-") for j in rows],
     )
@@ -245,21 +245,8 @@ def config_show(settings: Settings) -> None:
         print(f"{name.upper()}={'' if value is None else value}")
 
 
-def policy_show(settings: Settings) -> None:
-    """What each severity needs, and who may decide."""
-    policy = settings.policy()
-    _table(
-        ("severity", "approvals", "minutes", "justification"),
-        [
-            (severity.value, str(rule.approvals), str(rule.minutes), "yes" if rule.justification else "no")
-            for severity, rule in policy.rules.items()
-        ],
-    )
-    print(f"reviewers  {', '.join(settings.reviewers) or '-'}")
-    print(f"leads      {', '.join(settings.leads) or 'any reviewer but the one who escalated'}")
-
-
-def _table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> None:
+def table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> None:
+    """Print rows under a head, each column as wide as it must be."""
     widths = [max(len(row[i]) for row in (head, *rows)) for i in range(len(head))]
     for row in (head, *rows):
         print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())

@@ -35,6 +35,8 @@ class Health:
     slack: Callable[[], str]
     github: Callable[[], str]
     worker: Callable[[], str]
+    policy: Callable[[], str] | None = None
+    """None: there is no policy file, and so nothing that could be wrong with it."""
     started: bool = False
     """Start-up has ended."""
     stopping: bool = False
@@ -70,6 +72,8 @@ class Health:
             "github": self.github(),
             "worker": self.worker(),
         }
+        if self.policy is not None:
+            checks["policy"] = self.policy()
         ready = (
             self.started
             and not self.stopping

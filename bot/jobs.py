@@ -49,7 +49,8 @@ class AlertIncident:
 
     task: ClassVar[str] = "slack.alert"
     lead: ClassVar[int] = 7
-    review_id: UUID
+    review_id: UUID | None
+    """None: it is about no review."""
     entry_id: UUID
 
     @property

@@ -48,7 +48,7 @@ async def _show(desk: Desk, _who: SlackUser, argument: str, _delivery: bytes) ->
     stored = await queue.find(desk.gate, argument)
     if stored is None:
         return _unknown(argument)
-    count = tally(stored.dossier.review, desk.gate.policy())
+    count = tally(stored.dossier.review, desk.gate.policy(), desk.gate.now())
     return commands.show(stored.dossier, count, now=desk.gate.now(), web_origin=desk.web_origin)
 
 

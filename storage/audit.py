@@ -15,7 +15,7 @@ from sqlalchemy import RowMapping, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.domain.apv import Json
-from storage.tables import apv_reviews, audit_log
+from storage.tables import apv_reviews, audit_log, policy_in_force
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,3 +125,8 @@ async def chains(tx: AsyncConnection) -> AsyncIterator[Chain]:
     for review in (await tx.execute(reviews.order_by(apv_reviews.c.id))).all():
         rows = [as_json(row) for row in await history(tx, review.id)]
         yield Chain(review.apv_code, Head(review.audit_seq, review.audit_head), rows)
+    changes = select(policy_in_force.c.audit_seq, policy_in_force.c.audit_head)
+    if (policy := (await tx.execute(changes)).one_or_none()) is not None:
+        told = select(audit_log).where(audit_log.c.apv_id.is_(None), audit_log.c.kind.startswith("policy."))
+        rows = [as_json(row) for row in (await tx.execute(told.order_by(audit_log.c.seq))).mappings()]
+        yield Chain("policy", Head(policy.audit_seq, policy.audit_head), rows)

@@ -56,7 +56,7 @@ ENQUEUE = f"WITH job AS (SELECT * FROM jsonb_to_recordset($1::jsonb) AS {JOB}), 
 def as_row(job: Job, severity: Severity) -> dict[str, Json]:
     """A job as JOB has it."""
     return {
-        "review_id": str(job.review_id),
+        "review_id": str(job.review_id) if job.review_id else None,
         "priority": priority(job, severity),
         "task": job.task,
         "payload": payload(job).decode(),

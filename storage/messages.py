@@ -34,7 +34,7 @@ class Message:
     rendered_revision: int
 
 
-async def begin(tx: AsyncConnection, kind: str, subject: UUID, review_id: UUID, channel: str) -> UUID:
+async def begin(tx: AsyncConnection, kind: str, subject: UUID, review_id: UUID | None, channel: str) -> UUID:
     """Write down that a message is wanted, unless it is already; returns its outbox id."""
     message_id = outbox_id(kind, subject)
     row = insert(slack_messages).values(id=message_id, kind=kind, review_id=review_id, channel=channel)

@@ -170,6 +170,7 @@ def vote_json(vote: Vote) -> dict[str, Json]:
         "name": vote.name,
         "at": vote.at.isoformat(),
         "lead_after_escalation": vote.lead_after_escalation,
+        "groups": vote.groups,
     }
 
 

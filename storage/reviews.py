@@ -41,7 +41,8 @@ DETAILS = tuple(f.name for f in fields(Apv) if f.name not in APV_COLUMNS)
 TUPLES = frozenset(f.name for f in fields(Apv) if f.default == ())
 
 STATE = (
-    T.id, T.apv_code, T.status, T.version, T.revision, T.digest, T.severity, T.created_at, T.reporter, T.due_at,
+    T.id, T.apv_code, T.status, T.version, T.revision, T.digest, T.severity, T.created_at,
+    T.package_name, T.package_ecosystem, T.repository, T.reporter, T.due_at,
     T.votes, T.escalated_by, T.escalated_by_name, T.escalated_at, T.claimed_by, T.claimed_by_name, T.closed_at,
     T.pr_number, T.pr_url, T.pr_branch, T.note, T.pull, T.metadata.has_key("follows").label("follows"),
     # The length of a diff is known without reading it.
@@ -92,7 +93,13 @@ def _review(row: RowMapping) -> Review:
             "severity": Severity(row["severity"]),
             "pull": pull_of(row["pull"]),
             "votes": tuple(
-                Vote(v["person"], v["name"], datetime.fromisoformat(v["at"]), v["lead_after_escalation"])
+                Vote(
+                    v["person"],
+                    v["name"],
+                    datetime.fromisoformat(v["at"]),
+                    v["lead_after_escalation"],
+                    tuple(v.get("groups", ())),
+                )
                 for v in row["votes"]
             ),
         }
@@ -151,6 +158,12 @@ async def get(tx: AsyncConnection, review_id: UUID) -> Stored | None:
     """One review by its id."""
     row = (await tx.execute(FULL.where(T.id == review_id))).mappings().one_or_none()
     return _stored(row) if row else None
+
+
+async def state(tx: AsyncConnection, review_id: UUID) -> Review | None:
+    """Where one review stands, without what was reported."""
+    row = (await tx.execute(select(*STATE).where(T.id == review_id, T.digest.is_not(None)))).mappings().one_or_none()
+    return _review(row) if row else None
 
 
 async def revision(tx: AsyncConnection, review_id: UUID) -> int:

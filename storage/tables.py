@@ -193,12 +193,33 @@ audit_log = Table(
 )
 Index("ix_audit_log_apv_id", audit_log.c.apv_id, audit_log.c.seq)
 
+policies = Table(
+    "policies",
+    metadata,
+    Column("digest", Text, primary_key=True),
+    Column("content", Text, nullable=False),
+    Column("recorded_at", TIME, nullable=False, server_default=func.now()),
+    comment="Each policy file that was ever in force, so that a digest in the audit log can be opened.",
+)
+
+policy_in_force = Table(
+    "policy_in_force",
+    metadata,
+    Column("single", Boolean, CheckConstraint("single", name="single"), primary_key=True, server_default=true()),
+    Column("digest", Text, nullable=False, server_default=""),
+    Column("broken", Text, nullable=False, server_default=""),
+    Column("audit_seq", Integer, nullable=False, server_default="0"),
+    Column("audit_head", Text, nullable=False, server_default=""),
+    comment="One row, locked by whoever changes the policy: it is told once, by one replica.",
+)
+
 slack_messages = Table(
     "slack_messages",
     metadata,
     Column("id", Uuid, primary_key=True),
     Column("kind", Text, nullable=False),
-    Column("review_id", Uuid, ForeignKey("apv_reviews.id", ondelete="RESTRICT"), nullable=False),
+    # Null: an announcement that is about no review.
+    Column("review_id", Uuid, ForeignKey("apv_reviews.id", ondelete="RESTRICT")),
     Column("channel", Text, nullable=False),
     Column("ts", Text),
     Column("thread_ts", Text),

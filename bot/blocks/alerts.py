@@ -37,6 +37,7 @@ HEADLINES: Mapping[str, tuple[str, str]] = {
     PullLost.kind: ("❓", "GitHub does not show a pull request"),
     MergeRefused.kind: ("❌", "A pull request was not merged"),
     JobHeld.kind: ("🛑", "A job ran out of retries"),
+    "policy.broken": ("📜", "The policy file is broken"),
 }
 """The kind of an event -> the headline of its alert."""
 

@@ -50,6 +50,8 @@ def lines(review: Review, tally: Tally, web_origin: str | None) -> list[str]:
     if review.status is Status.ESCALATED:
         told.append("Only leads vote now; the reason is in the thread.")
     told += _votes(review, tally)
+    if review.status in AWAITING and tally.frozen:
+        told.append(f"❄️ {mrkdwn(tally.frozen, 200)}")
     if review.status in AWAITING and review.claimed_by:
         told.append(f"Claimed by {mention(review.claimed_by, review.claimed_by_name)}")
     told += _pull_state(review)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from bot.domain.outcome import Reason, Refused
 from bot.domain.people import SlackProfile
-from bot.domain.policy import Policy, Principals
+from bot.domain.policy import REVIEWERS, Policy, Principals
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +33,16 @@ class Person:
             return False
         own = {self.key, self.key.partition(":")[2] or self.key, self.email or self.key}
         return reporter.casefold() in {name.casefold() for name in own}
+
+
+def groups_of(person: Person, policy: Policy) -> tuple[str, ...]:
+    """The names of the groups that they stand for, of those that some quorum asks for."""
+    return tuple(
+        name
+        for name in policy.asked_for
+        # Whoever came so far is a reviewer, a token too, which no list names.
+        if name == REVIEWERS or person.among(policy.members(name))
+    )
 
 
 def entitle(

@@ -20,6 +20,8 @@ class Reason(StrEnum):
     NOT_A_REVIEWER = "not_a_reviewer"
     NOT_A_LEAD = "not_a_lead"
     OWN_REPORT = "own_report"
+    OWN_MACHINE = "own_machine"
+    FROZEN = "frozen"
     ALREADY_VOTED = "already_voted"
     ALREADY_ESCALATED = "already_escalated"
     CLOSED = "closed"

@@ -6,7 +6,7 @@ It is asked at every click, so it only compares what is in memory.
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from functools import cached_property
 from typing import Protocol
@@ -81,6 +81,12 @@ class Principals:
             tokens=self.tokens | other.tokens,
             emails=self.emails | other.emails,
         )
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """All of them as they are written in a file, in order."""
+        tokens = (f"token:{token}" for token in self.tokens)
+        return tuple(sorted((*self.users, *self.groups, *self.emails, *tokens)))
 
     def __bool__(self) -> bool:
         return bool(self.users or self.groups or self.tokens or self.emails)
@@ -267,6 +273,15 @@ class Policy:
             found = found | principals
         return found
 
+    @cached_property
+    def asked_for(self) -> tuple[str, ...]:
+        """The names of all groups that some quorum asks for, so that a vote can say for which of them it stands."""
+        clauses = [
+            *(c for rule in self.rules.values() for c in rule.groups),
+            *(c for r in self.routes for c in r.groups),
+        ]
+        return tuple(sorted({name for clause in clauses for name in clause}))
+
     def members(self, name: str) -> Principals:
         """Who a group's name stands for, `reviewers` and `leads` too."""
         if name == LEADS:
@@ -296,6 +311,13 @@ class Policy:
         """The freeze window in force for a review, with its end; the one that ends last."""
         ends = [(freeze, end) for freeze in self.freezes if freeze.scope.covers(matter) and (end := freeze.until(now))]
         return max(ends, key=lambda found: found[1], default=None)
+
+    def frozen_words(self, matter: Matter, now: datetime) -> str | None:
+        """Why a review cannot be approved now, as a sentence; None when it can."""
+        if (found := self.frozen(matter, now)) is None:
+            return None
+        freeze, end = found
+        return f"Approvals are frozen until {end.astimezone(UTC):%Y-%m-%d %H:%M} UTC ({freeze.name})."
 
     def owners_of(self, reporter: str | None) -> Principals:
         """The owners of the machine account that reported; nobody when it is none."""

@@ -1,23 +1,44 @@
-"""How many approvals a review has, needs and why: the tally explains itself in one sentence."""
+"""How many approvals a review has, needs and from whom: the tally explains itself in one sentence."""
 
 from dataclasses import dataclass
+
+from bot.domain.policy import LEADS
 
 
 @dataclass(frozen=True, slots=True)
 class Tally:
-    """Approvals in force against approvals needed; `lead_missing` while an escalation waits for a lead's vote."""
+    """Approvals in force against what is needed.
+
+    `lead_missing` while an escalation waits for a lead's vote; `missing` are the groups of whom nobody approved yet,
+    each a list of names of which one is enough; `frozen` says why nothing can be approved at the moment.
+    """
 
     have: int
     needed: int
     lead_missing: bool = False
+    missing: tuple[tuple[str, ...], ...] = ()
+    frozen: str | None = None
 
     @property
     def met(self) -> bool:
         """Whether the review is approved."""
-        return self.have >= self.needed and not self.lead_missing
+        return self.have >= self.needed and not self.lead_missing and not self.missing
 
     @property
     def sentence(self) -> str:
-        """For example: `1 of 2 approvals; a lead is still needed`."""
+        """For example: `1 of 2 approvals; a lead and someone of python or ruby are still needed`."""
         count = f"{self.have} of {self.needed} approval{'s' if self.needed > 1 else ''}"
-        return f"{count}; a lead is still needed" if self.lead_missing else count
+        wanted = [whom((LEADS,))] if self.lead_missing else []
+        wanted += [words for clause in self.missing if (words := whom(clause)) not in wanted]
+        if not wanted:
+            return count
+        *most, last = wanted
+        listed = f"{', '.join(most)} and {last}" if most else last
+        return f"{count}; {listed} {'are' if most else 'is'} still needed"
+
+
+def whom(clause: tuple[str, ...]) -> str:
+    """Groups of which one is enough, in words: `a lead`, `someone of python or ruby`."""
+    named = [name for name in clause if name != LEADS]
+    words = [f"someone of {' or '.join(named)}"] if named else []
+    return " or ".join([*words, *(["a lead"] if LEADS in clause else [])])

@@ -9,7 +9,7 @@ from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
-from bot.domain.access import Person
+from bot.domain.access import Person, groups_of
 from bot.domain.apv import Apv, Severity
 from bot.domain.events import (
     ApprovalRecorded,
@@ -82,6 +82,8 @@ class Vote:
     at: datetime
     lead_after_escalation: bool = False
     """Cast by a lead while the review was escalated."""
+    groups: tuple[str, ...] = ()
+    """The policy's groups for which it stands, as they were when it was cast."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,6 +100,9 @@ class Review:
     severity: Severity
     has_patch: bool
     created_at: datetime
+    package_name: str = ""
+    package_ecosystem: str = ""
+    repository: str = ""
     reporter: str | None = None
     due_at: datetime | None = None
     votes: tuple[Vote, ...] = ()
@@ -144,22 +149,28 @@ def is_lead(review: Review, person: Person, policy: Policy) -> bool:
     return person.lead if policy.leads is not None else person.key != review.escalated_by
 
 
-def tally(review: Review, policy: Policy) -> Tally:
-    """The approvals in force; while escalated the escalator's earlier one does not count and a lead's is needed."""
+def tally(review: Review, policy: Policy, now: datetime | None = None) -> Tally:
+    """The approvals in force; while escalated the escalator's earlier one does not count and a lead's is needed.
+
+    `now`: says too whether the policy has frozen approvals at this time.
+    """
     votes = review.votes
     lead_missing = False
     if review.escalated_at is not None:
         votes = tuple(v for v in votes if v.lead_after_escalation or v.person != review.escalated_by)
         lead_missing = not any(v.lead_after_escalation for v in votes)
     distinct = {v.person for v in votes}
-    return Tally(len(distinct), policy.rules[review.severity].approvals, lead_missing)
+    stands_for = {name for v in votes for name in v.groups}
+    missing = tuple(clause for clause in policy.groups_for(review) if stands_for.isdisjoint(clause))
+    frozen = policy.frozen_words(review, now) if now else None
+    return Tally(len(distinct), policy.rules[review.severity].approvals, lead_missing, missing, frozen)
 
 
 def decide(
     review: Review, person: Person, decision: Decision, policy: Policy, *, opens_pulls: bool, now: datetime
 ) -> Outcome:
     """Apply one person's decision. `opens_pulls`: whether an approved patch can become a pull request here."""
-    if refusal := _refusal(review, person, decision, policy):
+    if refusal := _refusal(review, person, decision, policy, now):
         return refusal
     match decision.choice:
         case Choice.APPROVE:
@@ -184,9 +195,9 @@ def decide(
             return Accepted(raised, (Escalated(sentence),), sentence)
 
 
-def consider(review: Review, person: Person, decision: Decision, policy: Policy) -> Outcome:
+def consider(review: Review, person: Person, decision: Decision, policy: Policy, *, now: datetime) -> Outcome:
     """Whether they could decide so now, before they are asked why; changes nothing."""
-    refusal = _refusal(review, person, replace(decision, checked_length=False), policy)
+    refusal = _refusal(review, person, replace(decision, checked_length=False), policy, now)
     return refusal or Accepted(review, (), "")
 
 
@@ -201,7 +212,7 @@ def justification_fault(text: str) -> str | None:
 
 
 def _approve(review: Review, person: Person, policy: Policy, *, opens_pulls: bool, now: datetime) -> Accepted:
-    vote = Vote(person.key, person.name, now, lead_after_escalation=review.status is Status.ESCALATED)
+    vote = Vote(person.key, person.name, now, review.status is Status.ESCALATED, groups_of(person, policy))
     others = tuple(v for v in review.votes if v.person != person.key)
     voted = replace(review, votes=(*others, vote))
     count = tally(voted, policy)
@@ -223,7 +234,7 @@ def nothing_to_open(review: Review) -> str:
     return "It has no patch, so there is no pull request to open."
 
 
-def _refusal(review: Review, person: Person, decision: Decision, policy: Policy) -> Refused | None:
+def _refusal(review: Review, person: Person, decision: Decision, policy: Policy, now: datetime) -> Refused | None:
     if review.status not in AWAITING:
         return closed_refusal(review)
     if decision.digest is not None and decision.digest != review.digest:
@@ -240,21 +251,36 @@ def _refusal(review: Review, person: Person, decision: Decision, policy: Policy)
             )
         if not is_lead(review, person, policy):
             return Refused(Reason.NOT_A_LEAD, f"{review.code} is escalated: only a lead can close it now.")
-    if decision.choice is Choice.APPROVE:
-        if person.reported(review.reporter):
-            return Refused(Reason.OWN_REPORT, f"You reported {review.code}, so somebody else must approve it.")
-        if _voted(review, person):
-            return Refused(
-                Reason.ALREADY_VOTED,
-                f"Your approval of {review.code} is already recorded: {tally(review, policy).sentence}.",
-            )
+    if decision.choice is Choice.APPROVE and (refusal := _approval_refusal(review, person, policy, now)):
+        return refusal
     return _justification_refusal(decision, policy.rules[review.severity].justification)
 
 
-def _voted(review: Review, person: Person) -> bool:
+def _approval_refusal(review: Review, person: Person, policy: Policy, now: datetime) -> Refused | None:
+    if person.reported(review.reporter):
+        return Refused(Reason.OWN_REPORT, f"You reported {review.code}, so somebody else must approve it.")
+    if person.among(policy.owners_of(review.reporter)):
+        sentence = (
+            f"{review.reporter} proposed {review.code} and is an account of yours, so somebody else must approve it."
+        )
+        return Refused(Reason.OWN_MACHINE, sentence)
+    if _voted(review, person, policy):
+        return Refused(
+            Reason.ALREADY_VOTED,
+            f"Your approval of {review.code} is already recorded: {tally(review, policy).sentence}.",
+        )
+    if frozen := policy.frozen_words(review, now):
+        return Refused(Reason.FROZEN, f"{frozen} {review.code} can be rejected and escalated meanwhile.")
+    return None
+
+
+def _voted(review: Review, person: Person, policy: Policy) -> bool:
     escalated = review.status is Status.ESCALATED
     # A lead who approved before the escalation votes again: the escalation asks for a vote given after it.
-    return any(v.person == person.key and (v.lead_after_escalation or not escalated) for v in review.votes)
+    voted = any(v.person == person.key and (v.lead_after_escalation or not escalated) for v in review.votes)
+    # So does who now stands for a group that is asked for: the policy or the group changed since.
+    stands_for = groups_of(person, policy)
+    return voted and all(set(clause).isdisjoint(stands_for) for clause in tally(review, policy).missing)
 
 
 def _justification_refusal(decision: Decision, approval_needs_one: bool) -> Refused | None:

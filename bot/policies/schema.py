@@ -43,12 +43,12 @@ Principal = Annotated[
         PRINCIPAL, "a Slack user id (U…, W…), a user-group id (S…), an e-mail address or token:<name> of an API token"
     ),
 ]
-GROUP_NAME = r"[a-z][a-z0-9_-]{0,39}"
+GROUP_NAME = r"[a-z][a-z0-9-]{0,39}"
 Addressee = Annotated[
     str, _matching(f"{PRINCIPAL}|{GROUP_NAME}", "a group of this file, a Slack id or an e-mail address")
 ]
 Channel = Annotated[str, _matching(r"[CGD][A-Z0-9]{1,30}", "a Slack channel id such as C0123ABCD")]
-GroupName = Annotated[str, _matching(GROUP_NAME, "a name of small letters, digits, '-' and '_'")]
+GroupName = Annotated[str, _matching(GROUP_NAME, "a name of small letters, digits and '-'")]
 Login = Annotated[str, _matching(r"[A-Za-z0-9][A-Za-z0-9-]{0,99}", "a GitHub name of letters, digits and '-'")]
 Pattern = Annotated[str, Field(min_length=1, max_length=200)]
 Minutes = Annotated[int, Field(ge=1, le=5_256_000)]

@@ -63,11 +63,12 @@ async def consider(
     gate: Gate, who: SlackUser, review_id: UUID, decision: Decision, *, source: str, delivery: bytes | None = None
 ) -> Outcome | Repeated:
     """Whether to ask somebody for their justification at all; a refusal is recorded, and what counts is asked again."""
+    now = gate.now()
 
     def rule(review: Review, person: Person) -> Outcome:
-        return rules.consider(review, person, decision, gate.policy())
+        return rules.consider(review, person, decision, gate.policy(), now=now)
 
-    return await _apply(gate, who, review_id, rule, decision, now=gate.now(), source=source, delivery=delivery)
+    return await _apply(gate, who, review_id, rule, decision, now=now, source=source, delivery=delivery)
 
 
 async def _apply(

@@ -64,17 +64,21 @@ async def reply_in_thread(desk: SlackDesk, job: ReplyInThread) -> None:
 
 async def alert_incident(desk: SlackDesk, job: AlertIncident) -> None:
     """Runs twice: as a reply does."""
-    channel = desk.policy().incident_channel
+    policy, dossier, home, channel = desk.policy(), None, "", desk.policy().incident_channel
     async with desk.database.transaction() as tx:
-        entry, stored = await audit.entry(tx, job.entry_id), await reviews.get(tx, job.review_id)
-        place = await messages.card_of(tx, job.review_id)
-        if entry is None or stored is None:
+        entry = await audit.entry(tx, job.entry_id)
+        if job.review_id is not None:
+            stored = await reviews.get(tx, job.review_id)
+            if stored is None:
+                raise Unpostable
+            dossier, place = stored.dossier, await messages.card_of(tx, job.review_id)
+            channel = policy.incident_channel_for(dossier.review)
+            # An alert does not wait for the card, which is about to be posted there.
+            home = place[0] if place else policy.channel_for(dossier.review)
+        if entry is None:
             raise Unpostable
         message_id = await messages.begin(tx, messages.ALERT, job.entry_id, job.review_id, channel)
-    # An alert does not wait for the card, which is about to be posted there.
-    home = place[0] if place else desk.policy().review_channel
-    said = alerts.alert(entry["kind"], entry["sentence"], dossier=stored.dossier, channel=home)
-    await _say_once(desk, message_id, said)
+    await _say_once(desk, message_id, alerts.alert(entry["kind"], entry["sentence"], dossier=dossier, channel=home))
 
 
 async def _newest_card(desk: SlackDesk, review_id: UUID) -> Place:
@@ -91,7 +95,11 @@ async def _newest_card(desk: SlackDesk, review_id: UUID) -> Place:
 async def _ensure_card(desk: SlackDesk, review_id: UUID, revision: int) -> Place:
     """The card, posted or repainted if Slack has nothing as new as `revision`."""
     async with desk.database.transaction() as tx:
-        message_id = await messages.begin(tx, messages.CARD, review_id, review_id, desk.policy().review_channel)
+        review = await reviews.state(tx, review_id)
+        if review is None:
+            raise Unpostable
+        channel = desk.policy().channel_for(review)
+        message_id = await messages.begin(tx, messages.CARD, review_id, review_id, channel)
 
     async def content(tx: AsyncConnection) -> tuple[Message, int]:
         stored = await reviews.get(tx, review_id)
@@ -100,7 +108,7 @@ async def _ensure_card(desk: SlackDesk, review_id: UUID, revision: int) -> Place
         review, policy = stored.dossier.review, desk.policy()
         drawn = card(
             stored.dossier,
-            tally(review, policy),
+            tally(review, policy, desk.now()),
             now=desk.now(),
             why_approve=policy.rules[review.severity].justification,
             web_origin=desk.web_origin,

@@ -14,6 +14,7 @@ from pydantic import SecretStr
 
 from bot import console, doctor, samples
 from bot.__main__ import app
+from bot.policies.reading import built_in_text
 from storage import schema
 from tests import harness, web
 from tests.command import Terminal
@@ -308,14 +309,32 @@ def test_the_jobs_commands(terminal: Terminal) -> None:
 
 
 def test_the_policy_in_force(bare: Terminal) -> None:
-    """What each severity needs, and who may decide."""
-    said = bare.types("policy", "show", REVIEWERS="U0ALICE,S0TEAM").said.splitlines()
-    assert [line.split()[:3] for line in said[:5]] == [
-        ["severity", "approvals", "minutes"], ["critical", "2", "240"], ["high", "1", "1440"],
-        ["medium", "1", "10080"], ["low", "1", "43200"],
-    ]  # fmt: skip
-    assert said[5:] == ["reviewers  U0ALICE, S0TEAM", "leads      any reviewer but the one who escalated"]
-    assert "leads      S0LEADS" in bare.types("policy", "show", LEADS="S0LEADS").said
+    """The built-in policy is a file that may be saved and used; below it stands what the settings add."""
+    said = bare.types("policy", "show", REVIEWERS="U0ALICE,S0TEAM").said
+    assert said.startswith(built_in_text().rstrip())
+    assert said.splitlines()[-2:] == [
+        "# reviewers  S0TEAM, U0ALICE",
+        "# leads      any reviewer but the one who escalated",
+    ]
+    (bare.folder / "own.toml").write_text(said)
+    assert "# leads      S0LEADS" in bare.types("policy", "show", LEADS="S0LEADS", POLICY_FILE="own.toml").said
+
+
+CHECKED = [
+    ("", 0, "own.toml: in order, digest e3b0c442"),
+    ("[severity.low]\naprovals = 2\n[route]", 1, "own.toml: line 2: severity.low.aprovals: there is no such key\n"),
+    ("[severity.low]\napprovals = 3", 1, "error: severity.low: needs 3 approvals, and at most 2 people may approve\n"),
+    ('[groups]\nops = ["token:ci"]\n[[route]]\ngroups = ["ops"]', 1, "error: route.1.groups: asks for someone of ops"),
+]
+
+
+@pytest.mark.parametrize(("text", "code", "says"), CHECKED)
+def test_a_policy_is_checked_before_it_is_used(bare: Terminal, text: str, code: int, says: str) -> None:
+    """Faults with their lines, then quorums that nobody can reach; 0 only when it can be used."""
+    (bare.folder / "own.toml").write_text(text)
+    ended = bare.types("policy", "check", "own.toml", REVIEWERS="U0ALICE,U0BOB")
+    assert ended.code == code
+    assert says in ended.said + ended.complained
 
 
 def test_the_version(bare: Terminal) -> None:

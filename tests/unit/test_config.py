@@ -96,7 +96,6 @@ BAD = [
     ("DEBUG", "perhaps", f"DEBUG: {BOOLEAN}"),
     ("PROMETHEUS_ENABLED", "2", f"PROMETHEUS_ENABLED: {BOOLEAN}"),
     ("WEBSOCKET_ENABLED", "on?", f"WEBSOCKET_ENABLED: {BOOLEAN}"),
-    ("POLICY_FILE", "policy.toml", "POLICY_FILE: policy files are not read by this release; leave it unset"),
     (
         "APV_BOT_HOEM",
         "/tmp",

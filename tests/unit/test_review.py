@@ -475,7 +475,7 @@ def test_a_policy_may_ask_why_of_those_who_approve() -> None:
 @pytest.mark.parametrize("on", [review(), escalated(BOB), review(status=Status.MERGED)])
 def test_being_asked_why_is_judged_like_the_decision(on: Review, choice: Choice) -> None:
     """Whoever would be refused is not asked for a justification first; whoever may is, and nothing changes yet."""
-    asked = rules.consider(on, person(BOB), Decision(choice=choice, digest=DIGEST), policy())
+    asked = rules.consider(on, person(BOB), Decision(choice=choice, digest=DIGEST), policy(), now=LATER)
     made = decided(on, person(BOB), choice)
     if isinstance(made, Refused):
         assert asked == made

@@ -1,0 +1,88 @@
+"""What is wrong with a policy that reads well: quorums that nobody can reach, and rules that never take effect.
+
+`size` is how many people a group of Slack has; None while nobody can say.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+
+from bot.domain.policy import LEADS, Policy, Principals
+from bot.domain.quorum import whom
+
+Size = Callable[[str], int | None]
+
+
+def unknown_size(_group: str) -> int | None:
+    """Without Slack, a group may have any number of members."""
+    return None
+
+
+def problems(policy: Policy, size: Size = unknown_size, *, tokens: int = 0) -> list[str]:
+    """Why reviews could not be decided under this policy, a sentence each; none when they can.
+
+    `tokens`: how many API tokens have the scope `decide`, each of which counts as a person.
+    """
+    return [*_people(policy, size), *_quorums(policy, size, tokens)]
+
+
+def warnings(policy: Policy) -> list[str]:
+    """What is allowed and probably not meant."""
+    found = []
+    if policy.leads is None and LEADS in policy.asked_for:
+        found.append("groups: `leads` is asked for and nobody is named a lead, so any reviewer stands for it")
+    for index, route in enumerate(policy.routes, 1):
+        shadow = next((n for n, other in enumerate(policy.routes[: index - 1], 1) if other.scope == route.scope), None)
+        if shadow:
+            found.append(f"route.{index}: route.{shadow} has the same conditions, so this one is never taken")
+    for severity, rule in policy.rules.items():
+        late = [step.before for step in rule.escalation if step.before >= rule.minutes]
+        if late and rule.deadline.value == "fixed":
+            found.append(f"severity.{severity}.escalation: {late[0]} minutes before the deadline is before arrival")
+    return found
+
+
+def _people(policy: Policy, size: Size) -> Iterator[str]:
+    if not policy.reviewers:
+        yield "people.reviewers: nobody may decide; name somebody here or in REVIEWERS"
+    named = {"people.reviewers": policy.reviewers, **{f"groups.{name}": p for name, p in policy.named.items()}}
+    if policy.leads is not None:
+        named["people.leads"] = policy.leads
+    for place, principals in named.items():
+        for group in sorted(principals.groups):
+            if size(group) == 0:
+                yield f"{place}: user group {group} has no members, or Slack does not know it"
+
+
+def _quorums(policy: Policy, size: Size, tokens: int) -> Iterator[str]:
+    """Every severity in general, and under every route that asks for more."""
+    everybody = _count([policy.deciders], size)
+    everybody = None if everybody is None else everybody + tokens
+    for severity, rule in policy.rules.items():
+        if everybody is not None and everybody < rule.approvals:
+            may = f"at most {_people_in(everybody)} may approve"
+            yield f"severity.{severity}: needs {rule.approvals} approvals, and {may}"
+        yield from _unmet(policy, f"severity.{severity}.groups", rule.groups, size)
+    for index, route in enumerate(policy.routes, 1):
+        yield from _unmet(policy, f"route.{index}.groups", route.groups, size)
+
+
+def _unmet(policy: Policy, place: str, clauses: Sequence[Sequence[str]], size: Size) -> Iterator[str]:
+    for clause in clauses:
+        if _count([policy.members(name) for name in clause], size) == 0:
+            yield f"{place}: asks for {whom(tuple(clause))}, and there is nobody"
+
+
+def _count(lists: Sequence[Principals], size: Size) -> int | None:
+    """At most how many people these are; None when a group's size is not known."""
+    total = 0
+    for principals in lists:
+        total += len(principals.users) + len(principals.emails)
+        for group in principals.groups:
+            members = size(group)
+            if members is None:
+                return None
+            total += members
+    return total
+
+
+def _people_in(count: int) -> str:
+    return "one person" if count == 1 else f"{count} people"

@@ -1,0 +1,95 @@
+"""The policy in force: the built-in one, or a file's, looked at again and again for changes.
+
+What was in force stays so until `take_text` says otherwise: a file with a fault, or one that is gone, changes nothing.
+"""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from bot.domain.policy import Policy
+from bot.policies.reading import Around, Fault, InvalidPolicy, built_in_text, decoded, digest_of, read
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What the file holds now: a policy, or why it is none. `digest` names the text, empty when there is none."""
+
+    text: str
+    digest: str
+    policy: Policy | None
+    faults: tuple[Fault, ...] = ()
+
+    @property
+    def sentence(self) -> str:
+        """Every fault, for people."""
+        shown = "; ".join(fault.sentence for fault in self.faults[:5])
+        return f"{shown}; and {len(self.faults) - 5} more" if len(self.faults) > 5 else shown
+
+
+@dataclass
+class PolicySource:
+    """Where the policy comes from. Raises InvalidPolicy when the file cannot be used at the very start."""
+
+    path: Path | None
+    around: Around
+    _found: Found = field(init=False)
+    _in_force: Policy = field(init=False)
+    _looked_at: tuple[int, ...] | None = field(init=False, default=None)
+
+    def __post_init__(self) -> None:
+        """Read it once, or there is no policy to serve under."""
+        self._looked_at = self._stamp()
+        self._found = self._read()
+        if self._found.policy is None:
+            raise InvalidPolicy(self._found.faults)
+        self._in_force = self._found.policy
+
+    def current(self) -> Policy:
+        """The policy in force."""
+        return self._in_force
+
+    @property
+    def found(self) -> Found:
+        """What the file held when it was looked at last."""
+        return self._found
+
+    def look(self) -> Found | None:
+        """What the file holds, if it is another file than when it was looked at last; None when it is the same."""
+        stamp = self._stamp()
+        if self.path is None or stamp == self._looked_at:
+            return None
+        before, self._looked_at, self._found = self._found.digest, stamp, self._read()
+        return None if self._found.digest == before else self._found
+
+    @property
+    def word(self) -> str:
+        """`ok`, or where the file that is there now is at fault."""
+        if self._found.policy is not None:
+            return "ok"
+        line = self._found.faults[0].line
+        return f"broken{f' at line {line}' if line else ''}; the policy before it stays in force"
+
+    def take_text(self, text: str) -> None:
+        """Put a policy in force that was read before, from the next question on."""
+        if digest_of(text) != self._in_force.digest:
+            self._in_force = read(text, self.around)
+
+    def _stamp(self) -> tuple[int, ...]:
+        if self.path is None:
+            return ()
+        try:
+            about = self.path.stat()
+        except OSError:
+            return (0,)
+        # A mounted configuration is swapped by its link, so a new file may be as old and as long as the one before.
+        return (about.st_mtime_ns, about.st_size, about.st_ino)
+
+    def _read(self) -> Found:
+        text = ""
+        try:
+            text = decoded(self.path.read_bytes()) if self.path else built_in_text()
+            return Found(text, digest_of(text), read(text, self.around))
+        except InvalidPolicy as invalid:
+            return Found(text, digest_of(text) if text else "", None, invalid.faults)
+        except OSError:
+            return Found("", "", None, (Fault(None, "", "the file cannot be read"),))

@@ -1,0 +1,70 @@
+"""What `apv-bot policy` does: show the file in force, check one, explain a review, replay the past under another."""
+
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+import aiohttp
+
+from bot import console
+from bot.app import SLACK_TIMEOUT, secret
+from bot.config import ConfigurationError, Settings
+from bot.domain.policy import Policy
+from bot.integrations.errors import VendorError
+from bot.integrations.slack_client import SlackClient
+from bot.policies import check
+from bot.policies.reading import InvalidPolicy, decoded, read
+
+
+def show(settings: Settings) -> None:
+    """The file in force as it stands, and as comments what the settings add to it."""
+    source = settings.policy_source()
+    print(source.found.text.rstrip())
+    policy = source.current()
+    print(f"\n# digest     {policy.digest}")
+    print(f"# reviewers  {', '.join(policy.reviewers.names) or 'nobody'}")
+    print(f"# leads      {', '.join(policy.leads.names) if policy.leads else 'any reviewer but the one who escalated'}")
+
+
+async def examine(settings: Settings, path: Path | None) -> None:
+    """Say every fault with its line, then what nobody could decide; raises Failure if there is either."""
+    policy = settings.policy() if path is None else load(settings, path)
+    members = await group_members(settings, policy)
+    if members is None:
+        print("note: user groups were not counted, because Slack is not set up here or did not answer")
+    sizes = {group: len(ids) for group, ids in (members or {}).items()}
+    deciding = sum("decide" in token.split(":")[1].split("+") for token in settings.api_tokens)
+    found = check.problems(policy, sizes.get, tokens=deciding)
+    for line in check.warnings(policy):
+        print(f"warning: {line}")
+    for line in found:
+        print(f"error: {line}", file=sys.stderr)
+    if found:
+        raise console.Failure("Under this policy some reviews could not be decided.")
+    print(f"{path or settings.policy_file or 'The built-in policy'}: in order, digest {policy.digest}")
+
+
+def load(settings: Settings, path: Path) -> Policy:
+    """The policy of a file that is not in force; raises Failure, with every fault on a line of its own."""
+    try:
+        return read(decoded(path.read_bytes()), settings.around_policy)
+    except InvalidPolicy as invalid:
+        for fault in invalid.faults:
+            print(f"{path}: {fault.sentence}", file=sys.stderr)
+        raise console.Failure(f"{path} cannot be used.") from None
+    except OSError as error:
+        raise ConfigurationError(f"{path}: {(error.strerror or 'cannot be read').lower()}") from None
+
+
+async def group_members(settings: Settings, policy: Policy) -> Mapping[str, frozenset[str]] | None:
+    """Who is in each user group of the policy now; None when Slack is not set up or does not say."""
+    if not policy.groups:
+        return {}
+    if settings.slack_bot_token is None:
+        return None
+    async with aiohttp.ClientSession(timeout=SLACK_TIMEOUT, trust_env=True) as session:
+        slack = SlackClient(secret(settings.slack_bot_token), settings.slack_api_url, session, lambda _m, _c: None)
+        try:
+            return {group: await slack.group_members(group) for group in sorted(policy.groups)}
+        except VendorError:
+            return None

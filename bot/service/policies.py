@@ -1,0 +1,48 @@
+"""What becomes of a changed policy file: written down and told once, however many replicas see it."""
+
+from bot.domain.apv import Json, Severity
+from bot.jobs import AlertIncident
+from bot.service.gate import Gate
+from storage import jobs, policies
+from storage.audit import Entry
+
+ACTOR = "apv-bot"
+
+
+async def changed(gate: Gate, digest: str, content: str, *, from_file: bool) -> None:
+    """Write down that this policy is in force; nothing to write while it is, or while there never was a file."""
+    async with gate.database.transaction() as tx:
+        if not from_file and await policies.head(tx) is None:
+            return
+        before = await policies.lock(tx)
+        if before.digest == digest and not before.broken:
+            return
+        entry = None
+        if before.digest != digest:
+            was = f", in place of {before.digest[:8]}" if before.digest else ""
+            sentence = f"Policy {digest[:8]} is in force{was}."
+            detail: dict[str, Json] = {"digest": digest, "previous": before.digest or None}
+            entry = Entry("policy.changed", ACTOR, "file", sentence, gate.now(), detail)
+            await policies.keep(tx, digest, content)
+        await policies.write(tx, before, digest=digest, broken="", entry=entry)
+
+
+async def broken(gate: Gate, digest: str, fault: str) -> str | None:
+    """Say once in the incident channel that the file cannot be used; `digest` names its text, empty when unreadable.
+
+    Returns the text of the policy that stays in force: a replica may not have seen it before it was overwritten.
+    """
+    name = digest or "unreadable"
+    async with gate.database.transaction() as tx:
+        before = await policies.lock(tx)
+        stays_in_force = await policies.content(tx, before.digest)
+        if before.broken == name:
+            return stays_in_force
+        stays = (
+            f"Policy {before.digest[:8]} stays in force." if before.digest else "The policy before it stays in force."
+        )
+        sentence = f"The policy file was changed and cannot be used: {fault}. {stays}"
+        entry = Entry("policy.broken", ACTOR, "file", sentence, gate.now(), {"digest": digest or None, "fault": fault})
+        await policies.write(tx, before, digest=before.digest, broken=name, entry=entry)
+        await jobs.enqueue(tx, [(AlertIncident(None, entry.id), Severity.HIGH)])
+    return stays_in_force

@@ -1,0 +1,138 @@
+"""The policy file at work: it routes, asks for groups, freezes, and changes without a restart."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from bot.app import Bot
+from bot.policies.reading import digest_of
+from tests import harness
+from tests.harness import CRITICAL, HIGH, Card, World, sample
+
+
+class Governed(World):
+    """A world whose bot has a policy file."""
+
+    file: Path
+
+    async def governs(self, text: str) -> None:
+        """Write the file, and wait until the bot goes by it."""
+        self.file.write_text(text, "utf-8")
+        bot = self.bot
+        assert isinstance(bot, Bot)
+        await self.until(lambda: bot.policy.current().digest == digest_of(text), lambda: "the policy is not in force")
+
+    async def refused(self, card: Card) -> list[str]:
+        kind = (
+            "SELECT detail ->> 'reason' AS reason FROM audit_log WHERE apv_code = :code AND kind = 'decision.refused'"
+        )
+        return [row["reason"] for row in await self.rows(f"{kind} ORDER BY seq", code=card.code)]
+
+    async def policy_log(self) -> list[tuple[str, str]]:
+        rows = await self.rows("SELECT kind, sentence FROM audit_log WHERE kind LIKE 'policy.%' ORDER BY seq")
+        return [(row["kind"], row["sentence"]) for row in rows]
+
+
+@pytest.fixture
+async def world(database_url: str, tmp_path: Path) -> AsyncIterator[Governed]:
+    """A bot whose policy file changes nothing yet."""
+    file = tmp_path / "policy.toml"
+    file.write_text("", "utf-8")
+    async with harness.world(database_url, tmp_path, policy_file=file) as made:
+        made.__class__ = Governed
+        assert isinstance(made, Governed)
+        made.file = file
+        yield made
+
+
+async def test_a_change_takes_effect_without_a_restart(world: Governed) -> None:
+    """The next click is judged by the new file; card and audit log say what is needed, and by which policy."""
+    card = await world.submit(sample(HIGH))
+    text = f'[groups]\npython = ["{world.dan.id}"]\n[severity.high]\ngroups = ["python"]\n'
+    await world.governs(text)
+    await world.alice.approves(card)
+    await card.shows("1 of 1 approval; someone of python is still needed")
+    await world.dan.approves(card)
+    await card.shows("pull request #1")
+    before, after = digest_of("")[:8], digest_of(text)[:8]
+    assert await world.policy_log() == [
+        ("policy.changed", f"Policy {before} is in force."),
+        ("policy.changed", f"Policy {after} is in force, in place of {before}."),
+    ]
+    (kept,) = await world.rows("SELECT content FROM policies WHERE digest = :digest", digest=digest_of(text))
+    assert kept["content"] == text
+    await card.thread_reads("someone of python is still needed", "Dan approved", "is open")
+
+
+async def test_a_broken_file_changes_nothing_and_is_told_of_once(world: Governed) -> None:
+    """Two replicas see it: the old policy stays in force, one alert says where the fault is, readiness says so too."""
+    card = await world.submit(sample(HIGH))
+    async with world.another_bot() as other:
+        await world.governs("[severity.high]\napprovals = 2\n")
+        in_force = digest_of("[severity.high]\napprovals = 2\n")
+        world.file.write_text("[severity.high]\napprovals = 1\naprovals = 9\n", "utf-8")
+        await world.parts_are(policy="broken at line 3; the policy before it stays in force")
+        # Even one that missed the file in between goes by it.
+        await world.until(lambda: other.policy.current().digest == in_force, lambda: "the replicas differ")
+        await world.hears("line 3: severity.high.aprovals: there is no such key")
+        await world.alice.approves(card)
+        await card.shows("1 of 2 approvals")
+        await world.governs("")
+        await world.parts_are(policy="ok")
+        await world.settle()
+    assert len(world.slack.messages("incidents")) == 1
+    assert [kind for kind, _ in await world.policy_log()] == ["policy.changed"] * 2 + [
+        "policy.broken",
+        "policy.changed",
+    ]
+    await card.thread_reads("1 of 2 approvals")
+
+
+async def test_cards_and_alerts_go_where_the_route_says(world: Governed) -> None:
+    """The first route that covers a review names its channel, its incident channel and its group."""
+    python = world.slack.workspace.add_channel("python", [world.slack.user("alice")]).id
+    alarms = world.slack.workspace.add_channel("alarms", [world.slack.user("alice")]).id
+    await world.governs(
+        f'[[route]]\necosystem = ["pypi"]\npackage = ["py*"]\nchannel = "{python}"\nincident_channel = "{alarms}"\n'
+        'groups = ["leads"]\n'
+    )
+    await world.post_apv(sample(CRITICAL))
+    await world.submit(sample(HIGH))
+    await world.settle()
+    (routed,) = world.slack.messages("python")
+    (alert,) = world.slack.messages("alarms")
+    world.slack.mark_read(routed, alert)
+    assert "pyyaml" in routed.words
+    assert "0 of 2 approvals; a lead is still needed" in routed.words
+    assert "New critical APV" in alert.words
+    assert len(world.cards()) == 1
+    assert world.slack.messages("incidents") == []
+
+
+async def test_nobody_approves_what_their_machine_proposed(world: Governed) -> None:
+    """The owner of a machine account is told so; they may still reject, and others approve."""
+    await world.governs(f'[[machine]]\naccount = "Renovate[bot]"\nowners = ["{world.alice.id}"]\n')
+    card = await world.submit(sample(HIGH), reporter="renovate[bot]")
+    await world.alice.approves(card)
+    await world.alice.is_told("is an account of yours, so somebody else must approve it")
+    await world.bob.approves(card)
+    await card.shows("pull request #1")
+    assert await world.refused(card) == ["own_machine"]
+    await card.thread_reads("Bob approved", "is open")
+
+
+async def test_nothing_is_approved_in_a_freeze_window(world: Governed) -> None:
+    """Card and refusal say until when and why; a rejection goes through; afterwards an approval counts."""
+    await world.governs(
+        '[[freeze]]\nname = "Year end"\nbegins = 2020-01-01T00:00:00Z\nends = 2099-01-01T00:00:00Z\n'
+        'severity = ["high"]\n'
+    )
+    card = await world.submit(sample(HIGH))
+    await card.shows("Approvals are frozen until 2099-01-01 00:00 UTC (Year end).")
+    await world.alice.approves(card)
+    await world.alice.is_told("Approvals are frozen until 2099-01-01 00:00 UTC (Year end).")
+    await world.bob.rejects(card, "It can wait for the year to begin.")
+    await card.shows("Rejected")
+    assert await world.refused(card) == ["frozen"]
+    await card.thread_reads("Bob rejected")
