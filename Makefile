@@ -9,6 +9,9 @@ COMPILE := $(BIN)/uv pip compile pyproject.toml --quiet --universal --python-ver
 	$(if $(UPGRADE),--upgrade)
 
 export SEED REPLICAS APVS
+# The release of @octokit/openapi that the stand-in for GitHub is held against.
+OPENAPI := 23.0.2
+
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 # Name, command: one line when it passes, all that it said when it does not.
@@ -17,7 +20,7 @@ define check
 endef
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint bench chaos pictures install venv format lock secrets clean
+.PHONY: help demo test lint bench chaos openapi pictures install venv format lock secrets clean
 
 help: ## These lines
 	@sed -n 's/^\([a-z]*\):[^#]*## /\1|/p' Makefile | \
@@ -37,6 +40,14 @@ lint: $(INSTALLED) ## Format, lint, types, import rules, dependencies, Dockerfil
 	$(call check,deptry,$(BIN)/deptry --no-ansi .)
 	$(call check,hadolint,$(BIN)/hadolint Dockerfile)
 	$(call check,detect-secrets,git ls-files -z | xargs -0 $(BIN)/detect-secrets-hook --no-verify --baseline .secrets.baseline)
+
+openapi: build/github-openapi.json ## GitHub's own description of its API, by npm, for the tests of its stand-in
+
+build/github-openapi.json:
+	@mkdir -p build
+	@npm pack --silent --pack-destination build @octokit/openapi@$(OPENAPI) >/dev/null
+	@tar -xzOf build/octokit-openapi-$(OPENAPI).tgz package/generated/api.github.com.json > $@.part
+	@mv $@.part $@ && rm build/octokit-openapi-$(OPENAPI).tgz
 
 bench: $(INSTALLED) ## The benchmarks: a table here, and build/bench.json
 	@$(BIN)/python -m tests.benchmarks

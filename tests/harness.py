@@ -473,20 +473,22 @@ def settings_for(slack: SlackSandbox, sandbox: SandboxServer, database_url: str,
 
 
 @asynccontextmanager
-async def surroundings(database_url: str, folder: Path, **changes: object) -> AsyncIterator[World]:
+async def surroundings(
+    database_url: str, folder: Path, *, github: type[GitHubSandbox] = GitHubSandbox, **changes: object
+) -> AsyncIterator[World]:
     """Everything but the bot, for which `changes` are settings; looked over when the test is over."""
     slack = SlackSandbox(bot_token=BOT_TOKEN, signing_secret=SIGNING_SECRET, app_token=APP_TOKEN)
-    github = GitHubSandbox(folder / "github", token=GITHUB_TOKEN)
-    github.create_repository(OWNER, NAME, samples.repository_files())
+    hub = github(folder / "github", token=GITHUB_TOKEN)
+    hub.create_repository(OWNER, NAME, samples.repository_files())
     errors = Errors()
     logging.getLogger().addHandler(errors)
     try:
-        async with SandboxServer(slack, github) as sandbox:
+        async with SandboxServer(slack, hub) as sandbox:
             settings = settings_for(slack, sandbox, database_url, **changes)
             headers = {"Authorization": f"Bearer {API_TOKEN}"}
             database = Database(database_url)
             async with aiohttp.ClientSession(headers=headers) as http:
-                made = World(slack, github, sandbox, database, settings, Clock(), NOBODY, http, errors)
+                made = World(slack, hub, sandbox, database, settings, Clock(), NOBODY, http, errors)
                 yield made
             await database.close()
             made.check()
@@ -495,10 +497,17 @@ async def surroundings(database_url: str, folder: Path, **changes: object) -> As
 
 
 @asynccontextmanager
-async def world(database_url: str, folder: Path, *, role: Role = "all", **changes: object) -> AsyncIterator[World]:
+async def world(
+    database_url: str,
+    folder: Path,
+    *,
+    role: Role = "all",
+    github: type[GitHubSandbox] = GitHubSandbox,
+    **changes: object,
+) -> AsyncIterator[World]:
     """Everything, running, with a bot of this role; looked over when the test is over. `changes` are settings."""
     async with (
-        surroundings(database_url, folder, **changes) as made,
+        surroundings(database_url, folder, github=github, **changes) as made,
         running(Bot(made.settings, role, now=made.clock)) as bot,
     ):
         made.talks_to(bot)

@@ -30,6 +30,7 @@ from github.PullRequest import PullRequest
 from github.Repository import Repository
 
 from bot.sandbox.github import Fault, GitHubSandbox
+from tests.github_openapi import DESCRIPTION, DescribedGitHub
 
 T = TypeVar("T")
 TOKEN = "a-token"
@@ -93,7 +94,7 @@ async def serve(sandbox: GitHubSandbox) -> tuple[web.AppRunner, str]:
 
 @pytest.fixture
 async def hosted(tmp_path: Path) -> AsyncIterator[Hosted]:
-    sandbox = GitHubSandbox(tmp_path, token=TOKEN, app_id="7", installation_id=42)
+    sandbox = DescribedGitHub(tmp_path, token=TOKEN, app_id="7", installation_id=42)
     git_dir = sandbox.create_repository("acme", "shop", FILES, collaborators=["rita"], teams=["security"])
     sandbox.create_repository("acme", "empty", {})
     runner, url = await serve(sandbox)
@@ -101,6 +102,8 @@ async def hosted(tmp_path: Path) -> AsyncIterator[Hosted]:
         yield Hosted(sandbox, url, thread, git_dir)
     await runner.cleanup()
     assert not sandbox.unexpected
+    # Where GitHub's own description is at hand, every answer given in these tests is held against it.
+    assert not DESCRIPTION.is_file() or sandbox.misdescribed() == []
 
 
 def branch_off(repo: Repository, name: str, content: str = "jinja2==2.11.3\nrequests==2.19.0\n") -> str:

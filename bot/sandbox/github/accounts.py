@@ -6,7 +6,7 @@ from bot.sandbox.github.call import Answer, Body, Call, Route
 from bot.sandbox.github.errors import Json, not_found, unprocessable
 from bot.sandbox.github.hub import RateLimit
 from bot.sandbox.github.model import Account
-from bot.sandbox.github.render import account_json, instant
+from bot.sandbox.github.render import BORN, account_json, instant, node_id
 
 
 class TokenRequest(Body):
@@ -33,7 +33,7 @@ def root(call: Call) -> Answer:
 def rate_limit(call: Call) -> Answer:
     """Answer with the caller's budget; asking costs nothing."""
     core = _budget(call.caller.rate)
-    return Answer(200, {"resources": {"core": core}, "rate": core})
+    return Answer(200, {"resources": {"core": core, "search": core}, "rate": core})
 
 
 def _budget(rate: RateLimit) -> Json:
@@ -42,7 +42,11 @@ def _budget(rate: RateLimit) -> Json:
 
 def get_authenticated(call: Call) -> Answer:
     """Answer with the user whose token it is; an installation is not a user."""
-    return Answer(200, account_json(call.root, call.caller.account) | {"name": None, "email": None})
+    shown = account_json(call.root, call.caller.account) | {
+        "name": None, "email": None, "bio": None, "blog": None, "company": None, "location": None, "hireable": None,
+        "followers": 0, "following": 0, "public_gists": 0, "public_repos": 0, "created_at": BORN, "updated_at": BORN,
+    }  # fmt: skip
+    return Answer(200, shown)
 
 
 def create_installation_token(call: Call) -> Answer:
@@ -76,6 +80,11 @@ def get_app(call: Call) -> Answer:
         200,
         {
             "id": int(call.hub.app_id),
+            "node_id": node_id("Integration", call.hub.app_id),
+            "description": None,
+            "external_url": call.root,
+            "created_at": BORN,
+            "updated_at": BORN,
             "slug": slug,
             "name": slug,
             "html_url": f"{call.root}/apps/{slug}",

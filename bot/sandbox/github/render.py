@@ -5,11 +5,15 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from bot.sandbox.github import addresses
 from bot.sandbox.github.errors import Json
 from bot.sandbox.github.git import Commit, Signature, TreeEntry
 from bot.sandbox.github.history import FileChange
 from bot.sandbox.github.model import Account, CheckRun, Comment, Issue, Label, Pull, Status
 from bot.sandbox.github.repository import Repository
+
+BORN = "2026-01-01T00:00:00Z"
+"""When whatever the stand-in keeps no time for was made."""
 
 
 def instant(moment: datetime | None) -> str | None:
@@ -46,12 +50,18 @@ class Renderer:
     def repo(self) -> Json:
         """Render the repository."""
         it = self.repository
-        return {
+        open_issues = self._open_issues()
+        return addresses.of_repository(self.url) | {
             "id": it.id, "node_id": node_id("Repository", it.id), "name": it.name, "full_name": it.full_name,
             "owner": self.account(Account(it.owner, "Organization")), "private": True, "visibility": "private",
             "html_url": self.html_url, "url": self.url, "description": None, "fork": False, "archived": False,
             "disabled": False, "default_branch": it.default_branch, "clone_url": f"{self.html_url}.git",
-            "git_url": str(it.git.git_dir), "has_issues": True, "open_issues_count": self._open_issues(),
+            "git_url": str(it.git.git_dir), "has_issues": True, "open_issues_count": open_issues,
+            "open_issues": open_issues, "has_projects": False, "has_wiki": False, "has_pages": False,
+            "has_discussions": False, "has_downloads": True, "homepage": None, "language": None, "mirror_url": None,
+            "license": None, "size": 1, "forks": 0, "forks_count": 0, "stargazers_count": 0, "watchers": 0,
+            "watchers_count": 0, "network_count": 0, "subscribers_count": 0, "created_at": BORN, "updated_at": BORN,
+            "pushed_at": BORN, "ssh_url": f"{self.html_url}.git", "svn_url": self.html_url,
             "allow_merge_commit": True, "allow_squash_merge": True, "allow_rebase_merge": False,
             "allow_auto_merge": it.allow_auto_merge, "delete_branch_on_merge": False,
             "permissions": {"admin": False, "maintain": False, "push": True, "triage": True, "pull": True},
@@ -103,7 +113,8 @@ class Renderer:
                  "html_url": f"{self.html_url}/commit/{parent}"}
                 for parent in commit.parents
             ],
-            "verification": {"verified": False, "reason": "unsigned", "signature": None, "payload": None},
+            "verification": {"verified": False, "reason": "unsigned", "signature": None, "payload": None,
+                             "verified_at": None},
         }  # fmt: skip
 
     def commit(self, commit: Commit) -> Json:
@@ -123,7 +134,10 @@ class Renderer:
 
     def branch(self, name: str, sha: str) -> Json:
         """Render a branch as it is listed."""
-        return {"name": name, "commit": {"sha": sha, "url": f"{self.url}/commits/{sha}"}, "protected": False}
+        return {
+            "name": name, "commit": {"sha": sha, "url": f"{self.url}/commits/{sha}"}, "protected": False,
+            "protection": {"enabled": False}, "protection_url": f"{self.url}/branches/{name}/protection",
+        }  # fmt: skip
 
     def file(self, change: FileChange, head: str) -> Json:
         """Render one changed file."""
@@ -163,6 +177,8 @@ class Renderer:
         shown = self._thread(issue) | {
             "url": f"{self.url}/issues/{issue.number}", "repository_url": self.url, "state_reason": None,
             "labels_url": f"{self.url}/issues/{issue.number}/labels{{/name}}", "comments": len(issue.comments),
+            "comments_url": f"{self.url}/issues/{issue.number}/comments",
+            "events_url": f"{self.url}/issues/{issue.number}/events",
             "closed_by": None if issue.closed_by is None else self.account(issue.closed_by),
         }  # fmt: skip
         if isinstance(issue, Pull):
@@ -180,6 +196,7 @@ class Renderer:
         addresses = {
             "self": url, "html": page, "issue": issue_url, "comments": f"{issue_url}/comments",
             "commits": f"{url}/commits", "statuses": f"{self.url}/statuses/{pull.head_sha}",
+            "review_comments": f"{url}/comments", "review_comment": f"{self.url}/pulls/comments{{/number}}",
         }  # fmt: skip
         return self._thread(pull) | {
             "url": url, "diff_url": f"{page}.diff", "patch_url": f"{page}.patch", "issue_url": issue_url,
@@ -217,7 +234,12 @@ class Renderer:
     def team(self, slug: str) -> Json:
         """Render a team."""
         url = f"{self.root}/orgs/{self.repository.owner}/teams/{slug}"
-        return {"id": Account(slug).id, "node_id": node_id("Team", slug), "url": url, "name": slug, "slug": slug}
+        return {
+            "id": Account(slug).id, "node_id": node_id("Team", slug), "url": url, "name": slug, "slug": slug,
+            "html_url": url, "members_url": f"{url}/members{{/member}}",
+            "repositories_url": f"{url}/repos", "description": None, "permission": "push", "parent": None,
+            "type": "organization",
+        }  # fmt: skip
 
     def _page(self, issue: Issue) -> str:
         return f"{self.html_url}/{'pull' if isinstance(issue, Pull) else 'issues'}/{issue.number}"
@@ -245,6 +267,7 @@ class Renderer:
             "id": status.id, "node_id": node_id("StatusContext", status.id), "state": status.state,
             "url": f"{self.url}/statuses/{sha}", "context": status.context, "target_url": status.target_url,
             "description": status.description, "creator": self.account(status.author),
+            "avatar_url": None,
             "created_at": instant(status.created_at), "updated_at": instant(status.created_at),
         }  # fmt: skip
 
@@ -256,16 +279,17 @@ class Renderer:
             "url": url, "html_url": f"{self.html_url}/runs/{run.id}", "details_url": run.details_url,
             "external_id": run.external_id, "status": run.status, "conclusion": run.conclusion,
             "started_at": instant(run.started_at), "completed_at": instant(run.completed_at), "pull_requests": [],
+            "check_suite": {"id": run.id}, "app": None,
             "output": run.output | {"annotations_count": 0, "annotations_url": f"{url}/annotations"},
         }  # fmt: skip
 
 
 def account_json(root: str, account: Account) -> Json:
     """Render a user, machine account or organisation."""
-    return {
+    url = f"{root}/users/{account.login}"
+    return addresses.of_account(url) | {
         "login": account.login, "id": account.id, "node_id": node_id("User", account.id), "type": account.kind,
-        "url": f"{root}/users/{account.login}", "html_url": f"{root}/{account.login}", "site_admin": False,
-        "avatar_url": "",
+        "url": url, "html_url": f"{root}/{account.login}", "site_admin": False, "avatar_url": "", "gravatar_id": "",
     }  # fmt: skip
 
 

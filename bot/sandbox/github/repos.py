@@ -26,7 +26,12 @@ def get_branch(call: Call) -> Answer:
         raise not_found("Branch not found")
     commit = render.commit(call.repository.git.commit(sha))
     return Answer(
-        200, render.branch(name, sha) | {"commit": commit, "_links": {"self": f"{render.url}/branches/{name}"}}
+        200,
+        render.branch(name, sha)
+        | {
+            "commit": commit,
+            "_links": {"self": f"{render.url}/branches/{name}", "html": f"{render.html_url}/tree/{name}"},
+        },
     )
 
 
@@ -84,6 +89,7 @@ def get_collaborator_permission(call: Call) -> Answer:
     writes = login.lower() in (name.lower() for name in [repository.owner, *repository.collaborators])
     user = _render(call).account(Account(login))
     permission = "write" if writes else "read"
+    user["role_name"] = permission
     return Answer(200, {"permission": permission, "role_name": permission, "user": user})
 
 
