@@ -36,7 +36,7 @@ def test_each_stop_leads_to_the_next() -> None:
     """The handler calls the service, and the service the rule; the job is what the queue names."""
     (handler, start), (service, decide), (_rule, _), (_task, _) = STOPS
     assert {"reviews", "decide", "ack"} <= called_names(ROOT / handler, start)
-    assert {"rules", "lock", "record", "transaction"} <= called_names(ROOT / service, decide)
+    assert {"rules", "commits", "write"} <= called_names(ROOT / service, decide)
     assert "github_tasks.open_pull" in (ROOT / "bot/app.py").read_text("utf-8")
 
 

@@ -35,6 +35,8 @@ async def test_samples_and_reports_become_cards(world: World) -> None:
         assert said["lines"][0] == "1 read, 1 new"
         card = await world.card(said["lines"][1].split()[0])
         await card.shows(package)
+    # The report names a fixed version, so the bot makes the diff itself and says so.
+    await card.thread_reads("diff of its version bump")
 
 
 @pytest.mark.parametrize(
