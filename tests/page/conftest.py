@@ -18,9 +18,8 @@ from bot.sandbox.slack import SlackSandbox
 from tests import harness
 from tests.conftest import in_database, run
 from tests.harness import World
-from tests.page.visit import Visit
+from tests.page.visit import NAMES, Visit
 
-NAMES = ("chromium", "chromium-browser", "google-chrome")
 MISSING = "there is no Chromium; on Debian and Ubuntu: apt-get install chromium"
 SECONDS = 15.0
 

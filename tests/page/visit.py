@@ -4,7 +4,10 @@ from dataclasses import dataclass
 
 from playwright.async_api import Locator, Page, expect
 
-__all__ = ["Visit", "expect"]
+__all__ = ["NAMES", "Visit", "expect"]
+
+NAMES = ("chromium", "chromium-browser", "google-chrome")
+"""What the system's browser may be called."""
 
 # As patient as the other scenarios: a loaded machine is no fault of the page's.
 expect.set_options(timeout=15_000)

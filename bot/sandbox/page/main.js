@@ -227,10 +227,6 @@ const readWorkspace = coalesced(async () => {
   if (told) page.workspace = told;
   else linked(false);
   draw();
-  // Once in a page's life: when the first messages were on the screen.
-  if (told && performance.getEntriesByName("drawn").length === 0) {
-    requestAnimationFrame(() => setTimeout(() => performance.mark("drawn")));
-  }
 }, 0);
 
 const readPulls = coalesced(async () => {
@@ -267,16 +263,21 @@ document.addEventListener("click", async (event) => {
 
 // -- tools ----------------------------------------------------------------------------------------------------------
 
-const [feed, pulls] = await Promise.all([
-  loadFeed().catch(() => ({ title: null })),
+const [workspace, pulls, feed] = await Promise.all([
+  loadWorkspace().catch(() => null),
   loadPulls().catch(() => []),
+  loadFeed().catch(() => ({ title: null })),
 ]);
-page.pulls = pulls;
 const tools = [
   ...(feed.title ? [{ key: "feed", label: feed.title, count: () => 0, view: () => feedView(feed, page) }] : []),
   { key: "faults", label: "Faults", count: () => countOn(page), view: () => faultsView(page) },
 ];
 
+page.workspace = workspace;
+page.pulls = pulls;
+draw();
+// When the first messages were on the screen, for whoever measures it.
+requestAnimationFrame(() => setTimeout(() => performance.mark("drawn")));
 addEventListener("hashchange", draw);
 // A mere call changes nothing that is shown but the list of calls.
-listen((what) => (what === "call" && !isOpen("faults")) || refresh(), linked);
+listen((what) => (what === "call" && !isOpen("faults")) || refresh(), linked, workspace?.revision);

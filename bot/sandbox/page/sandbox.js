@@ -106,12 +106,13 @@ export async function decidePull(pull, how) {
   return ok ? null : told.detail || "GitHub did not take it.";
 }
 
-// Calls `changed` now and after each change, and `linked` with whether the sandbox can be reached.
-export function listen(changed, linked) {
-  const source = new EventSource(`${SLACK}/changes`);
+// Calls `changed` after each change since a revision, and `linked` with whether the sandbox can be reached. Without a
+// revision everything counts as changed.
+export function listen(changed, linked, since) {
+  const source = new EventSource(`${SLACK}/changes${since === undefined ? "" : `?since=${since}`}`);
   source.onopen = () => {
     linked(true);
-    changed("everything");
+    if (since === undefined) changed("everything");
   };
   source.onmessage = ({ data }) => changed(data);
   source.onerror = () => {

@@ -83,8 +83,8 @@ class Control:
         return web.json_response(_told(done))
 
     async def _changes(self, request: web.Request) -> web.StreamResponse:
-        """Server-sent events: `id` is the revision, `data` what kind of thing changed."""
-        last = request.headers.get("Last-Event-ID", "")
+        """Server-sent events: `id` is the revision, `data` what kind of thing changed; from `?since=` a revision on."""
+        last = request.headers.get("Last-Event-ID") or request.query.get("since", "")
         response = web.StreamResponse(headers={"Content-Type": "text/event-stream", "Cache-Control": "no-store"})
         await response.prepare(request)
         try:

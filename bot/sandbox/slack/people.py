@@ -1,6 +1,5 @@
 """Who and what a workspace holds: users, user groups, channels with their messages; and how Slack writes them."""
 
-import copy
 from dataclasses import dataclass, field
 
 from bot.sandbox.slack.blockkit import elements_of, visible_texts
@@ -133,7 +132,7 @@ class Message:
         ]
 
     def as_json(self, *, all_metadata: bool = True) -> Json:
-        """The message as Slack writes it; without `all_metadata` only the event's type is told."""
+        """The message as Slack writes it, to be sent at once; without `all_metadata` only the event's type is told."""
         if self.tombstone:
             return {
                 "type": "message",
@@ -148,15 +147,13 @@ class Message:
         if self.bot_id:
             message |= {"bot_id": self.bot_id, "app_id": self.app_id}
         if self.blocks:
-            message["blocks"] = copy.deepcopy(self.blocks)
+            message["blocks"] = self.blocks
         if self.thread_ts:
             message["thread_ts"] = self.thread_ts
         if self.edited:
             message["edited"] = dict(self.edited)
         if self.metadata:
-            message["metadata"] = (
-                copy.deepcopy(self.metadata) if all_metadata else {"event_type": self.metadata["event_type"]}
-            )
+            message["metadata"] = self.metadata if all_metadata else {"event_type": self.metadata["event_type"]}
         return message
 
 
