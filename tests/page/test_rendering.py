@@ -105,7 +105,8 @@ async def test_five_hundred_messages_are_drawn_as_they_are_looked_at(
     )
     assert drawn == 1
     card = await alice.card("Card number 437.")
-    await expect(card.get_by_role("button", name="Approve")).to_be_in_viewport()
+    await expect(card).to_be_in_viewport()
+    await expect(card.get_by_role("button", name="Approve")).to_be_visible()
     slack.workspace.post(slack.channel(here), slack.bot, "the newest", [])
     await alice.page.get_by_role("button", name="new message").click()
     await expect(alice.page.locator("article").last).to_contain_text("the newest")

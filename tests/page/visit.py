@@ -1,8 +1,10 @@
 """Somebody at the sandbox's page in a real browser: what they see, press and type."""
 
+import contextlib
 from dataclasses import dataclass
 
 from playwright.async_api import Locator, Page, expect
+from playwright.async_api import TimeoutError as NotYet
 
 __all__ = ["NAMES", "Visit", "expect"]
 
@@ -37,10 +39,13 @@ class Visit:
         """The message about this review, scrolled to, as cards are drawn when they come near the screen."""
         place = self.page.locator(".messages > li:not(:has(.whisper))", has_text=code).first
         await expect(place).to_be_attached()
-        # It moves while its neighbours are drawn, so it is gone to once more when it has become a card.
-        await place.evaluate("node => node.scrollIntoView({ block: 'center' })")
+        # It moves while its neighbours are drawn, as they do for a person, who scrolls on.
+        for _ in range(30):
+            await place.evaluate("node => node.scrollIntoView({ block: 'center' })")
+            with contextlib.suppress(NotYet):
+                await place.get_by_role("article").first.wait_for(timeout=500)
+                break
         await expect(place.get_by_role("article").first).to_be_visible()
-        await place.evaluate("node => node.scrollIntoView({ block: 'nearest' })")
         return place
 
     async def presses(self, button: str, code: str) -> None:

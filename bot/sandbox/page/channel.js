@@ -109,13 +109,29 @@ function held(list, scroller) {
 
 const END = { key: null, offset: 0 };
 
-function restore(list, scroller, position, frames = 5) {
-  const { key, offset } = position;
-  const first = [...list.children].find((each) => each.dataset.key === key);
-  if (first) scroller.scrollTop += first.getBoundingClientRect().top - scroller.getBoundingClientRect().top - offset;
-  else scroller.scrollTop = scroller.scrollHeight;
-  // Messages get their true heights only as they come onto the screen, which moves the others.
-  if (frames > 0) requestAnimationFrame(() => restore(list, scroller, position, frames - 1));
+const QUIET = 5;
+const MOST_FRAMES = 60;
+
+// Messages get their true heights only as they come near the screen, which moves the others: it is gone there again
+// until nothing moves any more, or the person does.
+function restore(list, scroller, { key, offset }) {
+  const hands = new AbortController();
+  for (const act of ["wheel", "touchmove", "keydown", "pointerdown"]) {
+    addEventListener(act, () => hands.abort(), { signal: hands.signal, passive: true });
+  }
+  let [quiet, frames] = [0, 0];
+  const step = () => {
+    if (hands.signal.aborted) return;
+    const before = scroller.scrollTop;
+    const first = [...list.children].find((each) => each.dataset.key === key);
+    if (first) scroller.scrollTop += first.getBoundingClientRect().top - scroller.getBoundingClientRect().top - offset;
+    else scroller.scrollTop = scroller.scrollHeight;
+    quiet = Math.abs(scroller.scrollTop - before) < 1 ? quiet + 1 : 0;
+    frames += 1;
+    if (quiet < QUIET && frames < MOST_FRAMES) requestAnimationFrame(step);
+    else hands.abort();
+  };
+  step();
 }
 
 function heading(title, channel) {
