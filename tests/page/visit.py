@@ -46,6 +46,7 @@ class Visit:
                 await place.get_by_role("article").first.wait_for(timeout=500)
                 break
         await expect(place.get_by_role("article").first).to_be_visible()
+        await place.evaluate("node => node.scrollIntoView({ block: 'nearest' })")
         return place
 
     async def presses(self, button: str, code: str) -> None:
