@@ -193,6 +193,8 @@ class _Run:
         """Readiness goes first, then clicks in hand, then jobs in hand, then what they all stand on."""
         self.bot.health.stopping = True
         log.info("server.stopping")
+        # A balancer sends requests here until it has seen that; a closed port would fail them.
+        await asyncio.sleep(self.settings.drain_seconds)
         await runner.cleanup()
         self.worker_stop.set()
         if worker is not None:

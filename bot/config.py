@@ -90,6 +90,9 @@ class Settings(BaseSettings):
 
     host: str = Field("127.0.0.1", description="Address on which the one aiohttp server listens")
     port: int = Field(8003, ge=0, le=65535, description="Its port")
+    drain_seconds: float = Field(
+        0.0, ge=0, le=60, description="How long requests are still taken after SIGTERM, while readiness says no"
+    )
     database_url: SecretStr | None = Field(
         None, description="postgresql+asyncpg://… (plain postgresql:// means the same); unset: embedded PostgreSQL"
     )
