@@ -225,6 +225,24 @@ def policy_check(
     run(lambda settings: policy_console.examine(settings, file))
 
 
+@policy.command("explain")
+def policy_explain(
+    name: Annotated[str, typer.Argument(metavar="ID", help="A review's code or UUID.")],
+) -> None:
+    """Say what a review needs and has, and where in the policy that stands."""
+    run(lambda settings: policy_console.explain(settings, name))
+
+
+@policy.command("simulate")
+def policy_simulate(
+    file: Annotated[Path, typer.Argument(help="The policy file to try.")],
+    since: Annotated[str, typer.Option(help="How far back: 30d, 12h, 4w.")] = "30d",
+    every: Annotated[bool, typer.Option("--all", help="Show every difference, not only the first 50.")] = False,
+) -> None:
+    """Replay past reviews under a policy file, and show what would have been otherwise."""
+    run(lambda settings: policy_console.simulate(settings, file, since, every=every))
+
+
 def main() -> None:
     """Entry point of the console script."""
     app()

@@ -1,7 +1,9 @@
 """What `apv-bot policy` does: show the file in force, check one, explain a review, replay the past under another."""
 
+import re
 import sys
 from collections.abc import Mapping
+from datetime import timedelta
 from pathlib import Path
 
 import aiohttp
@@ -9,11 +11,16 @@ import aiohttp
 from bot import console
 from bot.app import SLACK_TIMEOUT, secret
 from bot.config import ConfigurationError, Settings
+from bot.domain import explanation, replay
 from bot.domain.policy import Policy
 from bot.integrations.errors import VendorError
 from bot.integrations.slack_client import SlackClient
 from bot.policies import check
 from bot.policies.reading import InvalidPolicy, decoded, read
+from bot.service import policies, queue
+
+SHOWN = 50
+"""Differences printed when not all are asked for."""
 
 
 def show(settings: Settings) -> None:
@@ -68,3 +75,48 @@ async def group_members(settings: Settings, policy: Policy) -> Mapping[str, froz
             return {group: await slack.group_members(group) for group in sorted(policy.groups)}
         except VendorError:
             return None
+
+
+async def explain(settings: Settings, name: str) -> None:
+    """What one review needs, and where that stands in the policy."""
+    async with console.gate(settings) as opened:
+        stored = await queue.find(opened, name)
+        if stored is None:
+            raise console.Failure(f"There is no review {name!r}.")
+        for what, sentence in explanation.explain(stored.dossier.review, opened.policy(), opened.now()):
+            print(f"{what:9} {sentence}".rstrip())
+
+
+SPAN = re.compile(r"([1-9]\d{0,4})([hdw])")
+HOURS = {"h": 1, "d": 24, "w": 168}
+
+
+def span(text: str) -> timedelta:
+    """Read `30d`, `12h` or `4w`; raises ConfigurationError."""
+    found = SPAN.fullmatch(text)
+    if found is None:
+        raise ConfigurationError("--since: must be a number with h, d or w behind it, such as 30d")
+    return timedelta(hours=int(found[1]) * HOURS[found[2]])
+
+
+async def simulate(settings: Settings, path: Path, since: str, *, every: bool) -> None:
+    """Replay what came since then against a policy file, and say what would be otherwise."""
+    past_from, after = span(since), load(settings, path)
+    members = await group_members(settings, after)
+    async with console.gate(settings) as opened:
+        now = opened.now()
+        found = await policies.reviews_since(opened, now - past_from)
+        differences = replay.replay(found, opened.policy(), after, members, now)
+    if members is None:
+        print("note: Slack did not say who is in which user group; whoever decided counts as a member")
+    concerned = len({difference.code for difference in differences})
+    print(
+        f"{len(found):,} reviews of the last {since}, {concerned:,} of them otherwise under {path} ({after.digest[:8]})"
+    )
+    for change, number in replay.summary(differences):
+        print(f"{number:7,}  {change.value}")
+    shown = differences if every else differences[:SHOWN]
+    for difference in shown:
+        print(f"{difference.code}  {difference.change.value}: {difference.sentence}")
+    if len(shown) < len(differences):
+        print(f"… and {len(differences) - len(shown):,} more; --all shows them")

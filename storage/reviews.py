@@ -80,10 +80,11 @@ async def lock_free(tx: AsyncConnection, review_ids: Sequence[UUID]) -> dict[UUI
 
 
 def _locked(row: RowMapping) -> Locked:
-    return Locked(_review(row), Head(row["audit_seq"], row["audit_head"]))
+    return Locked(review_of(row), Head(row["audit_seq"], row["audit_head"]))
 
 
-def _review(row: RowMapping) -> Review:
+def review_of(row: RowMapping) -> Review:
+    """Where a review stands, from a row with STATE's columns."""
     values: dict[str, Any] = {f.name: row[f.name] for f in fields(Review) if f.name in row}
     return Review(
         **{
@@ -146,7 +147,7 @@ class Stored:
 
 
 def _stored(row: RowMapping) -> Stored:
-    return Stored(Dossier(apv_of(row), _review(row)), row["priority"], row["updated_at"], row["metadata"])
+    return Stored(Dossier(apv_of(row), review_of(row)), row["priority"], row["updated_at"], row["metadata"])
 
 
 FULL = select(*[c for c in apv_reviews.c if c.name not in {"audit_seq", "audit_head"}], *STATE[-2:]).where(
@@ -163,7 +164,7 @@ async def get(tx: AsyncConnection, review_id: UUID) -> Stored | None:
 async def state(tx: AsyncConnection, review_id: UUID) -> Review | None:
     """Where one review stands, without what was reported."""
     row = (await tx.execute(select(*STATE).where(T.id == review_id, T.digest.is_not(None)))).mappings().one_or_none()
-    return _review(row) if row else None
+    return review_of(row) if row else None
 
 
 async def revision(tx: AsyncConnection, review_id: UUID) -> int:

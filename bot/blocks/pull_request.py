@@ -151,6 +151,8 @@ def _table(rows: Sequence[tuple[str, str]]) -> str:
 
 def _approvals(approvals: Sequence[Approval]) -> str:
     """A line for each, as many as there is room for."""
+    if not approvals:
+        return "None: the policy approves patches of this kind without a person."
     lines: list[str] = []
     for approval in approvals:
         when = approval.at.astimezone(UTC).strftime("%Y-%m-%d %H:%M UTC")

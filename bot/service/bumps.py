@@ -5,6 +5,7 @@ from uuid import UUID
 
 from bot.domain import review as rules
 from bot.domain.apv import Apv, Json
+from bot.service.automatic import judged
 from bot.service.consequences import write
 from bot.service.gate import Gate
 from bot.service.outcomes import ACTOR
@@ -40,21 +41,21 @@ async def made(gate: Gate, review_id: UUID, digest: str, draft: Draft) -> None:
             return
         apv = stored.dossier.apv
         told = "\n".join(part for part in (draft.description, apv.patch_description) if part)
+        apv = replace(apv, patch_diff=draft.diff, patch_description=told)
         locked = await submissions.replace_content(
             tx,
             review_id,
-            replace(apv, patch_diff=draft.diff, patch_description=told),
+            apv,
             version=former.review.version + 1,
             due_at=former.review.due_at,
             drafted_from=digest,
         )
-        outcome = rules.revise(locked.review, by_bot=True)
+        revised = rules.revise(locked.review, by_bot=True)
         detail: dict[str, Json] = {"version": locked.review.version, "digest": locked.review.digest}
         await write(
             tx,
             locked,
-            outcome.review,
-            outcome.events,
+            *judged(gate, revised.review, revised.events, apv),
             actor=ACTOR,
             source="bot",
             now=gate.now(),

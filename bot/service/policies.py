@@ -1,9 +1,12 @@
 """What becomes of a changed policy file: written down and told once, however many replicas see it."""
 
+from datetime import datetime
+
 from bot.domain.apv import Json, Severity
+from bot.domain.replay import Past
 from bot.jobs import AlertIncident
 from bot.service.gate import Gate
-from storage import jobs, policies
+from storage import jobs, past, policies
 from storage.audit import Entry
 
 ACTOR = "apv-bot"
@@ -46,3 +49,9 @@ async def broken(gate: Gate, digest: str, fault: str) -> str | None:
         await policies.write(tx, before, digest=before.digest, broken=name, entry=entry)
         await jobs.enqueue(tx, [(AlertIncident(None, entry.id), Severity.HIGH)])
     return stays_in_force
+
+
+async def reviews_since(gate: Gate, moment: datetime) -> list[Past]:
+    """Every review that came since then, with who decided what, to be replayed under another policy."""
+    async with gate.database.transaction() as tx:
+        return await past.since(tx, moment)

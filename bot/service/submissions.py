@@ -14,6 +14,7 @@ from bot.domain.apv import Apv, Json, Submission, digest, identity
 from bot.domain.events import Event, Submitted
 from bot.domain.review import Action
 from bot.jobs import MakeBump, OpenPull
+from bot.service.automatic import judged
 from bot.service.consequences import write
 from bot.service.errors import database_is_away
 from bot.service.gate import Gate
@@ -119,7 +120,7 @@ async def _known(tx: AsyncConnection, former: Locked, apv: Apv) -> bool:
 def _arrived(gate: Gate, review: rules.Review, apv: Apv) -> tuple[rules.Review, list[Event]]:
     bump = gate.opens_pulls and apv.wants_bump
     event = Submitted(arrival(review, apv), critical=apv.severity.value == "critical", bump=bump)
-    return replace(review, note=rules.BUMP_UNDER_WAY if bump else None), [event]
+    return judged(gate, replace(review, note=rules.BUMP_UNDER_WAY if bump else None), [event], apv)
 
 
 async def _former(gate: Gate, tx: AsyncConnection, item: Submission) -> Locked | None:
@@ -151,9 +152,8 @@ async def _revise(
         await jobs.drop(tx, job(former.review.id, former.review.digest))
     locked = await submissions.replace_content(tx, former.review.id, apv, version=version, due_at=due_at)
     outcome = rules.revise(locked.review, bump=gate.opens_pulls and apv.wants_bump)
-    await _write(
-        tx, locked, outcome.review, outcome.events, principal=principal, source=source, now=now, settlement=VOID
-    )
+    stands = judged(gate, outcome.review, outcome.events, apv)
+    await _write(tx, locked, *stands, principal=principal, source=source, now=now, settlement=VOID)
 
 
 async def _write(

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from bot import policy_console
 from bot.app import Bot
 from bot.policies.reading import digest_of
 from tests import harness
@@ -136,3 +137,37 @@ async def test_nothing_is_approved_in_a_freeze_window(world: Governed) -> None:
     await card.shows("Rejected")
     assert await world.refused(card) == ["frozen"]
     await card.thread_reads("Bob rejected")
+
+
+async def test_the_policy_may_approve_without_a_person(world: Governed) -> None:
+    """Switched on for a kind of patch, it becomes a pull request at once; any other waits for people."""
+    await world.governs('[auto_approval]\nenabled = true\nseverity = ["medium"]\nconfidence = 0.5\n')
+    waits = await world.submit(sample(HIGH))
+    likely = {"wargame_verdict": "success", "wargame_confidence": 0.9, "patch_strategy": "version_bump", "kev": False}
+    card = await world.submit(sample("requests-cve-2023-32681"), severity="medium", **likely)
+    await card.shows("pull request #1")
+    assert await world.decisions(card) == []
+    assert (await world.audit(card))[:2] == ["review.submitted", "review.approved"]
+    await card.thread_reads("was approved by policy", "is open")
+    assert (await world.review(waits))["status"] == "pending"
+
+
+async def test_what_a_review_needs_is_explained_and_the_past_replayed(
+    world: Governed, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """`policy explain` names each demand with its place; `policy simulate` says what would have been otherwise."""
+    card = await world.submit(sample(HIGH))
+    await world.alice.approves(card)
+    await card.shows("pull request #1")
+    await card.thread_reads("Alice approved", "is open")
+    await policy_console.explain(world.settings, card.code)
+    assert "needs     1 approval (severity.high.approvals)" in capsys.readouterr().out.splitlines()
+    proposed = world.file.with_name("proposed.toml")
+    proposed.write_text('[severity.high]\napprovals = 2\ngroups = ["leads"]\n')
+    await policy_console.simulate(world.settings, proposed, "30d", every=False)
+    first, *rest = capsys.readouterr().out.splitlines()
+    assert first.startswith("1 reviews of the last 30d, 1 of them otherwise under ")
+    assert rest == [
+        "      1  would still wait for approvals",
+        f"{card.code}  would still wait for approvals: 1 of 2 approvals; a lead is still needed",
+    ]

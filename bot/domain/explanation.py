@@ -1,0 +1,52 @@
+"""Why a review needs what it needs: each demand of the policy with the place in the file where it stands."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+
+from bot.domain.policy import Policy
+from bot.domain.quorum import whom
+from bot.domain.review import AWAITING, Review, Status, tally
+
+
+def explain(review: Review, policy: Policy, now: datetime) -> Iterator[tuple[str, str]]:
+    """A name and a sentence for each thing that the policy says of this review."""
+    rule, route = policy.rules[review.severity], policy.route(review)
+    place = f"severity.{review.severity}"
+    number = policy.routes.index(route) + 1 if route else 0
+    yield (
+        "review",
+        f"{review.code}, {review.severity}, {review.status.value.replace('_', ' ')}, version {review.version}",
+    )
+    yield "needs", f"{rule.approvals} approval{'s' if rule.approvals > 1 else ''} ({place}.approvals)"
+    for clause in rule.groups:
+        yield "", f"{whom(clause)} among them ({place}.groups)"
+    for clause in route.groups if route else ():
+        yield "", f"{whom(clause)} among them (route.{number}.groups)"
+    if rule.justification:
+        yield "", f"a justification with each approval ({place}.justification)"
+    if review.status is Status.ESCALATED:
+        yield "", f"a lead, because {review.escalated_by_name} escalated it"
+    given = ", ".join(vote.name for vote in review.votes)
+    yield "has", f"{tally(review, policy).sentence}{f': {given}' if given else ''}"
+    yield from _kept_out(review, policy)
+    if review.due_at is not None:
+        yield (
+            "deadline",
+            f"{review.due_at.astimezone(UTC):%Y-%m-%d %H:%M} UTC ({place}.deadline is {rule.deadline.value})",
+        )
+    if review.status in AWAITING and (frozen := policy.frozen_words(review, now)):
+        yield "frozen", frozen
+    chosen = f"route.{number}.channel" if route and route.channel else "SLACK_REVIEW_CHANNEL"
+    yield "channel", f"{policy.channel_for(review)} ({chosen})"
+    yield "decides", ", ".join(policy.deciders.names) or "nobody"
+    yield "leads", ", ".join(policy.leads.names) if policy.leads else "any reviewer but the one who escalated"
+    yield "policy", policy.digest
+
+
+def _kept_out(review: Review, policy: Policy) -> Iterator[tuple[str, str]]:
+    if not review.reporter:
+        return
+    yield "not by", f"{review.reporter}, who reported it"
+    for index, machine in enumerate(policy.machines, 1):
+        if machine.account.casefold() == review.reporter.casefold():
+            yield "", f"{', '.join(machine.owners.names)}, to whom that account belongs (machine.{index}.owners)"

@@ -1,0 +1,147 @@
+"""What would have become of past reviews under another policy: the same people, the same clicks, other rules."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from bot.domain.access import Person, groups_of
+from bot.domain.apv import Apv
+from bot.domain.auto import approved_by_policy
+from bot.domain.policy import Policy
+from bot.domain.review import AWAITING, Choice, Review, Status, Vote, tally
+from bot.domain.sla import due_at
+
+APPROVED = frozenset({Status.APPROVED, Status.PR_OPEN, Status.MERGED, Status.PR_CLOSED})
+
+
+@dataclass(frozen=True, slots=True)
+class Cast:
+    """A decision as it was recorded, for the content that was in force last. `key` as in `Person`."""
+
+    key: str
+    name: str
+    email: str | None
+    choice: Choice
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Past:
+    """A review as it ended, or as it stands, and who decided what."""
+
+    review: Review
+    apv: Apv
+    decisions: tuple[Cast, ...]
+
+
+class Change(StrEnum):
+    """What may be otherwise, in the words of the summary."""
+
+    WAITS = "would still wait for approvals"
+    APPROVED = "would be approved already"
+    AUTOMATIC = "would be approved without a person"
+    REFUSED = "would not have been closed as they were"
+    LATE = "would have missed their deadline"
+    IN_TIME = "would have kept their deadline"
+    ELSEWHERE = "would have their card in another channel"
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """One thing that would be otherwise with one review."""
+
+    code: str
+    change: Change
+    sentence: str
+
+
+def replay(
+    past: Iterable[Past], before: Policy, after: Policy, members: Mapping[str, frozenset[str]] | None, now: datetime
+) -> list[Difference]:
+    """Everything that would be otherwise under `after`; `before` is the policy in force.
+
+    `members`: who is in each user group; None while nobody can say, and then whoever decided counts as a member.
+    """
+    return [difference for one in past for difference in _differences(one, before, after, members, now)]
+
+
+def summary(differences: Iterable[Difference]) -> list[tuple[Change, int]]:
+    """How many reviews each change concerns, in the order of `Change`."""
+    counted = Counter(difference.change for difference in differences)
+    return [(change, counted[change]) for change in Change if counted[change]]
+
+
+def _differences(
+    past: Past, before: Policy, after: Policy, members: Mapping[str, frozenset[str]] | None, now: datetime
+) -> Iterable[Difference]:
+    review = past.review
+    if found := _decision(past, after, members):
+        yield Difference(review.code, *found)
+    ended = review.closed_at or now
+    due = due_at(review.created_at, after.rules[review.severity])
+    if review.due_at is not None and (ended > due) is not (ended > review.due_at):
+        change = Change.LATE if ended > due else Change.IN_TIME
+        yield Difference(review.code, change, f"due {due:%Y-%m-%d %H:%M} instead of {review.due_at:%Y-%m-%d %H:%M} UTC")
+    was, becomes = before.channel_for(review), after.channel_for(review)
+    if was != becomes:
+        yield Difference(review.code, Change.ELSEWHERE, f"{becomes} instead of {was}")
+
+
+def _decision(past: Past, after: Policy, members: Mapping[str, frozenset[str]] | None) -> tuple[Change, str] | None:
+    review = past.review
+    votes, left_out = _counted(past, after, members)
+    fresh = Review(
+        id=review.id, code=review.code, status=Status.PENDING, version=review.version, revision=0, digest=review.digest,
+        severity=review.severity, has_patch=review.has_patch, created_at=review.created_at,
+        package_name=review.package_name, package_ecosystem=review.package_ecosystem, repository=review.repository,
+        reporter=review.reporter, votes=votes, escalated_by=review.escalated_by, escalated_at=review.escalated_at,
+    )  # fmt: skip
+    count = tally(fresh, after)
+    automatic = approved_by_policy(fresh, past.apv, after, opens_pulls=True, now=review.created_at)
+    why = f"{count.sentence}{f'; {left_out}' if left_out else ''}"
+    if review.status in APPROVED:
+        by_people = any(cast.choice is Choice.APPROVE for cast in past.decisions)
+        return (Change.WAITS, why) if by_people and not count.met and automatic is None else None
+    if automatic is not None:
+        return Change.AUTOMATIC, f"it is {review.status.value.replace('_', ' ')} now"
+    if review.status in AWAITING | {Status.EXPIRED}:
+        return (Change.APPROVED, why) if count.met else None
+    closings = {Status.REJECTED: Choice.REJECT, Status.CHANGES_REQUESTED: Choice.MODIFY}
+    closed_by = [cast for cast in past.decisions if cast.choice is closings.get(review.status)]
+    if closed_by and not _entitled(_person(closed_by[-1], after, members), after):
+        return Change.REFUSED, f"{closed_by[-1].name} could not decide"
+    return None
+
+
+def _counted(past: Past, after: Policy, members: Mapping[str, frozenset[str]] | None) -> tuple[tuple[Vote, ...], str]:
+    """The approvals that would count, and why others would not."""
+    review, votes, left_out = past.review, {}, []
+    for cast in past.decisions:
+        if cast.choice is not Choice.APPROVE:
+            continue
+        person = _person(cast, after, members)
+        if not _entitled(person, after):
+            left_out.append(f"{cast.name} could not decide")
+        elif person.reported(review.reporter) or person.among(after.owners_of(review.reporter)):
+            left_out.append(f"{cast.name} proposed it")
+        elif after.frozen(review, cast.at):
+            left_out.append(f"{cast.name} approved in a freeze window")
+        else:
+            late = review.escalated_at is not None and cast.at >= review.escalated_at
+            lead = person.lead if after.leads is not None else person.key != review.escalated_by
+            votes[cast.key] = Vote(cast.key, cast.name, cast.at, late and lead, groups_of(person, after))
+    return tuple(votes.values()), "; ".join(left_out)
+
+
+def _person(cast: Cast, after: Policy, members: Mapping[str, frozenset[str]] | None) -> Person:
+    known = members if members is not None else dict.fromkeys(after.groups, frozenset({cast.key}))
+    within = frozenset(group for group, ids in known.items() if cast.key in ids)
+    lead = after.leads is not None and after.leads.hold(cast.key, cast.email, within)
+    return Person(cast.key, cast.name, cast.email, lead, member_of=within)
+
+
+def _entitled(person: Person, after: Policy) -> bool:
+    # A token decides by its scope, and a claimed name where the API asks for no token: no list names them.
+    return ":" in person.key or person.among(after.deciders)
