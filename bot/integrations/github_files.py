@@ -1,7 +1,7 @@
 """What a repository holds at one commit: every path, and the contents that are asked for, without a clone."""
 
 import base64
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -47,20 +47,43 @@ def read_blob(repository: Repository, sha: str) -> bytes:
         return base64.b64decode(blob.content) if blob.encoding == "base64" else blob.content.encode()
 
 
-def entries(repository: Repository, tree: GitTree) -> Iterator[TreeEntry]:
-    """All rows of a recursive listing. One that GitHub cut short is read again directory by directory."""
-    pending = [("", tree)]
-    requests = 0
-    while pending:
-        prefix, tree = pending.pop()
-        whole = not tree.truncated
-        if not whole:
-            tree = repository.get_git_tree(tree.sha)
+def entries(
+    repository: Repository, tree: GitTree, wanted: Callable[[], Collection[str]] | None = None
+) -> Iterator[TreeEntry]:
+    """All rows of a recursive listing. One that GitHub cut short is read again, folder by folder.
+
+    With `wanted`, which gives the paths that matter, only the folders on the way to them are opened then; the others
+    are rows without anything below them.
+    """
+    if tree.truncated:
+        yield from _walk(repository, tree.sha, _folders(wanted()) if wanted else None)
+    else:
         for row in tree.tree:
-            if row.type == "tree" and not whole:
-                requests += 1
-                if requests > MAX_TREE_REQUESTS or tree.truncated:
-                    raise Permanent("The repository has too many files for GitHub to list", code="too_many_files")
-                pending.append((f"{prefix}{row.path}/", repository.get_git_tree(row.sha, recursive=True)))
-            else:
-                yield TreeEntry(row.mode, row.type, row.sha, prefix + row.path)
+            yield TreeEntry(row.mode, row.type, row.sha, row.path)
+
+
+def _walk(repository: Repository, root: str, needed: frozenset[str] | None) -> Iterator[TreeEntry]:
+    """The rows below the tree `root`, those of the `needed` folders alone; None: of all, each in one listing if it can.
+
+    Raises `Permanent` for more listings than a repository is worth, and for a folder too long for one.
+    """
+    pending, requests = [("", root, False)], 0
+    while pending:
+        prefix, sha, deep = pending.pop()
+        requests += 1
+        level = repository.get_git_tree(sha, recursive=deep)
+        if requests > MAX_TREE_REQUESTS or (level.truncated and not deep):
+            raise Permanent("The repository has too many files for GitHub to list", code="too_many_files")
+        if level.truncated:
+            pending.append((prefix, sha, False))
+            continue
+        for row in level.tree:
+            path = prefix + row.path
+            yield TreeEntry(row.mode, row.type, row.sha, path)
+            if row.type == "tree" and not deep and (needed is None or path in needed):
+                pending.append((f"{path}/", row.sha, needed is None))
+
+
+def _folders(paths: Collection[str]) -> frozenset[str]:
+    """Every folder on the way to the paths."""
+    return frozenset(path[:at] for path in paths for at, character in enumerate(path) if character == "/")

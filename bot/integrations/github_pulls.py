@@ -22,7 +22,7 @@ from bot.integrations.errors import Permanent
 from bot.integrations.github_errors import NotFound, Unprocessable, asking_github
 from bot.integrations.github_files import entries, read_blob
 from bot.integrations.github_watch import mark_approved
-from bot.integrations.patches import Change, ChangedFile, PathPolicy, TreeEntry, build_change
+from bot.integrations.patches import Change, ChangedFile, PathPolicy, TreeEntry, build_change, touched_paths
 
 AUTHOR_NAME = "apv-bot"
 AUTHOR_EMAIL = "apv-bot@noreply.invalid"
@@ -194,7 +194,7 @@ def _foreign_branch(request: PullRequest) -> Permanent:
 
 
 class _Base(NamedTuple):
-    """The commit that the diff is applied to, and every file in it."""
+    """The commit that the diff is applied to, and its files (of a repository too large to list, those around it)."""
 
     commit: GitCommit
     tree: GitTree
@@ -205,7 +205,8 @@ def _read_base(repository: Repository, sha: str, request: PullRequest) -> _Base:
     with asking_github(f"show the files of {request.repository}"):
         commit = repository.get_git_commit(sha)
         tree = repository.get_git_tree(commit.tree.sha, recursive=True)
-        return _Base(commit, tree, list(entries(repository, tree)))
+        wanted = partial(touched_paths, request.diff, request.policy)
+        return _Base(commit, tree, list(entries(repository, tree, wanted)))
 
 
 def _change(repository: Repository, base: _Base, request: PullRequest) -> Change:

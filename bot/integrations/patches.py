@@ -81,7 +81,9 @@ def build_change(
     diff: str,
     policy: PathPolicy | None = None,
 ) -> Change:
-    """Apply `diff` to the tree `base_tree`, whose full recursive listing is `base`.
+    """Apply `diff` to the tree `base_tree`, whose recursive listing is `base`.
+
+    A folder may be in the listing without what is below it when none of `touched_paths(diff)` is there.
 
     `fetch` gives a blob's content by its sha; it is asked only for the files that the diff names.
     Raises `Permanent` when the diff cannot or may not be applied, `Retry` when git was too slow, and whatever
@@ -92,6 +94,17 @@ def build_change(
     try:
         with ScratchRepository() as repository:
             return _applied(repository, base, fetch, base_tree, _Patch(patch, read_headers(patch), policy))
+    except (GitError, OSError):
+        raise Retry("git could not do its work on the worker's machine", code="git_failed") from None
+
+
+def touched_paths(diff: str, policy: PathPolicy | None = None) -> tuple[str, ...]:
+    """Every path that the diff names, old and new, sorted; raises as `build_change` does."""
+    policy = policy or PathPolicy()
+    patch = _encoded(diff, policy)
+    try:
+        with ScratchRepository() as repository:
+            return tuple(_touched(repository, _Patch(patch, read_headers(patch), policy))[0])
     except (GitError, OSError):
         raise Retry("git could not do its work on the worker's machine", code="git_failed") from None
 
@@ -109,11 +122,9 @@ def _applied(
     base_tree: str,
     patch: _Patch,
 ) -> Change:
-    old = _numstat(repository, patch, "-R")
-    new = _numstat(repository, patch)
-    touched = sorted({row.path for row in old + new})
-    _check_paths(touched, patch.policy)
-    before = _read_base(repository, base, base_tree)
+    touched, old, new = _touched(repository, patch)
+    before, unread = _read_base(repository, base, base_tree)
+    _check_unread(touched, unread)
     for path in before.keys() & touched:
         _check_mode(path, before[path].mode)
     _add_blobs(repository, {before[row.path].sha for row in old if row.path in before}, fetch)
@@ -128,12 +139,21 @@ def _applied(
             else ChangedFile(path, before[path].mode, None, None)
             for path in changed
         ),
-        tree_sha=tree_sha(after),
+        tree_sha=tree_sha(after, unread),
         touched=tuple(touched),
         files=len({row.path for row in new}),
         insertions=sum(row.insertions for row in new),
         deletions=sum(row.deletions for row in new),
     )
+
+
+def _touched(repository: ScratchRepository, patch: _Patch) -> tuple[list[str], list[_Row], list[_Row]]:
+    """The paths that a patch names, which it may touch; the files before it, and after it."""
+    old = _numstat(repository, patch, "-R")
+    new = _numstat(repository, patch)
+    touched = sorted({row.path for row in old + new})
+    _check_paths(touched, patch.policy)
+    return touched, old, new
 
 
 def _apply(repository: ScratchRepository, patch: _Patch, *options: str) -> bytes:
@@ -204,19 +224,36 @@ def _check_mode(path: str, mode: str) -> None:
         raise _forbidden(path, "not a regular file")
 
 
-def _read_base(repository: ScratchRepository, base: Iterable[TreeEntry], base_tree: str) -> dict[str, IndexEntry]:
-    """Put all paths without any content into the index: only so does git see what exists, and what is a symlink."""
+def _read_base(
+    repository: ScratchRepository, base: Iterable[TreeEntry], base_tree: str
+) -> tuple[dict[str, IndexEntry], dict[str, str]]:
+    """Put all paths without any content into the index: only so does git see what exists, and what is a symlink.
+
+    The second of what it returns are the folders that were not read, by path: no patch of theirs is among the touched.
+    """
+    entries = list(base)
+    folders = {entry.path.rpartition("/")[0] for entry in entries}
+    unread = {entry.path: entry.sha for entry in entries if entry.type == "tree" and entry.path not in folders}
     try:
-        repository.read_index((entry.mode, entry.sha, entry.path) for entry in base if entry.type != "tree")
+        repository.read_index((entry.mode, entry.sha, entry.path) for entry in entries if entry.type != "tree")
         files = repository.index()
     except GitError:
         files = {}
-    if tree_sha(files) != base_tree:
+    if tree_sha(files, unread) != base_tree:
         raise Permanent(
             "The listing of the base's files does not add up to its tree (a name that is not UTF-8, or an odd mode)",
             code="tree_mismatch",
         )
-    return files
+    return files, unread
+
+
+def _check_unread(touched: list[str], unread: dict[str, str]) -> None:
+    """Git knows nothing of folders that were not read: neither of one in a file's place, nor of what is in it."""
+    for path in touched:
+        if path in unread:
+            raise _malformed(f"{_shown(path)} is a folder in the repository")
+        if any(path.startswith(f"{folder}/") for folder in unread):
+            raise Permanent("The listing of the base's files leaves out a folder of the patch", code="tree_mismatch")
 
 
 def _add_blobs(repository: ScratchRepository, shas: set[str], fetch: Callable[[str], bytes]) -> None:

@@ -380,6 +380,20 @@ async def test_a_listing_that_github_cuts_short_is_read_in_parts(shop: Shop) -> 
     assert_one_of_each(shop, await shop.client.open_pull(REQUEST))
 
 
+async def test_of_a_huge_repository_only_the_folders_of_the_patch_are_read(shop: Shop) -> None:
+    """More folders than anybody would list: the few on the way to the patch are opened, and the tree is right."""
+    many = {f"part_{n:03}/file.txt": b"1\n" for n in range(210)}
+    await shop.github.push_commit("main", {**many, "part_007/deep/er/pin.txt": b"1\n"})
+    shop.github.hub.tree_limit = 300
+    diff = "--- a/part_007/deep/er/pin.txt\n+++ b/part_007/deep/er/pin.txt\n@@ -1 +1 @@\n-1\n+2\n"
+    diff += "--- /dev/null\n+++ b/part_007/new/file.txt\n@@ -0,0 +1 @@\n+new\n"
+    pull = await shop.client.open_pull(replace(REQUEST, diff=diff))
+    changed = shop.git("diff", "--name-status", "main", pull.head_sha).split()
+    assert changed == ["M", "part_007/deep/er/pin.txt", "A", "part_007/new/file.txt"]
+    listings = [entry for entry in shop.github.journal if entry.operation == "git/get-tree"]
+    assert len(listings) == 5  # the whole one, cut short; the root; three folders
+
+
 async def test_refused_reviewers_are_a_note(shop: Shop) -> None:
     """A reviewer whom GitHub does not accept costs the review request, not the pull request."""
     opened = await shop.client.open_pull(replace(REQUEST, reviewers=("nobody-here",)))

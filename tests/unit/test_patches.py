@@ -535,6 +535,33 @@ def test_a_listing_that_is_not_the_base_is_refused(repository: Repository) -> No
     assert refusal.value.code == "tree_mismatch"
 
 
+def unread(listing: list[TreeEntry], folder: str) -> list[TreeEntry]:
+    """The listing as it is when nobody looked into a folder."""
+    return [entry for entry in listing if not entry.path.startswith(f"{folder}/")]
+
+
+BESIDE = [case for case in ACCEPTED if not any(word in case.diff for word in ("src/", "b/b", "dir with space"))]
+
+
+@pytest.mark.parametrize("case", BESIDE, ids=name_of)
+def test_folders_beside_the_patch_need_not_be_read(repository: Repository, case: Case) -> None:
+    """Of a folder that the patch does not touch, the sha alone gives the same tree."""
+    listing = unread(unread(repository.listing(repository.base), "src"), "dir with space")
+    assert repository.build(case.diff, base=listing).tree_sha == repository.applied_by_git(case.diff, case.strip)
+
+
+@pytest.mark.parametrize(
+    ("diff", "code"),
+    [(hunk("/dev/null", "b/src", ADDED), "patch_malformed"), (hunk("/dev/null", "b/src/n.py", ADDED), "tree_mismatch")],
+    ids=["a file in its place", "a file in it"],
+)
+def test_a_folder_that_was_not_read_is_not_patched(repository: Repository, diff: str, code: str) -> None:
+    """What git cannot see is refused, never guessed."""
+    with pytest.raises(Permanent) as refusal:
+        repository.build(diff, base=unread(repository.listing(repository.base), "src"))
+    assert refusal.value.code == code
+
+
 def test_a_blob_with_other_content_is_refused(repository: Repository) -> None:
     """Content that does not have the sha it was asked for by is not used."""
     with pytest.raises(VendorError) as refusal:
