@@ -8,6 +8,7 @@ from typing import Any
 from uuid import UUID
 
 import pytest
+from pydantic import SecretStr
 
 from bot.app import github_client
 from bot.domain.policy import MergeMethod, PullRules
@@ -275,3 +276,19 @@ async def test_rejecting_a_first_review_asks_nothing_of_github(world: World) -> 
     await world.settle()
     assert len(world.github.journal) == asked
     await card.thread_reads("Bob rejected")
+
+
+async def test_the_policy_file_lets_the_bot_merge(database_url: str, tmp_path: Path) -> None:
+    """From the click to the merge with nobody on GitHub: the checks pass, and the approved commit is merged."""
+    file = tmp_path / "policy.toml"
+    file.write_text('[pull_request]\nmerge = "when-green"\nlabels = ["deps"]\n', "utf-8")
+    hook = "hook-of-the-tests"
+    async with harness.world(database_url, tmp_path, policy_file=file, github_webhook_secret=SecretStr(hook)) as world:
+        world.github.webhooks.set_up(f"{world.url}/github/webhooks", hook)
+        card, pull = await opened(world)
+        await world.github.set_check(pull.head_sha, "tests", "success")
+        await card.shows("Merged")
+        assert [label.name for label in pull.labels] == ["deps", "severity: high"]
+        await world.settle()
+        await card.thread_reads("Alice approved", "is open", "all checks passed", "was merged into main by sandbox-bot")
+        assert [d["action_taken"] for d in await world.decisions(card)] == ["pr_merged"]
