@@ -12,7 +12,8 @@ from tests.chaos.plan import stories, troubles
 from tests.chaos.run import fault_run
 from tests.process import PROXIES
 
-LIMIT_SECONDS = 420.0
+LIMIT_SECONDS = 900.0
+"""A run takes two to four minutes on two cores that do nothing else; this is for machines that are not calm."""
 
 
 def _number(name: str, default: int) -> int:
@@ -28,7 +29,7 @@ async def main() -> int:
         # Slack's SDK sends even loopback traffic through a proxy.
         os.environ.pop(name, None)
         os.environ.pop(name.lower(), None)
-    seed, replicas, number = _number("SEED", 1), _number("REPLICAS", 1), _number("APVS", 240)
+    seed, replicas, number = _number("SEED", 1), _number("REPLICAS", 1), _number("APVS", 210)
     telemetry.configure(level="error", form="auto", secrets=[])
     say = partial(print, flush=True)
     say(f"SEED={seed} REPLICAS={replicas} APVS={number}: the same seed makes the same plan, in the same order.")

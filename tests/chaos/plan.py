@@ -89,9 +89,6 @@ WEIGHTS = {
     Kind.SLACK: 10,
     Kind.GITHUB: 7,
 }
-SHORT = (Kind.KILL_WORKER, Kind.SLACK, Kind.KILL_WEB, Kind.GITHUB, Kind.KILL_POSTGRES, Kind.SLACK, Kind.RESTART_WEB)
-"""The short form: each sort of trouble, the one that takes longest to mend first."""
-
 SLACK_CALLS = ("chat.postMessage", "chat.postMessage", "chat.update", "conversations.history", "users.info", "*")
 SLACK_FAILURES = ("ratelimited", "http500", "http503", "drop_before", "drop_after", "drop_after", "slow", "fatal_error")
 GITHUB_CALLS = ("git/create-ref", "pulls/create", "git/create-commit", "git/get-tree", "pulls/list", "*")
@@ -121,11 +118,22 @@ class Trouble:
         return f"{self.kind}: {self.call} {self.failure} x{self.times}" if self.call else self.kind.value
 
 
-def troubles(seed: int, first: tuple[Kind, ...] = ()) -> Iterator[Trouble]:
-    """What goes wrong, one after the other without end; the first of these kinds."""
+SHORT = (
+    Trouble(Kind.SLACK, after=1, wait=0.0, down=0.0, which=0, call="chat.postMessage", failure="drop_after", times=3),
+    # What takes longest to mend comes early.
+    Trouble(Kind.KILL_WORKER, after=3, wait=0.1, down=0.2, which=0),
+    Trouble(Kind.GITHUB, after=0, wait=0.0, down=0.0, which=0, call="pulls/create", failure="502_after", times=2),
+    Trouble(Kind.KILL_WEB, after=3, wait=0.1, down=0.2, which=0),
+    Trouble(Kind.KILL_POSTGRES, after=5, wait=0.1, down=0.3, which=0),
+    Trouble(Kind.SLACK, after=1, wait=0.0, down=0.0, which=0, call="chat.update", failure="ratelimited", times=2),
+    Trouble(Kind.RESTART_WEB, after=2, wait=0.1, down=0.0, which=0),
+)
+"""The short form: each sort of trouble once."""
+
+
+def troubles(seed: int) -> Iterator[Trouble]:
+    """What goes wrong, one after the other without end."""
     random = Random(f"trouble {seed}")
-    for kind in first:
-        yield _trouble(random, kind)
     while True:
         (kind,) = random.choices(list(WEIGHTS), list(WEIGHTS.values()))
         yield _trouble(random, kind)

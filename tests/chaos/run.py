@@ -20,7 +20,7 @@ from tests.process import environment, outcome
 
 AT_ONCE = 40
 """APVs under way at a time."""
-QUIET_SECONDS = 150.0
+QUIET_SECONDS = 300.0
 """How long the bot may take to end all effects once nothing goes wrong any more."""
 
 
@@ -194,11 +194,15 @@ def _calm(run: Run, world: World) -> None:
 
 async def _quiet(run: Run, world: World, env: dict[str, str], folder: Path) -> None:
     """Wait until nothing is queued, running or held. A held job is retried, as an operator would."""
+    told = time.monotonic()
     async with asyncio.timeout(QUIET_SECONDS):
         while True:
             jobs = await _jobs(world)
             if not jobs:
                 return
+            if time.monotonic() - told > 5:
+                told = time.monotonic()
+                run.tell(f"{len(jobs)} jobs are left")
             if set(jobs) == {"failed"}:
                 run.retried += len(jobs)
                 run.tell(f"{len(jobs)} jobs are held: apv-bot jobs retry --all")
