@@ -18,6 +18,7 @@ from referencing import Registry
 from referencing.jsonschema import DRAFT202012
 
 from bot.sandbox.github import GitHubSandbox
+from bot.sandbox.github.webhooks import Delivery
 
 DESCRIPTION = Path(__file__).parents[1] / "build" / "github-openapi.json"
 NEEDED = pytest.mark.skipif(
@@ -85,6 +86,15 @@ class Description:
             schema = response.get("content", {}).get("application/json", {}).get("schema")
             self._validators[key] = schema and Draft202012Validator(_absolute(schema), registry=self._registry)
         return self._validators[key]
+
+    def webhook_faults(self, delivery: Delivery) -> list[str]:
+        """The same of what GitHub sends by itself."""
+        body = json.loads(delivery.body)
+        action = f"-{body['action']}" if "action" in body else ""
+        name = f"webhook-{delivery.event}{action}".replace("_", "-")
+        assert name in self._document["components"]["schemas"], f"GitHub describes no {name}"
+        validator = Draft202012Validator({"$ref": f"{HERE}#/components/schemas/{name}"}, registry=self._registry)
+        return [f"{name}: {error.json_path}: {error.message[:200]}" for error in validator.iter_errors(body)]
 
     def _resolved(self, response: dict[str, Any]) -> dict[str, Any]:
         while "$ref" in response:
@@ -156,4 +166,5 @@ class DescribedGitHub(GitHubSandbox):
             operation = known.operation(method, path)
             if operation is not None:
                 found |= dict.fromkeys(known.faults(operation, status, body))
+        found |= dict.fromkeys(fault for sent in self.webhooks.deliveries for fault in known.webhook_faults(sent))
         return list(found)

@@ -21,7 +21,7 @@ def test_every_call_is_one_of_githubs() -> None:
 
 
 async def test_from_the_approval_to_the_merge_everything_is_as_described(database_url: str, tmp_path: Path) -> None:
-    """The unmodified client through a whole pull request: every answer that it gets."""
+    """The unmodified client through a whole pull request: every answer that it gets, and every webhook."""
     hook = "hook-of-the-tests"
     async with harness.world(
         database_url, tmp_path, github=DescribedGitHub, github_webhook_secret=SecretStr(hook)
@@ -39,6 +39,7 @@ async def test_from_the_approval_to_the_merge_everything_is_as_described(databas
         await world.settle()
         await card.told_in_thread("was merged")
     assert {method for method, _, _, _ in github.answers} >= {"GET", "POST"}
+    assert {delivery.event for delivery in github.webhooks.deliveries} >= {"pull_request", "check_run", "push"}
     assert github.misdescribed() == []
 
 

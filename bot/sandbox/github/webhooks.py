@@ -155,7 +155,11 @@ class _Events:
             for status in statuses[before.statuses.get(sha, 0) :]:
                 branches = [self.render.branch(name, head) for name, head in after.items() if head == sha]
                 shown = self.render.status(status, sha)
-                yield "status", self._payload(None, **shown, sha=sha, branches=branches)
+                about = {
+                    "name": self.repository.full_name,
+                    "commit": self.render.commit(self.repository.git.commit(sha)),
+                }
+                yield "status", self._payload(None, **shown, **about, sha=sha, branches=branches)
 
     def _payload(self, action: str | None, **parts: object) -> Json:
         named: Json = {} if action is None else {"action": action}
@@ -167,6 +171,8 @@ class _Events:
             self._payload(
                 None,
                 ref=HEADS + branch,
+                base_ref=None,
+                compare=f"{self.render.html_url}/compare/{old or NOTHING}...{new or NOTHING}",
                 before=old or NOTHING,
                 after=new or NOTHING,
                 created=old is None,
@@ -188,12 +194,14 @@ class _Events:
 
     def _check_run(self, run: CheckRun) -> Json:
         pulls = [pull for pull in self.repository.pulls() if pull.head_sha == run.head_sha]
+        here = {"id": self.repository.id, "name": self.repository.name, "url": self.render.url}
         about = [
             {
                 "id": p.id,
                 "number": p.number,
-                "head": {"ref": p.head_ref, "sha": p.head_sha},
-                "base": {"ref": p.base_ref},
+                "url": f"{self.render.url}/pulls/{p.number}",
+                "head": {"ref": p.head_ref, "sha": p.head_sha, "repo": here},
+                "base": {"ref": p.base_ref, "sha": p.base_sha, "repo": here},
             }
             for p in pulls
         ]
