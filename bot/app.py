@@ -45,6 +45,7 @@ from bot.tasks import bumps as bump_tasks
 from bot.tasks import github as github_tasks
 from bot.tasks import slack as slack_tasks
 from bot.tasks.executor import Held
+from bot.tasks.pace import Pace, tiers
 from bot.worker import Worker, work
 from handlers import api, http, ops, register, webhooks
 from handlers.auth import Auth
@@ -306,15 +307,17 @@ class _Run:
         return app
 
     def _worker(self) -> Worker:
+        limits = tiers(self.settings.posts_per_second)
         desk = slack_tasks.SlackDesk(
             database=self.bot.database,
             slack=self.slack,
+            pace=Pace(self.bot.database, limits),
             policy=self.gate.policy,
             now=self.bot.now,
             web_origin=self.origin,
         )
         tasks = {
-            # One at a time: two at once overtake each other, and the most urgent is to be posted first.
+            # Cards and replies run one at a time in each lane (storage.lanes): the most urgent is to be first.
             jobs.SyncCard.task: work(jobs.SyncCard, partial(slack_tasks.sync_card, desk), at_once=1),
             jobs.ReplyInThread.task: work(jobs.ReplyInThread, partial(slack_tasks.reply_in_thread, desk), at_once=1),
             jobs.AlertIncident.task: work(jobs.AlertIncident, partial(slack_tasks.alert_incident, desk), at_once=1),
@@ -326,7 +329,9 @@ class _Run:
             tasks[jobs.WatchPull.task] = work(jobs.WatchPull, partial(github_tasks.watch_pull, github), at_once=1)
             tasks[jobs.AnswerPull.task] = work(jobs.AnswerPull, partial(github_tasks.answer_pull, github), at_once=1)
         url = self.bot.database.engine.url.render_as_string(hide_password=False)
-        self.bot.worker = Worker(embedded.plain(url), tasks, held=self._held, sweep=self._sweep, prune=self._prune)
+        self.bot.worker = Worker(
+            embedded.plain(url), tasks, limits, held=self._held, sweep=self._sweep, prune=self._prune
+        )
         return self.bot.worker
 
     async def _held(self, queued: QueuedJob, held: Held) -> None:

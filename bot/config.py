@@ -102,6 +102,7 @@ class Settings(BaseSettings):
     slack_signing_secret: SecretStr | None = Field(None, description="Signing secret; required to serve")
     slack_app_token: SecretStr | None = Field(None, description="App token (xapp-…); set: Socket Mode, unset: HTTP")
     slack_api_url: HttpUrl = Field("https://slack.com/api/", description="Base URL of Slack's Web API")
+    slack_pace: str = Field("1/s", description="Messages to one Slack channel: <number>/s, <number>/m or off")
     slack_review_channel: ChannelId | None = Field(None, description="Channel id for the cards; required to serve")
     slack_incident_channel: ChannelId | None = Field(
         None, description="Channel id for alerts and the fallback for cards; required to serve"
@@ -172,7 +173,7 @@ class Settings(BaseSettings):
             raise ValueError(f"must be {accepts}")
         return value
 
-    @field_validator("rate_limit")
+    @field_validator("rate_limit", "slack_pace")
     @classmethod
     def _rate(cls, value: str) -> str:
         if not RATE_LIMIT.fullmatch(value):
@@ -238,6 +239,12 @@ class Settings(BaseSettings):
         """
         allowed = (*self.github_repo_allowlist, self.default_repository)
         return frozenset(name.casefold() for name in allowed if name)
+
+    @property
+    def posts_per_second(self) -> float | None:
+        """Messages a second to one Slack channel; None for any number."""
+        number, _, unit = self.slack_pace.partition("/")
+        return None if self.slack_pace == "off" else int(number) / (60 if unit == "m" else 1)
 
     def github_private_key(self) -> str:
         """The App's key as PEM text, read from its file when a path is set; raises ConfigurationError."""

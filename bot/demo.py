@@ -103,6 +103,8 @@ async def _stage(*, headless: bool) -> AsyncIterator[Stage]:
                 slack_bot_token=SecretStr(token),
                 slack_signing_secret=SecretStr(signing_secret),
                 slack_api_url=sandbox.slack_api_url,
+                # The stand-in takes messages as fast as they come.
+                slack_pace="off",
                 slack_review_channel=slack.channel("vuln-review").id,
                 slack_incident_channel=slack.channel("incidents").id,
                 reviewers=(slack.group("reviewers").id,),

@@ -20,6 +20,7 @@ from pgqueuer.models import Job as QueuedJob
 
 from bot import jobs
 from bot.tasks.executor import EffectExecutor, Held, is_outage
+from storage.lanes import LaneQueries, Tiers
 
 log = structlog.get_logger(__name__)
 
@@ -72,6 +73,7 @@ class Worker:
     dsn: str
     """Plain `postgresql://…`, as asyncpg wants it."""
     work: dict[str, Work]
+    tiers: Tiers
     held: Callable[[QueuedJob, Held], Awaitable[None]]
     sweep: Callable[[], Awaitable[None]]
     prune: Callable[[], Awaitable[object]]
@@ -103,7 +105,7 @@ class Worker:
         ):
             # LISTEN first: a health probe that is sent before it ends the worker.
             await driver.add_listener("ch_pgqueuer", lambda _payload: None)
-            queue = PgQueuer(driver, resources={"pool": pool})
+            queue = PgQueuer(driver, resources={"pool": pool}, queries=LaneQueries(driver, self.tiers))
             self._register(queue)
             # Nothing of an earlier round runs any more: without this its jobs would wait to be taken over.
             await pool.execute(TAKE_BACK, self._names)

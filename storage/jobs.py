@@ -39,11 +39,17 @@ class TransactionDriver:
 
 
 # What PgQueuer's own enqueue does, as parts of a WITH: in the statement that records what causes the jobs, it costs
-# no round trip. A job that waits or runs already under the same key is left as it is.
+# no round trip; and the lane (`storage.lanes`): posts wait for their channel, changes of a card for no post.
+# A job that waits or runs already under the same key is left as it is.
 JOB = "j(review_id uuid, priority int, task text, payload text, key text)"
 QUEUED = """queued AS (
-    INSERT INTO pgqueuer (priority, entrypoint, payload, dedupe_key, status)
-    SELECT priority, task, convert_to(payload, 'UTF8'), key, 'queued' FROM job
+    INSERT INTO pgqueuer (priority, entrypoint, payload, dedupe_key, status, lane)
+    SELECT priority, task, convert_to(payload, 'UTF8'), key, 'queued',
+        CASE WHEN task IN ('slack.card', 'slack.reply') THEN coalesce((
+            SELECT m.channel || CASE WHEN task = 'slack.card' AND m.ts IS NOT NULL THEN ':update' ELSE '' END
+            FROM slack_messages AS m WHERE m.review_id = job.review_id AND m.kind = 'card' AND NOT m.gone
+        ), 'chat.update:update') END
+    FROM job
     ON CONFLICT (dedupe_key) WHERE status IN ('queued', 'picked') AND dedupe_key IS NOT NULL DO NOTHING
     RETURNING id, entrypoint, priority
 ), queue_logged AS (

@@ -3,15 +3,16 @@
 A message is written down as attempted before Slack is called, and its row is locked while it is.
 """
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import NAMESPACE_URL, UUID, uuid5
 
-from sqlalchemy import func, select, update
+from sqlalchemy import func, select, text, true, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from storage.tables import slack_messages
+from storage.tables import slack_messages, slack_pace
 
 M = slack_messages.c
 
@@ -34,21 +35,44 @@ class Message:
     rendered_revision: int
 
 
+# The channel's row comes first: the lane of a job is looked for among those.
+WANT = """
+WITH wanted AS (
+    SELECT * FROM unnest(CAST(:ids AS uuid[]), CAST(:reviews AS uuid[]), CAST(:channels AS text[]))
+        AS w(id, review, channel)
+), known AS (
+    INSERT INTO slack_pace (channel) SELECT DISTINCT channel FROM wanted ORDER BY channel ON CONFLICT DO NOTHING
+)
+INSERT INTO slack_messages (id, kind, review_id, channel) SELECT id, :kind, review, channel FROM wanted
+ON CONFLICT DO NOTHING
+"""
+
+
 async def begin(tx: AsyncConnection, kind: str, subject: UUID, review_id: UUID | None, channel: str) -> UUID:
     """Write down that a message is wanted, unless it is already; returns its outbox id."""
     message_id = outbox_id(kind, subject)
-    row = insert(slack_messages).values(id=message_id, kind=kind, review_id=review_id, channel=channel)
-    await tx.execute(row.on_conflict_do_nothing())
+    await _want(tx, kind, [message_id], [review_id], [channel])
     return message_id
 
 
-async def attempt(tx: AsyncConnection, message_id: UUID) -> datetime | None:
-    """Write down that a post is about to be tried; returns when it was first tried before, None if never."""
-    before = select(M.attempted_at).where(M.id == message_id).with_for_update()
-    tried: datetime | None = (await tx.execute(before)).scalar_one()
-    if tried is None:
+async def want_cards(tx: AsyncConnection, channels: Mapping[UUID, str]) -> None:
+    """Write down in which channel the card of each of these reviews is wanted, unless it is already."""
+    await _want(tx, CARD, [outbox_id(CARD, review) for review in channels], list(channels), list(channels.values()))
+
+
+async def _want(
+    tx: AsyncConnection, kind: str, ids: Sequence[UUID], reviews: Sequence[UUID | None], channels: Sequence[str]
+) -> None:
+    values = {"ids": list(ids), "kind": kind, "reviews": list(reviews), "channels": list(channels)}
+    await tx.execute(text(WANT), values)
+
+
+async def attempt(tx: AsyncConnection, message_id: UUID) -> Message:
+    """Write down that a post is about to be tried; returns the message as it was, with when it was first tried."""
+    message = await lock(tx, message_id)
+    if message.attempted_at is None:
         await tx.execute(update(slack_messages).where(M.id == message_id).values(attempted_at=func.clock_timestamp()))
-    return tried
+    return message
 
 
 async def lock(tx: AsyncConnection, message_id: UUID) -> Message:
@@ -60,8 +84,22 @@ async def lock(tx: AsyncConnection, message_id: UUID) -> Message:
 
 async def move(tx: AsyncConnection, message_id: UUID, channel: str) -> None:
     """The message is to go to another channel; one that Slack has where it was is given up."""
+    await tx.execute(insert(slack_pace).values(channel=channel).on_conflict_do_nothing())
     values = {"channel": channel, "ts": None, "rendered_revision": -1}
     await tx.execute(update(slack_messages).where(M.id == message_id).values(**values))
+
+
+async def bury(tx: AsyncConnection, message_id: UUID, ts: str) -> None:
+    """Somebody deleted the message in Slack: the dead copy is kept on record as gone, and it is to be posted anew."""
+    dead = insert(slack_messages).from_select(
+        ["id", "kind", "review_id", "channel", "ts", "attempted_at", "rendered_revision", "gone"],
+        select(
+            func.gen_random_uuid(), M.kind, M.review_id, M.channel, M.ts, M.attempted_at, M.rendered_revision, true()
+        ).where(M.id == message_id, M.ts == ts),
+    )
+    await tx.execute(dead)
+    gone = update(slack_messages).where(M.id == message_id, M.ts == ts)
+    await tx.execute(gone.values(ts=None, rendered_revision=-1))
 
 
 async def sent(tx: AsyncConnection, message_id: UUID, channel: str, ts: str, revision: int) -> None:

@@ -213,6 +213,18 @@ policy_in_force = Table(
     comment="One row, locked by whoever changes the policy: it is told once, by one replica.",
 )
 
+slack_pace = Table(
+    "slack_pace",
+    metadata,
+    Column("channel", Text, primary_key=True),
+    Column("next_at", TIME, nullable=False, server_default=func.now()),
+    Column("paused_until", TIME, nullable=False, server_default=func.now()),
+    Column("failures", Integer, nullable=False, server_default="0"),
+    Column("refused", Text),
+    Column("refused_at", TIME),
+    comment="How fast each channel may be posted to; `chat.update` is the limit for changing messages.",
+)
+
 slack_messages = Table(
     "slack_messages",
     metadata,
@@ -220,7 +232,7 @@ slack_messages = Table(
     Column("kind", Text, nullable=False),
     # Null: an announcement that is about no review.
     Column("review_id", Uuid, ForeignKey("apv_reviews.id", ondelete="RESTRICT")),
-    Column("channel", Text, nullable=False),
+    Column("channel", Text, ForeignKey("slack_pace.channel"), nullable=False),
     Column("ts", Text),
     Column("thread_ts", Text),
     Column("attempted_at", TIME),

@@ -9,7 +9,7 @@ import hashlib
 import json
 import logging
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -266,6 +266,11 @@ class World:
             assert answer.status in {200, 201}, body
             return body
 
+    async def post_apvs(self, apvs: Sequence[Mapping[str, object]]) -> None:
+        """A list, as a scanner sends it."""
+        async with self.http.post(f"{self.url}/hitl/reviews", json=apvs) as answer:
+            assert answer.status == 201, await answer.text()
+
     async def submit_file(self, path: Path) -> list[str]:
         """`apv-bot submit FILE`; returns the codes of all reviews, in the order in which they came in."""
         await console.submit(self.settings, [path], "auto")
@@ -468,6 +473,7 @@ def settings_for(slack: SlackSandbox, sandbox: SandboxServer, database_url: str,
         "github_repo_name": NAME,
         "api_tokens": (f"scanner:read+submit+decide:{token}",),
         "rate_limit": "off",
+        "slack_pace": "off",
     }
     return Settings(_env_file=None, **{**values, **changes})
 

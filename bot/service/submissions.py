@@ -18,7 +18,7 @@ from bot.service.automatic import judged
 from bot.service.consequences import write
 from bot.service.errors import database_is_away
 from bot.service.gate import Gate
-from storage import jobs, reviews, submissions
+from storage import jobs, messages, reviews, submissions
 from storage.record import Settlement
 from storage.reviews import Locked, Stored
 
@@ -105,6 +105,7 @@ async def _place(
     due_at = sla.due_at(now, gate.policy().rules[item.apv.severity])
     code = item.apv_code if former is None or item.apv_code != former.review.code else None
     locked = await submissions.insert_new(tx, item.apv, code=code, metadata=metadata, due_at=due_at, now=now)
+    await messages.want_cards(tx, {locked.review.id: gate.policy().channel_for(item.apv)})
     await _write(tx, locked, *_arrived(gate, locked.review, item.apv), principal=principal, source=source, now=now)
     return locked.review.id, True
 
@@ -219,4 +220,5 @@ async def _take_in(gate: Gate, tx: AsyncConnection, row: submissions.Unadopted) 
     due_at = row.due_at or sla.due_at(row.created_at, gate.policy().rules[apv.severity])
     locked = await submissions.replace_content(tx, row.id, apv, version=1, due_at=due_at)
     actor = apv.reporter or "database"
+    await messages.want_cards(tx, {locked.review.id: gate.policy().channel_for(apv)})
     await _write(tx, locked, *_arrived(gate, locked.review, apv), principal=actor, source="database", now=gate.now())

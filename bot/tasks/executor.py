@@ -20,6 +20,8 @@ from pgqueuer.models import Context, Job
 from bot import metrics
 from bot.integrations.errors import Permanent, Retry
 from bot.service.errors import outage
+from bot.tasks.pace import Paused
+from storage.lanes import KEEPS_PLACE
 
 log = structlog.get_logger(__name__)
 
@@ -29,6 +31,8 @@ MOST_SURPRISES = 8
 """Tries of a job that fails in a way nobody foresaw."""
 MOST_CRASHES = 3
 """Workers that may die in one job before it is held."""
+MOST_IN_FRONT = 8
+"""Failures after which a job lets the others in its lane go first: it may be what Slack stumbles over."""
 LONGEST_WAIT = 60.0
 """Seconds between two tries, unless the vendor names more."""
 
@@ -83,6 +87,9 @@ class EffectExecutor(EntrypointExecutor):
             outcome = "done"
         except Exception as error:
             reason, wait = _judge(job, error)
+            if wait is not None and isinstance(error, Paused) and job.attempts < MOST_IN_FRONT:
+                # The lane is closed until then, and this job is to be its first when it opens.
+                wait = 0.0 if await _asked(pool.fetchval(KEEPS_PLACE, job.id, error.channel)) else wait
             await _asked(pool.execute(NOTE, job.id, reason))
             if wait is None:
                 holding = Held(reason, hopeless=isinstance(error, Permanent))

@@ -12,12 +12,14 @@ from bot.blocks.card import card
 from bot.blocks.kit import Message
 from bot.domain.policy import Policy
 from bot.domain.review import tally
-from bot.integrations.errors import VendorError
+from bot.integrations.errors import Retry, VendorError
 from bot.integrations.slack_client import SlackClient
 from bot.integrations.slack_errors import ChannelUnavailable, MessageGone
 from bot.jobs import AlertIncident, ReplyInThread, SyncCard
-from storage import audit, messages, reviews
+from bot.tasks.pace import Pace
+from storage import audit, messages, pace, reviews
 from storage.database import Database
+from storage.pace import UPDATES
 
 
 class Unpostable(Exception):
@@ -30,6 +32,7 @@ class SlackDesk:
 
     database: Database
     slack: SlackClient
+    pace: Pace
     policy: Callable[[], Policy]
     now: Callable[[], datetime]
     web_origin: str
@@ -137,26 +140,44 @@ async def _ensure(
     while True:
         # Committed before Slack is called: whoever comes after a crash knows that something may be there.
         async with desk.database.transaction() as tx:
-            tried = await messages.attempt(tx, message_id)
-        async with desk.database.transaction() as tx:
-            message = await messages.lock(tx, message_id)
-            if message.ts is not None and message.rendered_revision >= revision:
-                return Place(message.channel, message.ts)
-            said, shown = await content(tx)
-            try:
-                place = await _put(desk.slack, message, said, tried, thread_ts)
-            except ChannelUnavailable:
-                if thread_ts is not None or message.channel == fallback:
-                    raise
+            before = await messages.attempt(tx, message_id)
+        if before.ts is not None and before.rendered_revision >= revision:
+            return Place(before.channel, before.ts)
+        # Before the row is locked: a turn that is waited for would keep a connection from everybody else.
+        await (desk.pace.turn_to_post(before.channel) if before.ts is None else desk.pace.turn_to_update())
+        try:
+            async with desk.database.transaction() as tx:
+                message = await messages.lock(tx, message_id)
+                if message.ts is not None and message.rendered_revision >= revision:
+                    return Place(message.channel, message.ts)
+                said, shown = await content(tx)
+                place = await _put(desk.slack, message, said, before.attempted_at, thread_ts)
+                # Somebody may have clicked on a card that was there before we knew: it is still to be painted.
+                rendered = shown if place.painted else 0
+                await messages.sent(tx, message_id, place.channel, place.ts, rendered)
+                await pace.works(tx, place.channel)
+            if rendered >= revision:
+                return place
+        except MessageGone:
+            if message.ts is None:
+                raise  # it is the thread that is gone
+            async with desk.database.transaction() as tx:
+                await messages.bury(tx, message_id, message.ts)
+        except ChannelUnavailable as error:
+            async with desk.database.transaction() as tx:
+                await pace.refuses(tx, message.channel, error.code)
+            if thread_ts is not None or message.channel == fallback:
+                raise
+            async with desk.database.transaction() as tx:
                 # A card that cannot be changed where it is moves too: its review must stay decidable.
                 # Written down before the fallback is tried, so that it is looked for there after a crash.
                 await messages.move(tx, message_id, fallback)
-                continue
-            # Somebody may have clicked on a card that was there before we knew: it is still to be painted.
-            rendered = shown if place.painted else 0
-            await messages.sent(tx, message_id, place.channel, place.ts, rendered)
-            if rendered >= revision:
-                return place
+        except Retry as error:
+            if message.ts is None:
+                raise await desk.pace.pause(message.channel, error) from None
+            if error.code == "ratelimited":
+                raise await desk.pace.pause(UPDATES, error) from None
+            raise
 
 
 async def _put(
@@ -176,12 +197,8 @@ async def _put_as_member(
     slack: SlackClient, message: messages.Message, said: Message, tried: datetime | None, thread_ts: str | None
 ) -> Place:
     if message.ts is not None:
-        try:
-            await slack.update(message.channel, message.ts, said.text, said.blocks)
-        except MessageGone:
-            tried = message.attempted_at
-        else:
-            return Place(message.channel, message.ts)
+        await slack.update(message.channel, message.ts, said.text, said.blocks)
+        return Place(message.channel, message.ts)
     if tried is not None:
         found = await slack.find(message.channel, message.id, tried.timestamp(), thread_ts)
         if found is not None:

@@ -47,7 +47,7 @@ async def test_a_card_is_clicked_before_the_bot_knows_that_it_is_there(world: Wo
 
 
 async def test_slack_says_how_long_to_wait(world: World, capsys: pytest.CaptureFixture[str]) -> None:
-    """Retry-After is believed, but for no longer than outages are waited out; meanwhile `jobs list` says why."""
+    """Retry-After is believed, for the whole channel, but for no longer than a day; meanwhile `jobs list` says why."""
     world.slack.fail("chat.postMessage", "ratelimited", retry_after="1e300")
     code = (await world.post_apv(sample(HIGH)))["apv_code"]
 
@@ -57,9 +57,12 @@ async def test_slack_says_how_long_to_wait(world: World, capsys: pytest.CaptureF
         ]
 
     await world.until_async(waits, lambda: "the job does not wait")
-    (job,) = await world.rows("SELECT extract(epoch FROM execute_after - now()) / 3600 AS hours FROM pgqueuer")
-    assert 23 < job["hours"] <= 24
-    await world.rows("UPDATE pgqueuer SET execute_after = now() RETURNING 1")
+    paused = "SELECT channel, extract(epoch FROM paused_until - now()) / 3600 AS hours FROM slack_pace"
+    (channel,) = await world.rows(f"{paused} WHERE paused_until > now()")
+    assert channel["channel"] == world.slack.channel("vuln-review").id
+    assert 23 < channel["hours"] <= 24
+    assert len(world.slack.calls("chat.postMessage")) == 1
+    await world.rows("UPDATE slack_pace SET paused_until = now(), next_at = now() RETURNING 1")
     await world.card(code)
 
 

@@ -89,6 +89,7 @@ BAD = [
     ("API_TOKENS", SECRET, TOKENS),
     ("API_TOKENS", f"ci:read:{SECRET}", TOKENS),
     ("API_TOKENS", f"ci:write:{SHA}", TOKENS),
+    ("SLACK_PACE", "0/s", "SLACK_PACE: must be <number>/s, <number>/m or off"),
     ("RATE_LIMIT", "60", "RATE_LIMIT: must be <number>/s, <number>/m or off"),
     ("RATE_LIMIT", "0/s", "RATE_LIMIT: must be <number>/s, <number>/m or off"),
     ("LOG_LEVEL", "loud", "LOG_LEVEL: Input should be 'debug', 'info', 'warning' or 'error'"),
