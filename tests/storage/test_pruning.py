@@ -17,7 +17,8 @@ ROWS = {
     "VALUES ({at}, 1, {n}, 'successful', 'slack.card')",
 }
 REVIEW = (
-    "WITH review AS (INSERT INTO apv_reviews (apv_code, severity, package_name) "
+    "WITH channel AS (INSERT INTO slack_pace (channel) VALUES ('C1') ON CONFLICT DO NOTHING), "
+    "review AS (INSERT INTO apv_reviews (apv_code, severity, package_name) "
     "VALUES ('APV-2026-{n}', 'low', 'p') RETURNING id) "
 )
 
