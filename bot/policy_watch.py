@@ -4,6 +4,8 @@ import asyncio
 
 import structlog
 
+from bot.domain.policy import Policy
+from bot.policies.check import warnings
 from bot.policies.source import Found, PolicySource
 from bot.service import policies
 from bot.service.errors import outage
@@ -18,6 +20,7 @@ LOOK_SECONDS = 1.0
 async def watch(gate: Gate, source: PolicySource) -> None:
     """Runs until cancelled. What cannot be written down is tried again, and is not in force before."""
     found: Found | None = source.found
+    _warn(source.current())
     while True:
         found = source.look() or found
         if found is not None and await _dealt_with(gate, source, found):
@@ -40,5 +43,11 @@ async def _dealt_with(gate: Gate, source: PolicySource, found: Found) -> bool:
         return False
     if found.digest != source.current().digest:
         source.take_text(found.text)
+        _warn(found.policy)
         log.info("policy.changed", digest=found.digest[:8])
     return True
+
+
+def _warn(policy: Policy) -> None:
+    for line in warnings(policy):
+        log.warning("policy.warning", about=line)

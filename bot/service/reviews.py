@@ -90,7 +90,8 @@ async def _apply(
         if isinstance(outcome, Refused):
             return _refused(locked, outcome, who, decision, now=now, source=source, delivery=delivery)
         assert isinstance(person, Person), "a refused person is refused"
-        return _accepted(locked, outcome, person, decision, now=now, source=source, delivery=delivery)
+        by = gate.policy().digest
+        return _accepted(locked, outcome, person, decision, policy=by, now=now, source=source, delivery=delivery)
 
     async with asyncio.timeout(gate.patience):
         person = await judge(gate, who)
@@ -119,6 +120,7 @@ def _accepted(
     person: Person,
     decision: Decision | None,
     *,
+    policy: str,
     now: datetime,
     source: str,
     delivery: bytes | None,
@@ -128,7 +130,7 @@ def _accepted(
         return Change(review=locked.review, head=locked.head, entries=(), now=now, touched=False, delivery=delivery)
     review = replace(outcome.review, revision=locked.review.revision + 1)
     row = _decision_row(review, person, decision, outcome.events, source) if decision else None
-    detail = _detail(review, decision, row)
+    detail = _detail(review, decision, row, policy)
     entries, jobs = follow(review, outcome.events, actor=person.key, source=source, now=now, detail=detail)
     return Change(
         review=review,
@@ -143,7 +145,7 @@ def _accepted(
     )
 
 
-def _detail(review: Review, decision: Decision | None, row: DecisionRow | None) -> Mapping[str, Json]:
+def _detail(review: Review, decision: Decision | None, row: DecisionRow | None, policy: str) -> Mapping[str, Json]:
     if decision is None or row is None:
         return {"version": review.version}
     return {
@@ -153,6 +155,8 @@ def _detail(review: Review, decision: Decision | None, row: DecisionRow | None) 
         "decision": decision.choice.value,
         "category": decision.category,
         "justification": row.comments,
+        # By which file it was judged; the table `policies` has its text.
+        **({"policy": policy} if policy else {}),
     }
 
 

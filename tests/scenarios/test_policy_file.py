@@ -61,6 +61,10 @@ async def test_a_change_takes_effect_without_a_restart(world: Governed) -> None:
         ("policy.changed", f"Policy {before} is in force."),
         ("policy.changed", f"Policy {after} is in force, in place of {before}."),
     ]
+    (judged,) = await world.rows(
+        "SELECT DISTINCT detail ->> 'policy' AS by FROM audit_log WHERE actor = :who", who=world.dan.id
+    )
+    assert judged["by"] == digest_of(text)
     (kept,) = await world.rows("SELECT content FROM policies WHERE digest = :digest", digest=digest_of(text))
     assert kept["content"] == text
     await card.thread_reads("someone of python is still needed", "Dan approved", "is open")
