@@ -27,6 +27,12 @@ class Person:
         """Whether they are one of these."""
         return principals.hold(self.key, self.email, self.member_of)
 
+    def may_be_among(self, principals: Principals) -> bool:
+        """Whether they are one of these, or only claim to be: enough to keep somebody out, never to let them in."""
+        claimed = {(self.email or "").casefold(), self.key.partition(":")[2].casefold()}
+        names = principals.emails | {user.casefold() for user in principals.users}
+        return self.among(principals) or not claimed.isdisjoint(names)
+
     def reported(self, reporter: str | None) -> bool:
         """Whether they are the reporter, by Slack id, e-mail or token name, without case."""
         if not reporter:

@@ -124,7 +124,7 @@ def _counted(past: Past, after: Policy, members: Mapping[str, frozenset[str]] | 
         person = _person(cast, after, members)
         if not _entitled(person, after):
             left_out.append(f"{cast.name} could not decide")
-        elif person.reported(review.reporter) or person.among(after.owners_of(review.reporter)):
+        elif person.reported(review.reporter) or person.may_be_among(after.owners_of(review.reporter)):
             left_out.append(f"{cast.name} proposed it")
         elif after.frozen(review, cast.at):
             left_out.append(f"{cast.name} approved in a freeze window")

@@ -259,7 +259,7 @@ def _refusal(review: Review, person: Person, decision: Decision, policy: Policy,
 def _approval_refusal(review: Review, person: Person, policy: Policy, now: datetime) -> Refused | None:
     if person.reported(review.reporter):
         return Refused(Reason.OWN_REPORT, f"You reported {review.code}, so somebody else must approve it.")
-    if person.among(policy.owners_of(review.reporter)):
+    if person.may_be_among(policy.owners_of(review.reporter)):
         sentence = (
             f"{review.reporter} proposed {review.code} and is an account of yours, so somebody else must approve it."
         )

@@ -111,6 +111,8 @@ OWNERS = [
     (person(BOB), True),
     (replace(person(DAVE), member_of=frozenset({"S0PY"})), True),
     (Person("token:ci", "ci", None, lead=True), True),
+    (Person("claimed:Bob@example.org", "Bob", "Bob@example.org", lead=False, verified=False), True),
+    (Person("claimed:ann", "ann", None, lead=False, verified=False), False),
     (person(CAROL), False),
 ]
 
@@ -118,7 +120,7 @@ OWNERS = [
 @pytest.mark.parametrize("reporter", ["renovate[bot]", "Renovate[bot]"])
 @pytest.mark.parametrize(("who", "owns"), OWNERS)
 def test_an_owner_does_not_approve_what_the_machine_proposed(who: Person, owns: bool, reporter: str) -> None:
-    """By id, e-mail, user group or token; they may reject it, and everybody may approve what others reported."""
+    """By id, e-mail (claimed too), user group or token; they may reject it, and approve what others reported."""
     under = policy(MACHINE)
     outcome = approve(review(reporter=reporter), who, under)
     assert (isinstance(outcome, Refused) and outcome.reason is Reason.OWN_MACHINE) is owns
