@@ -167,6 +167,12 @@ async def state(tx: AsyncConnection, review_id: UUID) -> Review | None:
     return review_of(row) if row else None
 
 
+async def get_all(tx: AsyncConnection, review_ids: Sequence[UUID]) -> dict[UUID, Stored]:
+    """Reviews by their ids."""
+    query = FULL.where(T.id == any_(bindparam("ids", type_=ARRAY(Uuid))))
+    return {row["id"]: _stored(row) for row in (await tx.execute(query, {"ids": list(review_ids)})).mappings()}
+
+
 async def revision(tx: AsyncConnection, review_id: UUID) -> int:
     """How often the review has changed, without reading it."""
     counted: int = (await tx.execute(select(T.revision).where(T.id == review_id))).scalar_one()

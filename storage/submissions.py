@@ -6,12 +6,12 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID, uuid4
 
-from sqlalchemy import ColumnElement, select, text, update
+from sqlalchemy import ARRAY, ColumnElement, Text, any_, bindparam, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.domain.apv import Apv, Json, content, digest, identity, priority
-from storage.reviews import APV_COLUMNS, COLUMN_OF, DETAILS, Locked, T, apv_of, lock
+from storage.reviews import APV_COLUMNS, COLUMN_OF, DETAILS, Locked, T, apv_of, lock, lock_free
 from storage.tables import apv_code_years, apv_contents, apv_reviews
 
 LOCK_NAMES = """
@@ -45,21 +45,41 @@ async def by_code(tx: AsyncConnection, code: str) -> tuple[Locked, str] | None:
     return (locked, row.identity) if row and locked else None
 
 
-async def insert_new(
-    tx: AsyncConnection, apv: Apv, *, code: str | None, metadata: Mapping[str, Json], due_at: datetime, now: datetime
-) -> Locked:
-    """A new review under `code`, or under the next free one of the year."""
-    values = {**_values(apv), "metadata": dict(metadata), "due_at": due_at, "created_at": now, "updated_at": now}
-    while True:
-        attempt = insert(apv_reviews).values(**values, id=uuid4(), apv_code=code or await _next_code(tx, now.year))
-        added = (
-            await tx.execute(attempt.on_conflict_do_nothing(index_elements=[T.apv_code]).returning(T.id))
-        ).scalar_one_or_none()
-        if added:
-            break
-        code = None
-    await _keep_content(tx, added, 1, apv)
-    return await _locked(tx, added)
+@dataclass(frozen=True, slots=True)
+class New:
+    """A review that is to be: under `code`, or under the next free one of the year."""
+
+    apv: Apv
+    code: str | None
+    metadata: Mapping[str, Json]
+    due_at: datetime
+
+
+async def identities_known(tx: AsyncConnection, keys: Sequence[str]) -> set[str]:
+    """Those of the identities that have a review."""
+    query = select(T.identity).where(T.identity == any_(bindparam("keys", type_=ARRAY(Text)))).distinct()
+    return set((await tx.execute(query, {"keys": list(keys)})).scalars())
+
+
+async def insert_new(tx: AsyncConnection, news: Sequence[New], now: datetime) -> list[Locked]:
+    """New reviews, in the order given; a code that is taken gives way to the next free one."""
+    ids = [uuid4() for _ in news]
+    codes = {id_: new.code for id_, new in zip(ids, news, strict=True)}
+    rows = {id_: _row(new, now) for id_, new in zip(ids, news, strict=True)}
+    insertion = insert(apv_reviews).on_conflict_do_nothing(index_elements=[T.apv_code]).returning(T.id)
+    while codes:
+        free = iter(await _next_codes(tx, now.year, sum(code is None for code in codes.values())))
+        values = [{**rows[id_], "id": id_, "apv_code": code or next(free)} for id_, code in codes.items()]
+        added = set((await tx.execute(insertion, values)).scalars())
+        codes = dict.fromkeys(id_ for id_ in codes if id_ not in added)
+    await _keep_contents(tx, [(id_, 1, new.apv) for id_, new in zip(ids, news, strict=True)])
+    locked = await lock_free(tx, ids)
+    return [locked[id_] for id_ in ids]
+
+
+def _row(new: New, now: datetime) -> dict[str, Any]:
+    times = {"due_at": new.due_at, "created_at": now, "updated_at": now}
+    return {**_values(new.apv), "metadata": dict(new.metadata), **times}
 
 
 async def replace_content(
@@ -74,7 +94,7 @@ async def replace_content(
     """New content for a review that waits; `drafted_from` is the digest of what the bot added the diff to."""
     values = {**_values(apv), "version": version, "due_at": due_at, "drafted_from": drafted_from}
     await tx.execute(update(apv_reviews).where(T.id == review_id).values(values))
-    await _keep_content(tx, review_id, version, apv)
+    await _keep_contents(tx, [(review_id, version, apv)])
     return await _locked(tx, review_id)
 
 
@@ -134,16 +154,21 @@ def _values(apv: Apv) -> dict[str, Any]:
     }
 
 
-async def _keep_content(tx: AsyncConnection, review_id: UUID, version: int, apv: Apv) -> None:
-    await tx.execute(
-        insert(apv_contents).values(apv_id=review_id, version=version, digest=digest(apv), content=content(apv))
-    )
+async def _keep_contents(tx: AsyncConnection, kept: Sequence[tuple[UUID, int, Apv]]) -> None:
+    rows = [
+        {"apv_id": id_, "version": version, "digest": digest(apv), "content": content(apv)}
+        for id_, version, apv in kept
+    ]
+    await tx.execute(insert(apv_contents), rows)
 
 
-async def _next_code(tx: AsyncConnection, year: int) -> str:
-    counter = insert(apv_code_years).values(year=year, last=1)
+async def _next_codes(tx: AsyncConnection, year: int, count: int) -> list[str]:
+    """So many codes that nobody was given; whoever takes some holds the year's counter until the commit."""
+    if not count:
+        return []
+    counter = insert(apv_code_years).values(year=year, last=count)
     counter = counter.on_conflict_do_update(
-        index_elements=[apv_code_years.c.year], set_={"last": apv_code_years.c.last + 1}
+        index_elements=[apv_code_years.c.year], set_={"last": apv_code_years.c.last + count}
     )
-    number = (await tx.execute(counter.returning(apv_code_years.c.last))).scalar_one()
-    return f"APV-{year}-{number:04d}"
+    last = (await tx.execute(counter.returning(apv_code_years.c.last))).scalar_one()
+    return [f"APV-{year}-{number:04d}" for number in range(last - count + 1, last + 1)]

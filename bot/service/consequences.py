@@ -67,9 +67,25 @@ async def write(
     settlement: Settlement | None = None,
 ) -> None:
     """Record what nobody decided: `review` as the events leave it, in place of the one that was locked."""
+    changed = change(locked, review, events, actor=actor, source=source, now=now, detail=detail, settlement=settlement)
+    await record(tx, [changed])
+
+
+def change(
+    locked: Locked,
+    review: Review,
+    events: Sequence[Event],
+    *,
+    actor: str,
+    source: str,
+    now: datetime,
+    detail: Mapping[str, Json],
+    settlement: Settlement | None = None,
+) -> Change:
+    """What `write` records."""
     changed = replace(review, revision=locked.review.revision + 1)
     entries, jobs = follow(changed, events, actor=actor, source=source, now=now, detail=detail)
-    change = Change(
+    return Change(
         review=changed,
         head=locked.head,
         entries=entries,
@@ -78,7 +94,6 @@ async def write(
         settlement=settlement,
         jobs=jobs,
     )
-    await record(tx, [change])
 
 
 def _jobs(review: Review, event: Event, entry: Entry) -> list[Job]:  # noqa: PLR0912 - one match, held exhaustive

@@ -1,6 +1,6 @@
 """Taking APVs in: each is a new review, new content for one that waits, or known already. A list is one transaction."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID
@@ -15,11 +15,11 @@ from bot.domain.events import Event, Submitted
 from bot.domain.review import Action
 from bot.jobs import MakeBump, OpenPull
 from bot.service.automatic import judged
-from bot.service.consequences import write
+from bot.service.consequences import change, write
 from bot.service.errors import database_is_away
 from bot.service.gate import Gate
 from storage import jobs, messages, reviews, submissions
-from storage.record import Settlement
+from storage.record import Settlement, record
 from storage.reviews import Locked, Stored
 
 log = structlog.get_logger(__name__)
@@ -61,20 +61,62 @@ async def submit(gate: Gate, submitted: Sequence[Submission], *, principal: str,
     async with gate.database.transaction() as tx:
         names = [identity(s.apv) for s in items] + [s.apv_code for s in items if s.apv_code]
         await submissions.lock_names(tx, names)
-        placed, faults = [], []
+        placed, faults = await _new_ones(gate, tx, items, principal=principal, source=source), []
         for index, item in enumerate(items):
             try:
-                placed.append(await _place(gate, tx, item, principal=principal, source=source))
+                if index not in placed:
+                    placed[index] = await _place(gate, tx, item, principal=principal, source=source)
             except _CodeTaken as taken:
                 faults.append(Fault("apv_code_taken", (index, "apv_code"), str(taken)))
         if faults:
             raise NotAccepted(faults)
-        receipts = []
-        for review_id, created in placed:
-            stored = await reviews.get(tx, review_id)
-            assert stored is not None, "it was written in this transaction"
-            receipts.append(Receipt(stored, created))
-        return receipts
+        stored = await reviews.get_all(tx, [review_id for review_id, _ in placed.values()])
+        return [Receipt(stored[review_id], created) for review_id, created in (placed[i] for i in range(len(items)))]
+
+
+async def _new_ones(
+    gate: Gate, tx: AsyncConnection, items: Sequence[Submission], *, principal: str, source: str
+) -> dict[int, tuple[UUID, bool]]:
+    """Take in at once what can be nothing but new: an identity that has no review, where it occurs first.
+
+    By its index what became of it. One by one, a thousand would keep the year's counter from everybody for seconds.
+    A list that names codes is taken one by one: each may be the code that another would be given.
+    """
+    if any(item.apv_code for item in items):
+        return {}
+    keys = [identity(item.apv) for item in items]
+    known = await submissions.identities_known(tx, keys)
+    first = {key: index for index, key in reversed(list(enumerate(keys))) if key not in known}
+    new = {index: items[index] for index in sorted(first.values())}
+    made = await _take(gate, tx, [(item, None, item.metadata) for item in new.values()], principal, source)
+    return {index: (review_id, True) for index, review_id in zip(new, made, strict=True)}
+
+
+async def _take(
+    gate: Gate,
+    tx: AsyncConnection,
+    arrivals: Sequence[tuple[Submission, str | None, Mapping[str, Json]]],
+    principal: str,
+    source: str,
+) -> list[UUID]:
+    """Make a review of each, with the code that it is to have if that is free, and its metadata."""
+    if not arrivals:
+        return []
+    now, policy = gate.now(), gate.policy()
+    news = [
+        submissions.New(item.apv, code, metadata, sla.due_at(now, policy.rules[item.apv.severity]))
+        for item, code, metadata in arrivals
+    ]
+    made = await submissions.insert_new(tx, news, now)
+    pairs = [(locked, new.apv) for locked, new in zip(made, news, strict=True)]
+    await messages.want_cards(tx, {locked.review.id: policy.channel_for(apv) for locked, apv in pairs})
+    changes = []
+    for locked, apv in pairs:
+        review, events = _arrived(gate, locked.review, apv)
+        detail = _detail(review)
+        changes.append(change(locked, review, events, actor=principal, source=source, now=now, detail=detail))
+    await record(tx, changes)
+    return [locked.review.id for locked in made]
 
 
 def _refuse_foreign(gate: Gate, submitted: Sequence[Submission]) -> None:
@@ -102,12 +144,9 @@ async def _place(
     metadata = dict(item.metadata)
     if former:
         metadata["follows"] = former.review.code
-    due_at = sla.due_at(now, gate.policy().rules[item.apv.severity])
     code = item.apv_code if former is None or item.apv_code != former.review.code else None
-    locked = await submissions.insert_new(tx, item.apv, code=code, metadata=metadata, due_at=due_at, now=now)
-    await messages.want_cards(tx, {locked.review.id: gate.policy().channel_for(item.apv)})
-    await _write(tx, locked, *_arrived(gate, locked.review, item.apv), principal=principal, source=source, now=now)
-    return locked.review.id, True
+    (made,) = await _take(gate, tx, [(item, code, metadata)], principal, source)
+    return made, True
 
 
 async def _known(tx: AsyncConnection, former: Locked, apv: Apv) -> bool:
@@ -168,10 +207,14 @@ async def _write(
     now: datetime,
     settlement: Settlement | None = None,
 ) -> None:
-    detail: dict[str, Json] = {"version": review.version, "digest": review.digest}
+    detail = _detail(review)
     await write(
         tx, locked, review, events, actor=principal, source=source, now=now, detail=detail, settlement=settlement
     )
+
+
+def _detail(review: rules.Review) -> dict[str, Json]:
+    return {"version": review.version, "digest": review.digest}
 
 
 def arrival(review: rules.Review, apv: Apv) -> str:
