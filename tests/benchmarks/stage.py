@@ -76,7 +76,7 @@ async def stage(reviews: int) -> AsyncIterator[Stage]:
     """Set everything up, with so many reviews that await their first click."""
     async with AsyncExitStack() as stack:
         folder = Path(stack.enter_context(TemporaryDirectory()))
-        url = await stack.enter_async_context(_database(folder))
+        url = await stack.enter_async_context(database(folder))
         slack = SlackSandbox(bot_token=BOT_TOKEN, signing_secret=SIGNING_SECRET)
         github = GitHubSandbox(folder / "github", token=BOT_TOKEN)
         github.create_repository(OWNER, NAME, samples.repository_files())
@@ -106,7 +106,7 @@ async def stage(reviews: int) -> AsyncIterator[Stage]:
 
 
 @asynccontextmanager
-async def _database(folder: Path) -> AsyncIterator[str]:
+async def database(folder: Path) -> AsyncIterator[str]:
     """A migrated database: on the server of TEST_DATABASE_URL, else on an embedded one of our own."""
     given = os.environ.get("TEST_DATABASE_URL")
     server = None if given else await embedded.start(folder)
