@@ -39,7 +39,8 @@ from bot.integrations.slack_reply import PrivateReplies
 from bot.integrations.slack_signature import verified
 from bot.integrations.socket_mode import run_socket_mode
 from bot.policy_watch import watch
-from bot.service import bumps, outcomes, pulls, submissions, upkeep
+from bot.service import bumps, outcomes, pulls, statistics, submissions, upkeep
+from bot.service.feed import Feed
 from bot.service.gate import Gate
 from bot.tasks import bumps as bump_tasks
 from bot.tasks import github as github_tasks
@@ -47,7 +48,7 @@ from bot.tasks import slack as slack_tasks
 from bot.tasks.executor import Held
 from bot.tasks.pace import Pace, tiers
 from bot.worker import Worker, work
-from handlers import api, http, ops, register, webhooks
+from handlers import api, feed, http, ops, register, webhooks
 from handlers.auth import Auth
 from handlers.desk import Desk
 from handlers.mount import mount_slack
@@ -143,6 +144,7 @@ class _Run:
             repositories=settings.repositories,
             now=bot.now,
         )
+        self.feed = Feed(self.gate) if settings.websocket_enabled and bot.role != "worker" else None
         self.origin = web_origin(settings.github_api_url)
         self.github = github_client(settings)
         self.worker_stop = asyncio.Event()
@@ -173,6 +175,8 @@ class _Run:
             self._spawn(self._watch_slack())
             self._spawn(self._watch_github())
             self._spawn(watch(self.gate, self.policy))
+            if self.feed is not None:
+                self._spawn(self.feed.run())
             if await self._database_up():
                 if self.bot.role != "web":
                     worker = asyncio.create_task(self._worker().run(self.worker_stop))
@@ -301,7 +305,10 @@ class _Run:
         if bolt is not None:
             signing = secret(self.settings.slack_signing_secret).encode()
             mount_slack(app, bolt, lambda raw, stamp, sign: verified(raw, stamp, sign, signing, time.time()))
-            api.add_routes(app, self.gate, Auth.of(self.settings))
+            auth = Auth.of(self.settings)
+            api.add_routes(app, self.gate, auth)
+            if self.feed is not None:
+                feed.add_route(app, self.feed, auth, self.bot.now)
             if hook := secret(self.settings.github_webhook_secret):
                 webhooks.add_route(app, self.gate, partial(github_signature.verified, secret=hook.encode()))
         return app
@@ -349,6 +356,7 @@ class _Run:
     async def _sweep(self) -> None:
         await submissions.adopt(self.gate)
         await outcomes.miss_deadlines(self.gate)
+        await statistics.settle(self.gate)
         if self.github is not None:
             webhooks = self.settings.github_webhook_secret is not None
             await pulls.poll(self.gate, pulls.WITH_WEBHOOKS if webhooks else pulls.WITHOUT_WEBHOOKS)

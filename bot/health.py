@@ -14,7 +14,7 @@ import structlog
 
 from bot import metrics
 from bot.domain.apv import Json
-from storage import pace, queries, schema
+from storage import pace, queries, schema, statistics
 from storage.database import Database, NotStarted
 
 log = structlog.get_logger(__name__)
@@ -128,11 +128,11 @@ class Health:
     async def _measure(self) -> None:
         try:
             async with self.database.transaction() as tx:
-                waiting, load = await queries.waiting(tx), await queries.job_load(tx)
+                numbers, load = await statistics.reviews(tx), await queries.job_load(tx)
         except Exception as error:
             log.debug("health.gauges", error=type(error).__name__)
             return
-        for severity, number in waiting.items():
+        for severity, number in numbers.waiting().items():
             metrics.ACTIVE_REVIEWS.labels(severity).set(number)
         metrics.JOBS.clear()
         for (task, state), number in load.jobs.items():

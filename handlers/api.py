@@ -1,45 +1,71 @@
-"""The REST API over reviews: submit, list, show. Each handler admits, reads, makes one service call and answers."""
+"""The REST API over reviews: submit, list, show, count. A handler admits, reads, makes one service call and answers."""
 
 import asyncio
-import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
 
 from aiohttp import web
 
-from bot.domain.apv import Json, Submission
+from bot.domain.apv import Json, Severity, Submission
+from bot.domain.review import Choice
 from bot.intake import apv_json
+from bot.intake.apv_json import ApvSubmission
 from bot.intake.faults import InvalidApv
-from bot.service import queue, submissions
+from bot.service import queue, statistics, submissions
 from bot.service.gate import Gate
+from bot.service.statistics import DecisionNumbers
 from bot.service.submissions import NotAccepted
-from handlers import review_query
+from handlers import decisions, documents, models, review_query, routes
 from handlers.auth import Auth
+from handlers.body import document
 from handlers.http import HttpError, answer
 from handlers.review_json import review_json, utc
+from handlers.routes import FAULTY, Parameter, Route
 
-PREFIXES = ("/hitl", "/hitl/hitl")
-"""An older console doubles the prefix."""
 READ_SECONDS, SUBMIT_SECONDS = 10.0, 60.0
 """After this the database counts as away; a list of 1,000 APVs takes several seconds."""
 
+NAMED = Parameter(name="id", where="path", schema={"type": "string"}, about="The UUID or the `apv_code`.")
+
 
 def add_routes(app: web.Application, gate: Gate, auth: Auth) -> None:
-    """Serve the reviews of `gate` to whom `auth` admits."""
-    api = _Api(gate, auth)
-    for prefix in PREFIXES:
-        for path in (f"{prefix}/reviews", f"{prefix}/reviews/"):
-            app.router.add_post(path, api.submit)
-            app.router.add_get(path, api.reviews)
-        app.router.add_get(f"{prefix}/reviews/{{id}}", api.review)
-        app.router.add_get(f"{prefix}/health", api.health)
+    """Serve the reviews and decisions of `gate` to whom `auth` admits, and the documents to everybody."""
+    table = [*_Api(gate, auth).routes(), *decisions.routes(gate, auth)]
+    routes.add(app, table)
+    documents.add_routes(app, table)
 
 
 @dataclass(frozen=True, slots=True)
 class _Api:
     gate: Gate
     auth: Auth
+
+    def routes(self) -> Sequence[Route]:
+        return (
+            Route(
+                method="POST", path="/reviews", name="submit", scope="submit", handler=self.submit,
+                about="Submit one APV, or a list of at most 1,000 in one transaction; 201 if any is new.",
+                body=(ApvSubmission,), lists=True,
+                answers={200: models.Review, 201: models.Review, **FAULTY},
+            ),
+            Route(
+                method="GET", path="/reviews", name="list_reviews", scope="read", handler=self.reviews,
+                about="A page of reviews, most urgent first.", parameters=review_query.PARAMETERS,
+                answers={200: models.ReviewPage, 422: models.Unprocessable},
+            ),
+            Route(
+                method="GET", path="/reviews/stats", name="statistics", scope="read", handler=self.stats,
+                about="Numbers over all reviews and decisions.", answers={200: models.Statistics},
+            ),
+            Route(
+                method="GET", path="/reviews/{id}", name="show_review", scope="read", handler=self.review,
+                about="One review.", parameters=(NAMED,), answers={200: models.Review, 404: models.Refusal},
+            ),
+            Route(
+                method="GET", path="/health", name="health", scope=None, handler=self.health,
+                about="That the API is live.", answers={200: models.Live},
+            ),
+        )  # fmt: skip
 
     async def submit(self, request: web.Request) -> web.Response:
         """One APV or a list of them: all are stored, or none."""
@@ -85,21 +111,42 @@ class _Api:
             raise HttpError(404, f"APV {name} not found")
         return answer(review_json(stored, self.gate.now()))
 
+    async def stats(self, request: web.Request) -> web.Response:
+        """Numbers over all reviews and decisions."""
+        self.auth.admit(request, "read")
+        async with asyncio.timeout(READ_SECONDS):
+            found = await statistics.collect(self.gate)
+        waiting = found.reviews.waiting()
+        made = found.decisions
+        body: dict[str, Json] = {
+            "total": found.reviews.count(),
+            "pending_reviews": sum(waiting.values()),
+            "total_decisions": made.total,
+            "decisions_today": made.today,
+            "decisions_this_week": made.this_week,
+            "approved_count": made.of[Choice.APPROVE],
+            "rejected_count": made.of[Choice.REJECT],
+            "modified_count": made.of[Choice.MODIFY],
+            "escalated_count": made.of[Choice.ESCALATE],
+            "average_review_time_seconds": found.times.average,
+            "median_review_time_seconds": found.times.median,
+            "fastest_review_seconds": found.times.fastest,
+            "slowest_review_seconds": found.times.slowest,
+            "human_ai_agreement_rate": _share(made.agreeing, made),
+            "auto_merge_prevention_rate": _share(made.total - made.of[Choice.APPROVE], made),
+        }
+        return answer(body | {f"{severity}_pending": waiting[severity] for severity in Severity})
+
     async def health(self, _request: web.Request) -> web.Response:
         """What an older console asks before anything else."""
         return answer({"status": "healthy", "timestamp": utc(self.gate.now()), "mode": "LIVE"})
 
 
-class _Fault(Protocol):
-    @property
-    def type(self) -> str: ...
-    @property
-    def loc(self) -> tuple[int | str, ...]: ...
-    @property
-    def msg(self) -> str: ...
+def _share(part: int, of: DecisionNumbers) -> float:
+    return round(part / of.total, 6) if of.total else 0.0
 
 
-def _unprocessable(faults: Iterable[_Fault], *, alone: bool = False) -> HttpError:
+def _unprocessable(faults: Iterable[models.Fault], *, alone: bool = False) -> HttpError:
     """422 naming every fault; `alone`: no list was sent, so a place in one means nothing."""
     detail = [{"type": f.type, "loc": ["body", *(f.loc[1:] if alone else f.loc)], "msg": f.msg} for f in faults]
     return HttpError(422, detail)
@@ -107,24 +154,8 @@ def _unprocessable(faults: Iterable[_Fault], *, alone: bool = False) -> HttpErro
 
 def _submissions(raw: bytes, default_repository: str) -> tuple[list[Submission], bool]:
     """The body's APVs in order, and whether it was one alone; raises HttpError 422."""
-    document = _document(raw)
+    found = document(raw)
     try:
-        return apv_json.parse_any(document, default_repository=default_repository), not isinstance(document, list)
+        return apv_json.parse_any(found, default_repository=default_repository), not isinstance(found, list)
     except InvalidApv as invalid:
         raise _unprocessable(invalid.faults) from None
-
-
-def _document(raw: bytes) -> object:
-    try:
-        return json.loads(raw)
-    except json.JSONDecodeError as error:
-        sentence = f"not JSON: {error.msg} at line {error.lineno}, column {error.colno}"
-        raise _not_json(sentence, error.pos) from None
-    except RecursionError:
-        raise _not_json("lists and objects are nested too deeply") from None
-    except ValueError:
-        raise _not_json("not JSON in UTF-8, or a number of too many digits") from None
-
-
-def _not_json(sentence: str, *place: int) -> HttpError:
-    return HttpError(422, [{"type": "json_invalid", "loc": ["body", *place], "msg": sentence}])

@@ -125,6 +125,26 @@ class Auth:
             raise HttpError(403, "Pages of this origin may not write here")
         return principal
 
+    def admit_listener(self, request: web.Request) -> Principal:
+        """Who opens the live feed; a browser cannot send a header with it, so `?token=` is taken too.
+
+        Raises HttpError 401 or 403; listeners are not counted, guesses are.
+        """
+        address = request.remote or "unknown"
+        if self.tokens is None:
+            # No page may read what its origin may not, and a browser lets any page open a WebSocket.
+            if cors.foreign(request, self.origins):
+                raise HttpError(403, "Pages of this origin may not listen here")
+            return Principal(address, SCOPES)
+        given = request.headers.get("Authorization") or f"Bearer {request.query.get('token', '')}"
+        principal = _known(given, self.tokens)
+        if principal is None:
+            self._slow_down(f"address:{address}")
+            raise HttpError(401, "A valid token is required", {"WWW-Authenticate": "Bearer"})
+        if "read" not in principal.scopes:
+            raise HttpError(403, "The token lacks the scope read")
+        return principal
+
     def _slow_down(self, principal: str) -> None:
         waits = self.limit.seconds_to_wait(principal) if self.limit else 0.0
         if waits:

@@ -10,7 +10,7 @@ from bot.blocks.kit import Message
 from bot.domain.apv import Severity
 from bot.domain.outcome import Accepted, Refused, Repeated
 from bot.domain.review import tally
-from bot.service import queue, reviews
+from bot.service import queue, reviews, statistics
 from bot.service.people import SlackUser
 from handlers.desk import Desk
 from handlers.payloads import Command, delivery
@@ -53,8 +53,8 @@ async def _show(desk: Desk, _who: SlackUser, argument: str, _delivery: bytes) ->
 
 
 async def _stats(desk: Desk, _who: SlackUser, _argument: str, _delivery: bytes) -> Message:
-    counts = await queue.counts(desk.gate)
-    return commands.stats(waiting=counts.waiting, decided=counts.decisions, today=counts.today)
+    now = await statistics.collect(desk.gate)
+    return commands.stats(waiting=now.reviews.waiting(), decided=now.decisions.of, today=now.decisions.today)
 
 
 async def _mine(desk: Desk, who: SlackUser, _argument: str, _delivery: bytes) -> Message:

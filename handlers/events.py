@@ -6,7 +6,7 @@ from pydantic import BaseModel
 from slack_bolt.async_app import AsyncAck, AsyncBoltRequest
 
 from bot.blocks.home import LISTED, home
-from bot.service import queue
+from bot.service import queue, statistics
 from handlers.desk import Desk
 from handlers.payloads import Id
 
@@ -62,14 +62,14 @@ async def home_opened(desk: Desk, ack: AsyncAck, request: AsyncBoltRequest) -> N
         async with asyncio.timeout(desk.gate.patience):
             mine = await queue.claimed_by(desk.gate, event.user, limit=LISTED)
             urgent = await queue.waiting(desk.gate, None, limit=LISTED)
-            counts = await queue.counts(desk.gate)
+            numbers = await statistics.collect(desk.gate)
             view = home(
                 mine=[stored.dossier for stored in mine.reviews],
                 mine_total=mine.total,
                 urgent=[stored.dossier for stored in urgent.reviews],
-                waiting=counts.waiting,
-                decided=counts.decisions,
-                today=counts.today,
+                waiting=numbers.reviews.waiting(),
+                decided=numbers.decisions.of,
+                today=numbers.decisions.today,
                 now=desk.gate.now(),
             )
             await desk.views.publish_home(event.user, dict(view))

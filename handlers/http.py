@@ -111,6 +111,9 @@ async def _answered(request: web.Request, handler: Handler) -> web.StreamRespons
             response = _of_aiohttp(error)
         except Exception as error:
             response = _of_surprise(request, error)
+    if response.status == 101:
+        # A connection that was upgraded lasts for hours, and has metrics of its own.
+        return response
     method = request.method if request.method in METHODS else "OTHER"
     resource = request.match_info.route.resource
     endpoint = resource.canonical if resource else UNMATCHED

@@ -12,13 +12,31 @@ from uuid import UUID
 from bot.domain.apv import Json
 from bot.domain.review import AWAITING, Status
 from bot.intake.apv_json import SEVERITIES, STRATEGIES, VERDICTS
-from bot.intake.bounds import faults_in
+from bot.intake.bounds import TEXT_LIMIT, faults_in
 from bot.service.queue import Filter, Position
 from handlers.http import HttpError
+from handlers.routes import Parameter
 
 LIMIT, LIMIT_MAX, SKIP_MAX = 50, 200, 2**31 - 1
 STATUSES: Mapping[str, frozenset[Status] | None] = {"all": None} | {s.value: frozenset((s,)) for s in Status}
 DEFAULT_STATUSES: frozenset[Status] | None = AWAITING
+
+
+def _asked(name: str, about: str, **schema: Json) -> Parameter:
+    return Parameter(name=name, where="query", schema=schema, about=about)
+
+
+PARAMETERS = (
+    _asked("status", "By default those that await a decision.", type="string", enum=[*STATUSES]),
+    _asked("severity", "In any case.", type="string", enum=[*SEVERITIES]),
+    _asked("patch_strategy", "In any case.", type="string", enum=[*STRATEGIES]),
+    _asked("wargame_verdict", "In any case; the older names are taken too.", type="string", enum=[*VERDICTS]),
+    _asked("package_name", "A part of the name.", type="string", maxLength=TEXT_LIMIT),
+    _asked("limit", "", type="integer", minimum=1, maximum=LIMIT_MAX, default=LIMIT),
+    _asked("skip", "How many to leave out.", type="integer", minimum=0, maximum=SKIP_MAX, default=0),
+    _asked("offset", "The same as `skip`.", type="integer", minimum=0, maximum=SKIP_MAX, default=0),
+    _asked("cursor", "The `next_cursor` of the page before; it counts for more than `skip`.", type="string"),
+)
 
 T = TypeVar("T")
 

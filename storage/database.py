@@ -24,9 +24,10 @@ QUIET_SECONDS = 0.05
 """Between two rings: what is committed in the meantime is told by one."""
 
 RINGS = "rings"
-# What the queue's own trigger would say of an insert.
-RING = """SELECT pg_notify('ch_pgqueuer', json_build_object('channel', 'ch_pgqueuer', 'operation', 'insert',
-    'sent_at', now(), 'table', 'pgqueuer', 'type', 'table_changed_event')::text)"""
+FEED = "hitl_feed"
+# What the queue's own trigger would say of an insert; and the live feed looks what there is to tell.
+RING = f"""SELECT pg_notify('ch_pgqueuer', json_build_object('channel', 'ch_pgqueuer', 'operation', 'insert',
+    'sent_at', now(), 'table', 'pgqueuer', 'type', 'table_changed_event')::text), pg_notify('{FEED}', '')"""
 
 
 class CommitUnknown(Exception):
@@ -126,7 +127,7 @@ class Database:
 
 
 def rings(tx: AsyncConnection) -> None:
-    """Jobs were queued in this transaction: wake the workers when it is committed."""
+    """Something changed in this transaction: wake the workers and the live feed when it is committed."""
     _info(tx)[RINGS] = True
 
 

@@ -38,6 +38,8 @@ PASSING = (
         "NOT EXISTS (SELECT 1 FROM pgqueuer WHERE pgqueuer.id = pgqueuer_log.job_id)",
     ),
     Passing("pgqueuer_statistics", "created", timedelta(days=7)),
+    # So far back a client of the live feed may ask for what it missed.
+    Passing("feed_events", "at", timedelta(days=7)),
 )
 
 

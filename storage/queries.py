@@ -1,47 +1,10 @@
-"""Counts over all reviews, decisions and jobs."""
+"""How much is in the queue of jobs."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
 
-from sqlalchemy import func, select, text
+from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
-
-from bot.domain.apv import Severity
-from bot.domain.review import Choice
-from storage.tables import AWAITING_SQL, apv_reviews, hitl_decisions
-
-
-@dataclass(frozen=True, slots=True)
-class Counts:
-    """What waits, by severity, and what was decided; day and week (from Monday) in UTC."""
-
-    waiting: Mapping[Severity, int]
-    decisions: Mapping[Choice, int]
-    today: int
-    this_week: int
-
-
-async def waiting(tx: AsyncConnection) -> dict[Severity, int]:
-    """Reviews that await a decision, by severity, the worst first."""
-    query = select(apv_reviews.c.severity, func.count()).where(text(AWAITING_SQL)).group_by(apv_reviews.c.severity)
-    found: dict[str, int] = dict((await tx.execute(query)).all())
-    return {severity: found.get(severity, 0) for severity in Severity}
-
-
-async def counts(tx: AsyncConnection, now: datetime) -> Counts:
-    """All counts, read in one transaction."""
-    made = hitl_decisions.c
-    by_choice: dict[str, int] = dict(
-        (await tx.execute(select(made.decision, func.count()).group_by(made.decision))).all()
-    )
-    midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
-    monday = midnight - timedelta(days=midnight.weekday())
-    since = select(
-        func.count().filter(made.created_at >= midnight), func.count().filter(made.created_at >= monday)
-    ).where(made.created_at >= monday)
-    today, week = (await tx.execute(since)).one()
-    return Counts(await waiting(tx), {choice: by_choice.get(choice, 0) for choice in Choice}, today, week)
 
 
 @dataclass(frozen=True, slots=True)

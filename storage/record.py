@@ -127,7 +127,7 @@ async def record(tx: AsyncConnection, changes: Sequence[Change]) -> set[UUID]:
             decisions.append(_decision_json(change, change.decision))
         queued += [jobs.as_row(job, change.review.severity) for job in change.jobs]
     written = await tx.exec_driver_sql(RECORD, tuple(map(json.dumps, (reviews, decisions, entries, queued))))
-    if queued:
+    if queued or any(change.touched for change in changes):
         rings(tx)
     return set(written.scalars())
 

@@ -351,5 +351,5 @@ def bump_not_made(review: Review, reason: str) -> tuple[Review, tuple[BumpNotMad
 
 
 def _because(decision: Decision) -> str:
-    text = decision.justification.strip()
+    text = decision.justification.strip() or "no reason was given"
     return f"{decision.category}. {text}" if decision.category else text

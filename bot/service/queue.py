@@ -1,15 +1,14 @@
-"""Reading: one review, the queue, what somebody claimed, and the counts."""
+"""Reading: one review, the queue, and what somebody claimed."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from bot.domain.apv import Severity
 from bot.service.gate import Gate
-from storage import queries, reviews
-from storage.queries import Counts
+from storage import reviews, statistics
 from storage.reviews import Filter, Position, Stored
 
-__all__ = ["Counts", "Filter", "Position", "Stored"]
+__all__ = ["Filter", "Position", "Stored"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +33,12 @@ async def page(gate: Gate, what: Filter, *, limit: int, offset: int = 0, after: 
     """A page of reviews: those `offset` further than `after`, or than the head of the queue."""
     async with gate.database.transaction() as tx:
         found = await reviews.most_urgent(tx, what, limit=limit + 1, offset=offset, after=after)
-        return Page(found[:limit], await reviews.count(tx, what), len(found) > limit)
+        if what == Filter(statuses=what.statuses, severity=what.severity):
+            # Counted already: what a million reviews would cost to count does not slow the list.
+            total = (await statistics.reviews(tx)).count(what.statuses, what.severity, taken_in=True)
+        else:
+            total = await reviews.count(tx, what)
+        return Page(found[:limit], total, len(found) > limit)
 
 
 async def waiting(gate: Gate, severity: Severity | None, *, limit: int) -> Page:
@@ -45,9 +49,3 @@ async def waiting(gate: Gate, severity: Severity | None, *, limit: int) -> Page:
 async def claimed_by(gate: Gate, person: str, *, limit: int) -> Page:
     """What this person claimed and nobody has decided."""
     return await page(gate, Filter(claimed_by=person), limit=limit)
-
-
-async def counts(gate: Gate) -> Counts:
-    """How much waits and how much was decided."""
-    async with gate.database.transaction() as tx:
-        return await queries.counts(tx, gate.now())

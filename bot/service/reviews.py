@@ -6,7 +6,7 @@ Slack is asked who they are before the row is locked, and nothing outside is cal
 import asyncio
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from uuid import UUID, uuid4
 
@@ -20,7 +20,7 @@ from bot.domain.review import Action, Choice, Decision, Review, Status
 from bot.service.consequences import follow
 from bot.service.gate import Gate
 from bot.service.group_commit import Written
-from bot.service.people import SlackUser, judge
+from bot.service.people import ApiCaller, SlackUser, judge
 from storage.audit import Entry
 from storage.record import Change, DecisionRow, Settlement
 from storage.reviews import Locked
@@ -28,8 +28,25 @@ from storage.reviews import Locked
 UNKNOWN = Refused(Reason.UNKNOWN_REVIEW, "This review does not exist in the database.")
 
 
+@dataclass(frozen=True, slots=True)
+class Particulars:
+    """What a program adds to a decision: kept with it, and no part of any rule. `confidence` is 0-1."""
+
+    id: UUID = field(default_factory=uuid4)
+    confidence: float | None = None
+    modifications: Json = None
+    metadata: Mapping[str, Json] = field(default_factory=dict)
+
+
 async def decide(
-    gate: Gate, who: SlackUser, review_id: UUID, decision: Decision, *, source: str, delivery: bytes | None = None
+    gate: Gate,
+    who: SlackUser | ApiCaller,
+    review_id: UUID,
+    decision: Decision,
+    *,
+    source: str,
+    delivery: bytes | None = None,
+    particulars: Particulars | None = None,
 ) -> Outcome | Repeated:
     """Record one person's decision, or their refusal with its reason.
 
@@ -42,7 +59,9 @@ async def decide(
     def rule(review: Review, person: Person) -> Outcome:
         return rules.decide(review, person, decision, gate.policy(), opens_pulls=gate.opens_pulls, now=now)
 
-    outcome = await _apply(gate, who, review_id, rule, decision, now=now, source=source, delivery=delivery)
+    outcome = await _apply(
+        gate, who, review_id, rule, decision, now=now, source=source, delivery=delivery, particulars=particulars
+    )
     metrics.DECISION_SECONDS.observe(time.perf_counter() - began)
     if isinstance(outcome, Accepted):
         review = outcome.review
@@ -73,7 +92,7 @@ async def consider(
 
 async def _apply(
     gate: Gate,
-    who: SlackUser,
+    who: SlackUser | ApiCaller,
     review_id: UUID,
     rule: Callable[[Review, Person], Outcome],
     decision: Decision | None,
@@ -81,6 +100,7 @@ async def _apply(
     now: datetime,
     source: str,
     delivery: bytes | None,
+    particulars: Particulars | None = None,
 ) -> Outcome | Repeated:
     outcome: Outcome = UNKNOWN
 
@@ -90,8 +110,13 @@ async def _apply(
         if isinstance(outcome, Refused):
             return _refused(locked, outcome, who, decision, now=now, source=source, delivery=delivery)
         assert isinstance(person, Person), "a refused person is refused"
+        row = (
+            _decision_row(outcome, person, decision, particulars or Particulars(), source)
+            if decision and outcome.events
+            else None
+        )
         by = gate.policy().digest
-        return _accepted(locked, outcome, person, decision, policy=by, now=now, source=source, delivery=delivery)
+        return _accepted(locked, outcome, person, decision, row, policy=by, now=now, source=source, delivery=delivery)
 
     async with asyncio.timeout(gate.patience):
         person = await judge(gate, who)
@@ -102,7 +127,7 @@ async def _apply(
 def _refused(
     locked: Locked,
     outcome: Refused,
-    who: SlackUser,
+    who: SlackUser | ApiCaller,
     decision: Decision | None,
     *,
     now: datetime,
@@ -119,6 +144,7 @@ def _accepted(
     outcome: Accepted,
     person: Person,
     decision: Decision | None,
+    row: DecisionRow | None,
     *,
     policy: str,
     now: datetime,
@@ -129,7 +155,6 @@ def _accepted(
         # Somebody was let in to say why; only the request itself is written down.
         return Change(review=locked.review, head=locked.head, entries=(), now=now, touched=False, delivery=delivery)
     review = replace(outcome.review, revision=locked.review.revision + 1)
-    row = _decision_row(review, person, decision, outcome.events, source) if decision else None
     detail = _detail(review, decision, row, policy)
     entries, jobs = follow(review, outcome.events, actor=person.key, source=source, now=now, detail=detail)
     return Change(
@@ -148,7 +173,8 @@ def _accepted(
 def _detail(review: Review, decision: Decision | None, row: DecisionRow | None, policy: str) -> Mapping[str, Json]:
     if decision is None or row is None:
         return {"version": review.version}
-    return {
+    claimed: dict[str, Json] = {} if row.reviewer_verified else {"reviewer_verified": False}
+    return claimed | {
         "version": review.version,
         "digest": review.digest,
         "decision_id": str(row.id),
@@ -161,10 +187,11 @@ def _detail(review: Review, decision: Decision | None, row: DecisionRow | None, 
 
 
 def _decision_row(
-    review: Review, person: Person, decision: Decision, events: tuple[Event, ...], source: str
+    outcome: Accepted, person: Person, decision: Decision, particulars: Particulars, source: str
 ) -> DecisionRow:
+    category: dict[str, Json] = {"category": decision.category} if decision.category else {}
     return DecisionRow(
-        id=uuid4(),
+        id=particulars.id,
         choice=decision.choice,
         reviewer_key=person.key,
         reviewer_name=person.name,
@@ -172,9 +199,10 @@ def _decision_row(
         reviewer_verified=person.verified,
         source=source,
         comments=decision.justification.strip(),
-        confidence=None,
-        action_taken=_action(review, decision.choice, events),
-        metadata={"category": decision.category} if decision.category else None,
+        confidence=particulars.confidence,
+        action_taken=_action(outcome.review, decision.choice, outcome.events),
+        modifications=particulars.modifications,
+        metadata=category | dict(particulars.metadata),
     )
 
 

@@ -19,7 +19,8 @@ from bot import metrics
 from bot.__main__ import app
 from bot.config import ConfigurationError, Settings
 from bot.health import Health
-from handlers import api, ops
+from bot.service.feed import Feed
+from handlers import api, feed, ops
 from handlers.auth import Auth
 from handlers.mount import mount_slack
 from storage.database import Database
@@ -181,7 +182,9 @@ def test_every_route_is_explained() -> None:
     """docs/operations.md has a row for each route; the aliases are told in a sentence."""
     served = web.Application()
     ops.add_routes(served, Health(Database(), str, str, str), prometheus_enabled=True)
-    api.add_routes(served, gate(Database(), Clock()), Auth.of(Settings(_env_file=None)))
+    auth = Auth.of(Settings(_env_file=None))
+    api.add_routes(served, gate(Database(), Clock()), auth)
+    feed.add_route(served, Feed(gate(Database(), Clock())), auth, Clock())
     mount_slack(served, AsyncApp(token="x", signing_secret="x"), lambda *_: False)
     routes = {
         f"{route.method} {route.resource.canonical.rstrip('/')}"

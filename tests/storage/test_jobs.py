@@ -1,7 +1,6 @@
 """The queue: what is put in, in which order it will run, and what an operator does about what was held."""
 
 import asyncio
-from datetime import timedelta
 from uuid import UUID, uuid4
 
 import asyncpg
@@ -19,7 +18,7 @@ from storage import jobs, queries
 from storage.database import Database
 from storage.embedded import plain
 from storage.jobs import TransactionDriver, Unfinished
-from tests.builders import ALICE, NOW, apv, click, gate, log, rows, run, submit
+from tests.builders import ALICE, click, gate, log, rows, run, submit
 
 REVIEW = UUID(int=1)
 
@@ -165,23 +164,6 @@ async def test_a_job_that_waits_for_its_next_try_is_not_late(database: Database)
     await run(database, "UPDATE pgqueuer SET execute_after = now() + interval '1 hour'")
     async with database.transaction() as tx:
         assert (await queries.job_load(tx)).lag_seconds == 0
-
-
-async def test_counts_of_what_waits_and_was_decided(database: Database) -> None:
-    """By severity and by decision; day and week in UTC, the week from Monday."""
-    opened = gate(database)
-    for name, severity in (("a", Severity.HIGH), ("b", Severity.HIGH), ("c", Severity.LOW)):
-        await submit(opened, apv(package_name=name, severity=severity))
-    found = await rows(database, "SELECT id FROM apv_reviews ORDER BY apv_code")
-    review = (await submit(opened, apv(package_name="a", severity=Severity.HIGH))).dossier.review
-    assert review.id == found[0]["id"]
-    await click(opened, ALICE, review)
-    async with database.transaction() as tx:
-        counted = [await queries.counts(tx, NOW + timedelta(days=days)) for days in (0, 1, 4, 5)]
-    assert counted[0].waiting == {"critical": 0, "high": 1, "medium": 0, "low": 1}
-    assert counted[0].decisions == {"approve": 1, "reject": 0, "modify": 0, "escalate": 0}
-    # It was Wednesday: the next day is another day of the same week, Sunday the last of it, Monday a new one.
-    assert [(c.today, c.this_week) for c in counted] == [(1, 1), (0, 1), (0, 1), (0, 0)]
 
 
 async def test_a_job_that_is_taken_back_is_gone(database: Database) -> None:

@@ -1,0 +1,82 @@
+"""Decision records, with what was judged as it was then."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import RowMapping, text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from bot.domain.apv import Json
+
+# A row that another program inserted has no content of its own version: the review stands in for it.
+RECORD = """
+SELECT d.id, d.apv_id, d.apv_code, d.decision, d.comments, d.confidence_override, d.modifications, d.reviewer_name,
+    d.reviewer_email, d.reviewer_verified, d.source, d.action_taken, d.outcome_notes, d.created_at,
+    d.action_completed_at,
+    CASE WHEN c.apv_id IS NULL THEN r.cve_id ELSE c.content ->> 'cve_id' END AS cve_id,
+    CASE WHEN c.apv_id IS NULL THEN r.severity ELSE c.content ->> 'severity' END AS severity,
+    CASE WHEN c.apv_id IS NULL THEN r.patch_strategy ELSE c.content ->> 'patch_strategy' END AS patch_strategy,
+    CASE WHEN c.apv_id IS NULL THEN r.wargame_verdict ELSE c.content ->> 'wargame_verdict' END AS wargame_verdict
+FROM hitl_decisions AS d
+JOIN apv_reviews AS r ON r.id = d.apv_id
+LEFT JOIN apv_contents AS c ON c.apv_id = d.apv_id AND c.version = d.version
+"""
+BY_ID = text(f"{RECORD} WHERE d.id = :id")
+OF_REVIEW = text(f"{RECORD} WHERE d.apv_id = :id ORDER BY d.created_at, d.id")
+SAME_KEY = text(f"""{RECORD}
+WHERE d.metadata ? 'idempotency_key' AND d.metadata ->> 'idempotency_key' = :key
+ORDER BY d.created_at LIMIT 1""")
+# Of the content that is judged now: what was said of an earlier one is void, and said anew.
+SAME_REQUEST = text(f"""{RECORD}
+WHERE d.metadata ? 'request' AND d.metadata ->> 'request' = :request AND d.created_at > :since AND d.digest = r.digest
+ORDER BY d.created_at LIMIT 1""")
+
+
+@dataclass(frozen=True, slots=True)
+class DecisionRecord:
+    """One decision as it is kept. `confidence_override` is 0-1."""
+
+    id: UUID
+    apv_id: UUID
+    apv_code: str
+    decision: str
+    comments: str
+    confidence_override: float | None
+    modifications: Json
+    reviewer_name: str
+    reviewer_email: str | None
+    reviewer_verified: bool
+    source: str
+    action_taken: str | None
+    outcome_notes: str | None
+    created_at: datetime
+    action_completed_at: datetime | None
+    cve_id: str | None
+    severity: str
+    patch_strategy: str
+    wargame_verdict: str | None
+
+
+def _record(row: RowMapping) -> DecisionRecord:
+    values: dict[str, Any] = dict(row)
+    return DecisionRecord(**values)
+
+
+async def get(tx: AsyncConnection, decision_id: UUID) -> DecisionRecord | None:
+    """One decision by its id."""
+    row = (await tx.execute(BY_ID, {"id": decision_id})).mappings().one_or_none()
+    return _record(row) if row else None
+
+
+async def of_review(tx: AsyncConnection, review_id: UUID) -> list[DecisionRecord]:
+    """All decisions on a review, oldest first."""
+    return [_record(row) for row in (await tx.execute(OF_REVIEW, {"id": review_id})).mappings()]
+
+
+async def of_request(tx: AsyncConnection, request: str, key: str | None, since: datetime) -> DecisionRecord | None:
+    """What the same request came to before: the same key at any time, or the same body after `since`."""
+    row = (await tx.execute(SAME_KEY, {"key": key})).mappings().one_or_none() if key else None
+    row = row or (await tx.execute(SAME_REQUEST, {"request": request, "since": since})).mappings().one_or_none()
+    return _record(row) if row else None

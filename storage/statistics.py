@@ -1,0 +1,128 @@
+"""Numbers over all reviews and decisions, read from counters: they cost the same however many there are."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from bot.domain.apv import Severity
+from bot.domain.review import AWAITING, Choice, Status
+
+# Counted, or changed since: exact without waiting for anybody who counts.
+NUMBERS = """
+SELECT status, severity, adopted, sum(number)::bigint AS number FROM (
+    SELECT status, severity, adopted, number FROM hitl_review_counts
+    UNION ALL SELECT status, severity, adopted, number FROM hitl_changes WHERE status IS NOT NULL
+    UNION ALL SELECT was_status, was_severity, was_adopted, -number FROM hitl_changes WHERE was_status IS NOT NULL
+) AS counted GROUP BY status, severity, adopted
+"""
+DECISIONS = """
+SELECT day = '-infinity' AS ever, day, decision, agrees, number FROM hitl_decision_counts
+WHERE day = '-infinity' OR day BETWEEN :monday AND :today
+"""
+TIMES = """
+SELECT sum(number)::bigint AS number, sum(total) AS total,
+    (SELECT min(prefix) FROM hitl_review_times WHERE level = 0) AS least,
+    (SELECT max(prefix) FROM hitl_review_times WHERE level = 0) AS most
+FROM hitl_review_times WHERE level = 7
+"""
+# Down the levels to the values of these ranks, counted from 0: at most 256 rows each.
+RANKED = """
+WITH RECURSIVE walk(level, prefix, rank) AS (
+    SELECT 8, 0::bigint, rank FROM unnest(CAST(:ranks AS bigint[])) AS rank
+    UNION ALL
+    SELECT w.level - 1, child.prefix, (w.rank - child.before)::bigint
+    FROM walk AS w CROSS JOIN LATERAL (
+        SELECT * FROM (
+            SELECT t.prefix, t.number, sum(t.number) OVER (ORDER BY t.prefix) - t.number AS before
+            FROM hitl_review_times AS t
+            WHERE t.level = w.level - 1
+                AND t.prefix >= CASE w.level WHEN 8 THEN -9223372036854775808 ELSE w.prefix << 8 END
+                AND t.prefix <= CASE w.level WHEN 8 THEN 9223372036854775807 ELSE (w.prefix << 8) + 255 END
+        ) AS counted WHERE before <= w.rank AND w.rank < before + number
+    ) AS child
+    WHERE w.level > 0
+)
+SELECT prefix FROM walk WHERE level = 0
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class ReviewNumbers:
+    """How many reviews there are, by status, severity, and whether the bot has taken the row in."""
+
+    of: Mapping[tuple[Status, Severity, bool], int]
+
+    def count(
+        self, statuses: frozenset[Status] | None = None, severity: Severity | None = None, *, taken_in: bool = False
+    ) -> int:
+        """Of these statuses and this severity; `taken_in`: without rows that another program has just inserted."""
+        return sum(
+            number
+            for (status, rated, adopted), number in self.of.items()
+            if (statuses is None or status in statuses)
+            and (severity is None or rated is severity)
+            and (adopted or not taken_in)
+        )
+
+    def waiting(self) -> dict[Severity, int]:
+        """Reviews that await a decision, by severity, the worst first."""
+        return {severity: self.count(AWAITING, severity) for severity in Severity}
+
+
+@dataclass(frozen=True, slots=True)
+class DecisionNumbers:
+    """How many decisions there are; day and week (from Monday) in UTC. `agreeing`: with the war game's verdict."""
+
+    of: Mapping[Choice, int]
+    agreeing: int
+    today: int
+    this_week: int
+
+    @property
+    def total(self) -> int:
+        """All of them."""
+        return sum(self.of.values())
+
+
+@dataclass(frozen=True, slots=True)
+class ReviewTimes:
+    """Seconds from a review's creation to the decision that closed it; zero where none was closed."""
+
+    average: float = 0.0
+    median: float = 0.0
+    fastest: float = 0.0
+    slowest: float = 0.0
+
+
+async def reviews(tx: AsyncConnection) -> ReviewNumbers:
+    """The reviews as they are at this moment."""
+    rows = (await tx.execute(text(NUMBERS))).all()
+    return ReviewNumbers({(Status(r.status), Severity(r.severity), r.adopted): r.number for r in rows})
+
+
+async def decisions(tx: AsyncConnection, now: datetime) -> DecisionNumbers:
+    """The decisions that were counted (`storage.changes`)."""
+    today: date = now.date()
+    monday = today - timedelta(days=today.weekday())
+    rows = (await tx.execute(text(DECISIONS), {"today": today, "monday": monday})).all()
+    ever = [row for row in rows if row.ever]
+    return DecisionNumbers(
+        {choice: sum(r.number for r in ever if r.decision == choice.value) for choice in Choice},
+        agreeing=sum(r.number for r in ever if r.agrees),
+        today=sum(r.number for r in rows if not r.ever and r.day == today),
+        this_week=sum(r.number for r in rows if not r.ever),
+    )
+
+
+async def times(tx: AsyncConnection) -> ReviewTimes:
+    """Of the decisions that were counted."""
+    row = (await tx.execute(text(TIMES))).one()
+    if not row.number:
+        return ReviewTimes()
+    ranks = {"ranks": [(row.number - 1) // 2, row.number // 2]}
+    low, high = (await tx.execute(text(RANKED), ranks)).scalars()
+    seconds = (float(row.total) / row.number, (low + high) / 2, row.least, row.most)
+    return ReviewTimes(*(round(micros / 1e6, 6) for micros in seconds))
