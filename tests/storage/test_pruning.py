@@ -15,6 +15,8 @@ ROWS = {
     "VALUES ({n}, 'successful', 1, 'slack.card', {at})",
     "pgqueuer_statistics": "INSERT INTO pgqueuer_statistics (created, count, priority, status, entrypoint) "
     "VALUES ({at}, 1, {n}, 'successful', 'slack.card')",
+    "feed_events": "INSERT INTO feed_events (seq, at, channel, type, payload) "
+    "VALUES ({n}, {at}, 'apvs', 'new_apv', '{{}}')",
 }
 REVIEW = (
     "WITH channel AS (INSERT INTO slack_pace (channel) VALUES ('C1') ON CONFLICT DO NOTHING), "
