@@ -1,0 +1,333 @@
+"""The live feed, on real servers over one real PostgreSQL: every frame, in order, on every replica."""
+
+import asyncio
+import hashlib
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import aiohttp
+import pytest
+from aiohttp import WSMsgType
+from sqlalchemy import text
+
+from bot.service.feed import BOUND, Feed, Subscriber, frame
+from handlers import api, feed, http
+from handlers.auth import Auth
+from storage.database import Database
+from tests.web import HOLDER, TOKENS, Clock, apv, gate, gets, serving, settings, submits
+
+WHY = "The pin is exact and the tests pass."
+SECONDS = 20.0
+
+
+@dataclass
+class Listener:
+    """A client of the feed."""
+
+    socket: aiohttp.ClientWebSocketResponse
+    seen: list[dict[str, Any]] = field(default_factory=list)
+
+    async def says(self, **message: object) -> None:
+        await self.socket.send_str(json.dumps(message))
+
+    async def hears(self) -> dict[str, Any]:
+        async with asyncio.timeout(SECONDS):
+            heard: dict[str, Any] = json.loads(await self.socket.receive_str())
+        assert heard["timestamp"].endswith("Z")
+        return heard
+
+    async def asks(self, **message: object) -> dict[str, Any]:
+        await self.says(**message)
+        return await self.hears()
+
+    async def subscribes(self, *channels: str, **since: int) -> None:
+        confirmed = await self.asks(type="subscribe", channels=list(channels), **since)
+        assert (confirmed["type"], confirmed["channels"]) == ("subscription_confirmed", list(channels))
+        # What was missed comes before the answer to what is said after.
+        assert since or (await self.asks(type="ping"))["type"] == "pong"
+
+
+@asynccontextmanager
+async def replica(database: Database, clock: Clock, **changes: Any) -> AsyncIterator[aiohttp.ClientSession]:
+    """One web process's worth of API and feed; the client's token may do everything."""
+    everything = f"all:read+submit+decide:{hashlib.sha256(b'all-token').hexdigest()}"
+    tokens = tuple(f"{n}:{s}:{hashlib.sha256(f'{n}-token'.encode()).hexdigest()}" for n, s in TOKENS.items())
+    chosen = settings(**{"api_tokens": (*tokens, everything), **changes})
+    opened, auth = gate(database, clock), Auth.of(chosen, clock.seconds)
+    app, live = http.application(chosen.cors_origins), Feed(opened)
+    api.add_routes(app, opened, auth)
+    feed.add_route(app, live, auth, clock)
+    running = asyncio.create_task(live.run())
+    try:
+        async with serving(app, Authorization="Bearer all-token") as client:
+            yield client
+    finally:
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+
+
+@asynccontextmanager
+async def listener(client: aiohttp.ClientSession, path: str = "/hitl/ws", **how: Any) -> AsyncIterator[Listener]:
+    async with client.ws_connect(path, **how) as socket:
+        made = Listener(socket)
+        assert (await made.hears())["type"] == "connection_ack"
+        yield made
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+async def web(database: Database, clock: Clock) -> AsyncIterator[aiohttp.ClientSession]:
+    async with replica(database, clock) as client:
+        yield client
+
+
+def found(**changes: object) -> dict[str, Any]:
+    """An APV that nobody reported who decides here."""
+    return apv(reporter="nightly-scan", **changes)
+
+
+async def decides(client: aiohttp.ClientSession, review: dict[str, Any], choice: str = "approve") -> dict[str, Any]:
+    asked = {"apv_id": review["apv_id"], "decision": choice, "justification": WHY, "reviewer_name": "Ana"}
+    async with client.post("/hitl/decisions", json=asked) as answer:
+        record: dict[str, Any] = await answer.json()
+        assert answer.status == 200, record
+        return record
+
+
+# Frames that answer
+
+
+@pytest.mark.parametrize("path", ["/hitl/ws", "/hitl/ws/", "/hitl/hitl/ws"])
+async def test_the_first_frame_greets(web: aiohttp.ClientSession, path: str) -> None:
+    """It names the client, in its message too."""
+    async with web.ws_connect(path) as socket:
+        ack = await Listener(socket).hears()
+    assert set(ack) == {"type", "timestamp", "client_id", "message"}
+    assert ack["message"] == f"Connected to HITL WebSocket. Client ID: {ack['client_id']}"
+
+
+async def test_a_ping_is_answered(web: aiohttp.ClientSession) -> None:
+    """By a pong."""
+    async with listener(web) as ana:
+        assert set(await ana.asks(type="ping")) == {"type", "timestamp"}
+
+
+async def test_channels_are_echoed_as_sent(web: aiohttp.ClientSession) -> None:
+    """Both ways, in the order sent, also what is no channel."""
+    async with listener(web) as ana:
+        for asked, answered in (("subscribe", "subscription_confirmed"), ("unsubscribe", "unsubscription_confirmed")):
+            heard = await ana.asks(type=asked, channels=["stats", "apvs", "nothing"])
+            assert (heard["type"], heard["channels"]) == (answered, ["stats", "apvs", "nothing"])
+
+
+@pytest.mark.parametrize(
+    ("sent", "words"),
+    [
+        ('{"type": "shout"}', "Unknown message type: shout"),
+        ("{}", "Message missing 'type' field"),
+        ("[]", "A message is a JSON object"),
+        ("{", "A message is a JSON object"),
+        ("[" * 50_000, "A message is a JSON object"),
+        ('{"type": "subscribe"}', "'channels' must be"),
+        ('{"type": "subscribe", "channels": [1]}', "'channels' must be"),
+        ('{"type": "subscribe", "channels": [], "since": "1"}', "'since' must be"),
+        ('{"type": "subscribe", "channels": [], "since": -1}', "'since' must be"),
+    ],
+)
+async def test_what_is_no_message_is_answered_by_an_error(web: aiohttp.ClientSession, sent: str, words: str) -> None:
+    """And the connection stays."""
+    async with listener(web) as ana:
+        await ana.socket.send_str(sent)
+        error = await ana.hears()
+        assert set(error) == {"type", "error_code", "error_message", "timestamp"}
+        assert (error["type"], words in error["error_message"]) == ("error", True)
+        assert (await ana.asks(type="ping"))["type"] == "pong"
+
+
+async def test_bytes_are_no_message(web: aiohttp.ClientSession) -> None:
+    """A binary frame gets an error frame too."""
+    async with listener(web) as ana:
+        await ana.socket.send_bytes(b"{}")
+        assert (await ana.hears())["type"] == "error"
+
+
+# Frames that are pushed
+
+
+async def test_what_happens_is_told_in_order(web: aiohttp.ClientSession) -> None:
+    """A new APV, its change, its decision and the numbers, each with a seq one higher."""
+    async with listener(web) as ana:
+        await ana.subscribes("apvs", "decisions", "stats")
+        _, review = await submits(web, found())
+        await submits(web, found(cve_title="Changed"))
+        record = await decides(web, review)
+        told = [await ana.hears() for _ in range(4)]
+    for one in told:
+        del one["timestamp"]
+    names = {"apv_id": review["apv_id"], "apv_code": review["apv_code"]}
+    assert told[0] == {
+        "type": "new_apv", "seq": 1, **names, "severity": "medium", "cve_id": "CVE-2023-32681",
+        "package_name": "requests",
+    }  # fmt: skip
+    assert (told[1]["type"], told[1]["seq"], told[1]["version"]) == ("apv_updated", 2, 2)
+    assert set(told[1]) == {"type", "seq", *names, "status", "version", "pr_number", "pr_url", "pr_checks"}
+    assert told[2] == {
+        "type": "decision_made", "seq": 3, **names, "decision_id": record["decision_id"], "decision": "approve",
+        "reviewer_name": "all", "action_taken": "recorded",
+    }  # fmt: skip
+    assert told[3] == {
+        "type": "stats_update", "seq": 4, "pending_reviews": 0, "total_decisions": 1, "decisions_today": 1,
+    }  # fmt: skip
+
+
+async def test_only_what_is_subscribed_is_told(web: aiohttp.ClientSession) -> None:
+    """`subscribe` adds, `unsubscribe` takes away."""
+    async with listener(web) as ana:
+        await ana.subscribes("apvs")
+        await ana.subscribes("decisions")
+        await ana.asks(type="unsubscribe", channels=["apvs"])
+        _, review = await submits(web, found())
+        await decides(web, review)
+        assert (await ana.hears())["type"] == "decision_made"
+
+
+async def test_what_was_missed_is_told_first(web: aiohttp.ClientSession) -> None:
+    """`since` a seq: everything after it on these channels, and then what is new; nobody is told twice."""
+    async with listener(web) as ana:
+        await ana.subscribes("apvs")
+        await submits(web, found(package_name="first"))
+        seq = (await ana.hears())["seq"]
+    for name in ("second", "third"):
+        await submits(web, found(package_name=name))
+    async with listener(web) as ana:
+        await ana.subscribes("apvs", since=seq)
+        await submits(web, found(package_name="fourth"))
+        assert [(await ana.hears())["package_name"] for _ in range(3)] == ["second", "third", "fourth"]
+
+
+async def test_events_reach_every_replica(database: Database, web: aiohttp.ClientSession, clock: Clock) -> None:
+    """The same events with the same seq, in the same order, wherever they happened."""
+    async with replica(database, clock) as other, listener(web) as ana, listener(other) as ben:
+        await ana.subscribes("apvs", "decisions", "stats")
+        await ben.subscribes("apvs", "decisions", "stats")
+        for number, client in enumerate((web, other, web, other)):
+            _, review = await submits(client, found(package_name=f"p{number}"))
+            await decides(client, review)
+        heard = [[await one.hears() for _ in range(12)] for one in (ana, ben)]
+    assert heard[0] == heard[1]
+    assert [one["seq"] for one in heard[0]] == list(range(1, 13))
+
+
+async def test_a_refused_decision_is_told_to_nobody(web: aiohttp.ClientSession) -> None:
+    """Nothing has changed by it."""
+    async with listener(web) as ana:
+        _, review = await submits(web, found(severity="critical"))
+        await decides(web, review)
+        await ana.subscribes("apvs", "decisions")
+        async with web.post(
+            "/hitl/decisions",
+            json={"apv_id": review["apv_id"], "decision": "approve", "justification": WHY + "!", "reviewer_name": "A"},
+        ) as answer:
+            assert answer.status == 403
+        await submits(web, found(package_name="next"))
+        assert (await ana.hears())["type"] == "new_apv"
+
+
+async def test_a_slow_reader_is_dropped_and_no_other(web: aiohttp.ClientSession, database: Database) -> None:
+    """1013 to the one that does not read; the other hears everything."""
+    many = 4 * BOUND
+    async with listener(web) as slow, listener(web) as quick:
+        await slow.subscribes("bulk")
+        await quick.subscribes("apvs")
+        # What nobody could keep up with without reading: some 60 MB.
+        async with database.transaction() as tx:
+            await tx.execute(
+                text("""INSERT INTO feed_events (seq, channel, type, payload)
+                SELECT n, 'bulk', 'bulk', jsonb_build_object('text', repeat('x', 15000))
+                FROM generate_series(1, :many) AS n"""),
+                {"many": many},
+            )
+            await tx.execute(text("UPDATE feed_head SET seq = :many"), {"many": many})
+        await submits(web, found())
+        assert (await quick.hears())["type"] == "new_apv"
+        async with asyncio.timeout(SECONDS):
+            while (message := await slow.socket.receive()).type is WSMsgType.TEXT:
+                pass
+    assert slow.socket.close_code == 1013, message
+
+
+async def test_a_queue_has_a_bound() -> None:
+    """One frame more than fit, and the subscriber is given up."""
+    slow, clock = Subscriber(), Clock()
+    for _ in range(BOUND):
+        slow.offer(frame("pong", clock()))
+    assert not slow.dropped.is_set()
+    slow.offer(frame("pong", clock()))
+    assert slow.dropped.is_set()
+
+
+async def test_the_server_says_when_it_goes(database: Database, clock: Clock) -> None:
+    """1001, so that a client knows to come back."""
+    async with aiohttp.ClientSession() as elsewhere:
+        async with replica(database, clock) as client:
+            url = client._base_url
+            socket = await elsewhere.ws_connect(f"{url}/hitl/ws", headers={"Authorization": "Bearer all-token"})
+            await Listener(socket).hears()
+            async with asyncio.timeout(SECONDS):
+                closing = asyncio.create_task(socket.receive())
+                await asyncio.sleep(0)
+        async with asyncio.timeout(SECONDS):
+            await closing
+        assert socket.close_code == 1001
+
+
+# Who may listen
+
+
+@pytest.mark.parametrize(
+    ("headers", "query", "status"),
+    [
+        ({}, "", 401),
+        ({"Authorization": "Bearer wrong"}, "", 401),
+        ({}, "?token=wrong", 401),
+        (HOLDER["writer"], "", 403),
+        ({}, "?token=writer-token", 403),
+    ],
+)
+async def test_who_may_not_read_may_not_listen(
+    database: Database, clock: Clock, headers: dict[str, str], query: str, status: int
+) -> None:
+    """Refused before the connection is a WebSocket, with a `detail`."""
+    async with (
+        replica(database, clock) as client,
+        aiohttp.ClientSession(client._base_url) as stranger,
+        stranger.get(f"/hitl/ws{query}", headers=headers) as answer,
+    ):
+        assert (answer.status, bool((await answer.json())["detail"])) == (status, True)
+
+
+async def test_a_token_may_come_in_the_query(database: Database, clock: Clock) -> None:
+    """A browser cannot send a header with a WebSocket."""
+    async with (
+        replica(database, clock) as client,
+        aiohttp.ClientSession(client._base_url) as browser,
+        listener(browser, "/hitl/ws?token=reader-token") as ana,
+    ):
+        assert (await ana.asks(type="ping"))["type"] == "pong"
+
+
+async def test_without_tokens_other_pages_cannot_listen(database: Database, clock: Clock) -> None:
+    """Any page open on this machine could otherwise: 403."""
+    async with replica(database, clock, api_auth="none") as client:
+        async with client.get("/hitl/ws", headers={"Origin": "https://elsewhere.example"}) as answer:
+            assert answer.status == 403
+        async with client.get("/hitl/ws") as answer:
+            assert answer.status == 400
+        assert (await gets(client, "/hitl/health"))["mode"] == "LIVE"
