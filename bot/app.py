@@ -39,8 +39,7 @@ from bot.integrations.slack_reply import PrivateReplies
 from bot.integrations.slack_signature import verified
 from bot.integrations.socket_mode import run_socket_mode
 from bot.policy_watch import watch
-from bot.service import bumps, outcomes, pulls, statistics, submissions, upkeep
-from bot.service.feed import Feed
+from bot.service import bumps, deadlines, outcomes, pulls, statistics, submissions, upkeep
 from bot.service.gate import Gate
 from bot.tasks import bumps as bump_tasks
 from bot.tasks import github as github_tasks
@@ -356,7 +355,11 @@ class _Run:
     async def _sweep(self) -> None:
         await submissions.adopt(self.gate)
         await outcomes.miss_deadlines(self.gate)
+<<<<<<< HEAD
         await statistics.settle(self.gate)
+=======
+        await deadlines.keep_time(self.gate)
+>>>>>>> cc032cd (Keep time: deadlines by BOD 26-04, reminders that back off, a chain before the deadline and an end after it)
         if self.github is not None:
             webhooks = self.settings.github_webhook_secret is not None
             await pulls.poll(self.gate, pulls.WITH_WEBHOOKS if webhooks else pulls.WITHOUT_WEBHOOKS)

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID, uuid4
 
-from sqlalchemy import ARRAY, ColumnElement, Text, any_, bindparam, select, text, update
+from sqlalchemy import ARRAY, ColumnElement, Text, any_, bindparam, case, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -52,7 +52,7 @@ class New:
     apv: Apv
     code: str | None
     metadata: Mapping[str, Json]
-    due_at: datetime
+    due_at: datetime | None
 
 
 async def identities_known(tx: AsyncConnection, keys: Sequence[str]) -> set[str]:
@@ -93,6 +93,8 @@ async def replace_content(
 ) -> Locked:
     """New content for a review that waits; `drafted_from` is the digest of what the bot added the diff to."""
     values = {**_values(apv), "version": version, "due_at": due_at, "drafted_from": drafted_from}
+    # Time is reckoned anew; another deadline has its own chain of escalation.
+    values |= {"clock_at": None, "steps_told": case((T.due_at == due_at, T.steps_told), else_=0)}
     await tx.execute(update(apv_reviews).where(T.id == review_id).values(values))
     await _keep_contents(tx, [(review_id, version, apv)])
     return await _locked(tx, review_id)
@@ -112,6 +114,12 @@ class Unadopted:
     apv: Apv
     created_at: datetime
     due_at: datetime | None
+
+
+async def metadata(tx: AsyncConnection, review_id: UUID) -> Mapping[str, Json]:
+    """What is kept beside a review's APV."""
+    kept: Mapping[str, Json] = (await tx.execute(select(T.metadata).where(T.id == review_id))).scalar_one()
+    return kept
 
 
 async def unadopted(tx: AsyncConnection, limit: int) -> Sequence[UUID]:

@@ -34,14 +34,16 @@ def card(
     why_approve: bool = False,
     web_origin: str | None = None,
     decidable: bool = True,
+    why_due: str | None = None,
 ) -> Message:
     """The review's message.
 
     `now`: at or after the deadline the card says that it was missed. `why_approve`: the policy wants a justification,
     so Approve opens a modal and asks nothing before. `web_origin`: where the configured GitHub shows its pages.
-    `decidable=False` leaves the decision buttons out, for a private copy.
+    `decidable=False` leaves the decision buttons out, for a private copy. `why_due`: what the deadline comes from,
+    where that is not the severity alone.
     """
-    top, evidence = _top(dossier), _evidence(dossier, now)
+    top, evidence = _top(dossier), _evidence(dossier, now, why_due)
     bottom = _bottom(dossier, tally, web_origin, _buttons(dossier, why_approve, web_origin, decidable))
     text = _text(dossier, tally)
     for room in ROOMS:
@@ -81,7 +83,7 @@ def _story(dossier: Dossier, room: Room) -> list[Block]:
     return [kit.section(told)] if told else []
 
 
-def _evidence(dossier: Dossier, now: datetime | None) -> list[Block]:
+def _evidence(dossier: Dossier, now: datetime | None, why_due: str | None) -> list[Block]:
     apv, review = dossier.apv, dossier.review
     ecosystem = f" ({mrkdwn(apv.package_ecosystem, 40, one_line=True)})" if apv.package_ecosystem else ""
     repository = f"{apv.repository} ({apv.base_ref})" if apv.base_ref else apv.repository
@@ -90,7 +92,7 @@ def _evidence(dossier: Dossier, now: datetime | None) -> list[Block]:
         "Repository": mrkdwn(repository, 200, one_line=True) or "None named",
         "Scores": words.scores(apv),
         "Wargame": words.wargame(apv),
-        **_timing(review, now),
+        **_timing(review, now, why_due),
         # Never a mention: the reporter is what the report says.
         "Reporter": mrkdwn(review.reporter or "", 80, one_line=True) or "Not named",
     }
@@ -103,14 +105,15 @@ def _evidence(dossier: Dossier, now: datetime | None) -> list[Block]:
     return [*blocks, kit.context(*(kit.plain_text(source) for source in sources))] if sources else blocks
 
 
-def _timing(review: Review, now: datetime | None) -> dict[str, str]:
+def _timing(review: Review, now: datetime | None, why_due: str | None) -> dict[str, str]:
     """The deadline while it matters, then the moment of the decision."""
     if review.status not in AWAITING and review.closed_at is not None:
         return {"Decided": date(review.closed_at)}
+    why = f"\n{mrkdwn(why_due, 200, one_line=True)}" if why_due else ""
     if review.due_at is None:
-        return {"Deadline": "None"}
+        return {"Deadline": f"None{why}"}
     missed = review.status in AWAITING and now is not None and now >= review.due_at
-    return {"Deadline": f"⚠️ missed: {date(review.due_at)}" if missed else date(review.due_at)}
+    return {"Deadline": (f"⚠️ missed: {date(review.due_at)}" if missed else date(review.due_at)) + why}
 
 
 def _patch(dossier: Dossier, room: Room) -> list[Block]:

@@ -190,6 +190,30 @@ class MergeRefused:
 
 
 @dataclass(frozen=True, slots=True)
+class Reminded:
+    """It has waited so long that the thread is reminded."""
+
+    kind: ClassVar[str] = "deadline.reminder"
+    sentence: str
+
+
+@dataclass(frozen=True, slots=True)
+class DeadlineNear:
+    """A step of the escalation chain, before the deadline."""
+
+    kind: ClassVar[str] = "deadline.near"
+    sentence: str
+
+
+@dataclass(frozen=True, slots=True)
+class Expired:
+    """Nobody decided for so long after the deadline that the policy closes it."""
+
+    kind: ClassVar[str] = "review.expired"
+    sentence: str
+
+
+@dataclass(frozen=True, slots=True)
 class DeadlineMissed:
     """`due_at` passed without a decision."""
 
@@ -229,6 +253,9 @@ Event = (
     | PullLost
     | MergeArmed
     | MergeRefused
+    | Reminded
+    | DeadlineNear
+    | Expired
     | DeadlineMissed
     | JobHeld
 )

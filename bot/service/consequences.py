@@ -18,8 +18,10 @@ from bot.domain.events import (
     Claimed,
     ConflictReported,
     DeadlineMissed,
+    DeadlineNear,
     Escalated,
     Event,
+    Expired,
     JobHeld,
     MergeArmed,
     MergeRefused,
@@ -31,6 +33,7 @@ from bot.domain.events import (
     PullReopened,
     PushedOver,
     Rejected,
+    Reminded,
     ReviewRequested,
     Revised,
     Submitted,
@@ -138,6 +141,12 @@ def _jobs(review: Review, event: Event, entry: Entry) -> list[Job]:  # noqa: PLR
             return [card, reply]
         case Escalated() | PullFailed() | DeadlineMissed():
             return [card, reply, alert]
+        case Reminded():
+            return [reply]
+        case DeadlineNear():
+            return [reply, alert]
+        case Expired():
+            return [card, reply]
         case JobHeld(task=task):
             # What could not be said in one place is said in the other; a held alert has nowhere left to go.
             if task == AlertIncident.task:

@@ -6,7 +6,7 @@ from bot.domain.apv import Json, Severity
 from bot.domain.replay import Past
 from bot.jobs import AlertIncident
 from bot.service.gate import Gate
-from storage import jobs, past, policies
+from storage import clocks, jobs, past, policies
 from storage.audit import Entry
 
 ACTOR = "apv-bot"
@@ -27,6 +27,7 @@ async def changed(gate: Gate, digest: str, content: str, *, from_file: bool) -> 
             detail: dict[str, Json] = {"digest": digest, "previous": before.digest or None}
             entry = Entry("policy.changed", ACTOR, "file", sentence, gate.now(), detail)
             await policies.keep(tx, digest, content)
+            await clocks.restart(tx)
         await policies.write(tx, before, digest=digest, broken="", entry=entry)
 
 

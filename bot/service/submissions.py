@@ -12,6 +12,7 @@ from bot.domain import review as rules
 from bot.domain import sla
 from bot.domain.apv import Apv, Json, Submission, digest, identity
 from bot.domain.events import Event, Submitted
+from bot.domain.policy import Preset
 from bot.domain.review import Action
 from bot.jobs import MakeBump, OpenPull
 from bot.service.automatic import judged
@@ -104,7 +105,9 @@ async def _take(
         return []
     now, policy = gate.now(), gate.policy()
     news = [
-        submissions.New(item.apv, code, metadata, sla.due_at(now, policy.rules[item.apv.severity]))
+        submissions.New(
+            item.apv, code, metadata, sla.due_at(now, policy.rules[item.apv.severity], item.apv, metadata)
+        )
         for item, code, metadata in arrivals
     ]
     made = await submissions.insert_new(tx, news, now)
@@ -184,9 +187,10 @@ VOID = Settlement(Action.RECORDED, "Void: the content changed before this took e
 async def _revise(
     gate: Gate, tx: AsyncConnection, former: Locked, apv: Apv, *, principal: str, source: str, now: datetime
 ) -> None:
+    rule = gate.policy().rules[apv.severity]
     due_at = former.review.due_at
-    if due_at is None or apv.severity is not former.review.severity:
-        due_at = sla.due_at(former.review.created_at, gate.policy().rules[apv.severity])
+    if due_at is None or apv.severity is not former.review.severity or rule.deadline is not Preset.FIXED:
+        due_at = sla.due_at(former.review.created_at, rule, apv, await submissions.metadata(tx, former.review.id))
     version = former.review.version + 1
     for job in (OpenPull, MakeBump):
         await jobs.drop(tx, job(former.review.id, former.review.digest))
@@ -260,7 +264,8 @@ async def _adopt(gate: Gate, review_id: UUID) -> bool:
 
 async def _take_in(gate: Gate, tx: AsyncConnection, row: submissions.Unadopted) -> None:
     apv = row.apv if row.apv.repository else replace(row.apv, repository=gate.default_repository)
-    due_at = row.due_at or sla.due_at(row.created_at, gate.policy().rules[apv.severity])
+    metadata = await submissions.metadata(tx, row.id)
+    due_at = row.due_at or sla.due_at(row.created_at, gate.policy().rules[apv.severity], apv, metadata)
     locked = await submissions.replace_content(tx, row.id, apv, version=1, due_at=due_at)
     actor = apv.reporter or "database"
     await messages.want_cards(tx, {locked.review.id: gate.policy().channel_for(apv)})

@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from bot.blocks import alerts
 from bot.blocks.card import card
 from bot.blocks.kit import Message
+from bot.domain import sla
 from bot.domain.policy import Policy
 from bot.domain.review import tally
 from bot.integrations.errors import Retry, VendorError
@@ -115,6 +116,7 @@ async def _ensure_card(desk: SlackDesk, review_id: UUID, revision: int) -> Place
             now=desk.now(),
             why_approve=policy.rules[review.severity].justification,
             web_origin=desk.web_origin,
+            why_due=sla.why_due(policy.rules[review.severity], stored.dossier.apv, stored.metadata),
         )
         return drawn, review.revision
 

@@ -1,0 +1,30 @@
+"""When a review is to be looked at again, and what has been said of it until then.
+
+Revision: 0006, after 0005.
+"""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0006"
+down_revision = "0005"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    op.add_column("apv_reviews", sa.Column("clock_at", sa.DateTime(timezone=True)))
+    op.add_column("apv_reviews", sa.Column("reminders_told", sa.Integer(), nullable=False, server_default="0"))
+    op.add_column("apv_reviews", sa.Column("steps_told", sa.Integer(), nullable=False, server_default="0"))
+    op.create_index(
+        "ix_apv_reviews_clock",
+        "apv_reviews",
+        ["clock_at"],
+        postgresql_where=sa.text("status IN ('pending', 'escalated')"),
+    )
+
+
+def downgrade() -> None:
+    op.drop_index("ix_apv_reviews_clock", "apv_reviews")
+    for column in ("steps_told", "reminders_told", "clock_at"):
+        op.drop_column("apv_reviews", column)

@@ -1,0 +1,58 @@
+"""What time brings, seen in Slack: reminders, the chain before the deadline, the end after it. Each is told once."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from tests import harness
+from tests.harness import HIGH, World, sample
+
+POLICY = """
+[severity.high]
+deadline = "bod-26-04"
+reminders = { after = 60, backoff = 2.0, at_most = 2 }
+expires = 1440
+
+[[severity.high.escalation]]
+before = 120
+to = ["U0LEAD"]
+"""
+
+
+@pytest.fixture
+async def world(database_url: str, tmp_path: Path) -> AsyncIterator[World]:
+    """A bot whose policy goes by the directive, reminds, escalates and lets expire."""
+    file = tmp_path / "policy.toml"
+    file.write_text(POLICY, "utf-8")
+    async with harness.world(database_url, tmp_path, policy_file=file) as made:
+        yield made
+
+
+async def test_the_card_says_which_row_applied(world: World) -> None:
+    """With the days it gives and what was assumed."""
+    reported = sample(HIGH) | {"kev": True, "exposed": False, "automatable": False, "technical_impact": "partial"}
+    card = await world.submit(reported)
+    await card.shows("BOD 26-04 row 2, 14 days: in KEV, not exposed, not automatable, partial impact")
+
+
+async def test_time_is_kept_once_by_however_many(world: World) -> None:
+    """Two reminders that back off, one step of the chain, the breach, and the end, with three workers looking."""
+    card = await world.submit(sample(HIGH) | {"kev": True, "exposed": True})
+    async with world.another_bot("worker"), world.another_bot("worker"):
+        world.clock.advance(minutes=61)
+        await card.told_in_thread("has waited 1 hour for a decision. Nobody has claimed it.")
+        world.clock.advance(minutes=120)
+        await card.told_in_thread("has waited 3 hours")
+        world.clock.advance(days=3, minutes=-181 - 119)
+        assert "U0LEAD" in (await world.hears("is still undecided")).words
+        await card.told_in_thread("is still undecided; U0LEAD: please see to it.")
+        world.clock.advance(minutes=120)
+        await world.hears("has passed without a decision")
+        world.clock.advance(days=1)
+        await card.shows("Expired")
+        await world.settle()
+    assert "Approve" not in card.words
+    await card.thread_reads("1 hour", "3 hours", "still undecided", "has passed", "expired: nobody decided in time")
+    assert (await world.review(card))["status"] == "expired"
+    assert len(world.slack.messages("incidents")) == 2
