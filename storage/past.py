@@ -13,7 +13,7 @@ from bot.domain.review import Choice
 from storage.reviews import STATE, T, review_of
 from storage.tables import hitl_decisions
 
-JUDGED = (T.patch_strategy, T.wargame_verdict, T.wargame_confidence, T.details)
+JUDGED = (T.patch_strategy, T.wargame_verdict, T.wargame_confidence, T.details, T.metadata)
 """What an automatic approval looks at, beside the state; diffs stay where they are."""
 
 
@@ -46,5 +46,5 @@ async def since(tx: AsyncConnection, moment: datetime) -> list[Past]:
             wargame_confidence=row["wargame_confidence"],
             patch_diff="present" if review.has_patch else None,
         )
-        found.append(Past(review, apv, tuple(cast[review.id])))
+        found.append(Past(review, apv, tuple(cast[review.id]), row["metadata"]))
     return found

@@ -2,12 +2,12 @@
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
 from bot.domain.access import Person, groups_of
-from bot.domain.apv import Apv
+from bot.domain.apv import Apv, Json
 from bot.domain.auto import approved_by_policy
 from bot.domain.policy import Policy
 from bot.domain.review import AWAITING, Choice, Review, Status, Vote, tally
@@ -34,6 +34,7 @@ class Past:
     review: Review
     apv: Apv
     decisions: tuple[Cast, ...]
+    metadata: Mapping[str, Json] = field(default_factory=dict)
 
 
 class Change(StrEnum):
@@ -80,10 +81,12 @@ def _differences(
     if found := _decision(past, after, members):
         yield Difference(review.code, *found)
     ended = review.closed_at or now
-    due = due_at(review.created_at, after.rules[review.severity])
-    if review.due_at is not None and (ended > due) is not (ended > review.due_at):
-        change = Change.LATE if ended > due else Change.IN_TIME
-        yield Difference(review.code, change, f"due {due:%Y-%m-%d %H:%M} instead of {review.due_at:%Y-%m-%d %H:%M} UTC")
+    due = due_at(review.created_at, after.rules[review.severity], past.apv, past.metadata)
+    late, was_late = (moment is not None and ended > moment for moment in (due, review.due_at))
+    if review.due_at is not None and late is not was_late:
+        becomes_due = f"{due:%Y-%m-%d %H:%M}" if due else "at no time"
+        told = f"due {becomes_due} instead of {review.due_at:%Y-%m-%d %H:%M} UTC"
+        yield Difference(review.code, Change.LATE if late else Change.IN_TIME, told)
     was, becomes = before.channel_for(review), after.channel_for(review)
     if was != becomes:
         yield Difference(review.code, Change.ELSEWHERE, f"{becomes} instead of {was}")
