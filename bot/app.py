@@ -14,23 +14,21 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
 from typing import Literal
-from urllib.parse import urlsplit
 
 import aiohttp
 import structlog
 from aiohttp import web
 from pgqueuer.models import Job as QueuedJob
-from pydantic import SecretStr
 from slack_bolt.async_app import AsyncApp
 from slack_bolt.authorization import AuthorizeResult
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot import jobs, metrics
-from bot.config import LOOPBACK, ConfigurationError, Settings
+from bot.config import Settings
+from bot.github_setup import github_client, secret, web_origin
 from bot.health import Health
 from bot.integrations import github_signature
-from bot.integrations.errors import Permanent, VendorError
-from bot.integrations.github import AppInstallation, GitHubClient
+from bot.integrations.errors import VendorError
 from bot.integrations.slack_client import Identity, SlackClient
 from bot.integrations.slack_dialogs import Dialogs
 from bot.integrations.slack_errors import TokenRefused
@@ -40,6 +38,7 @@ from bot.integrations.slack_signature import verified
 from bot.integrations.socket_mode import run_socket_mode
 from bot.policy_watch import watch
 from bot.service import bumps, deadlines, outcomes, pulls, statistics, submissions, upkeep
+from bot.service.feed import Feed
 from bot.service.gate import Gate
 from bot.tasks import bumps as bump_tasks
 from bot.tasks import github as github_tasks
@@ -68,12 +67,6 @@ REQUESTS_IN_HAND_SECONDS = 8.0
 def utc_now() -> datetime:
     """The clock."""
     return datetime.now(UTC)
-
-
-def web_origin(api_url: str) -> str:
-    """Where GitHub shows pages, from where it answers calls."""
-    parts = urlsplit(api_url)
-    return "https://github.com" if parts.hostname == "api.github.com" else f"{parts.scheme}://{parts.netloc}"
 
 
 class CannotListen(Exception):
@@ -355,11 +348,8 @@ class _Run:
     async def _sweep(self) -> None:
         await submissions.adopt(self.gate)
         await outcomes.miss_deadlines(self.gate)
-<<<<<<< HEAD
         await statistics.settle(self.gate)
-=======
         await deadlines.keep_time(self.gate)
->>>>>>> cc032cd (Keep time: deadlines by BOD 26-04, reminders that back off, a chain before the deadline and an end after it)
         if self.github is not None:
             webhooks = self.settings.github_webhook_secret is not None
             await pulls.poll(self.gate, pulls.WITH_WEBHOOKS if webhooks else pulls.WITHOUT_WEBHOOKS)
@@ -368,36 +358,5 @@ class _Run:
         await upkeep.throw_away(self.gate)
 
 
-def secret(value: SecretStr | None) -> str:
-    """The secret itself, empty when it is not set."""
-    return value.get_secret_value() if value else ""
-
-
 def _count_slack(method: str, error: str) -> None:
     metrics.SLACK_ERRORS.labels(method, error).inc()
-
-
-def github_client(settings: Settings) -> GitHubClient | None:
-    """The client of these settings; None without GitHub. Raises ConfigurationError for a key that is none."""
-    if not settings.opens_pulls:
-        return None
-    credentials: str | AppInstallation = secret(settings.github_token)
-    if not credentials:
-        credentials = AppInstallation(
-            app_id=settings.github_app_id or "",
-            installation_id=settings.github_installation_id or 0,
-            private_key=settings.github_private_key(),
-        )
-    owner, _, name = settings.default_repository.partition("/")
-    # One write a second is what GitHub asks of its clients; a server on this machine asks for nothing.
-    local = urlsplit(settings.github_api_url).hostname in LOOPBACK
-    try:
-        return GitHubClient(
-            credentials,
-            owner=owner,
-            name=name,
-            api_url=settings.github_api_url,
-            seconds_between_writes=0.0 if local else 1.0,
-        )
-    except Permanent:
-        raise ConfigurationError("GITHUB_APP_PRIVATE_KEY: must be a private key in PEM form") from None

@@ -6,8 +6,9 @@ from collections.abc import AsyncIterator
 import aiohttp
 
 from bot import console
-from bot.app import SLACK_TIMEOUT, github_client, secret
+from bot.app import SLACK_TIMEOUT
 from bot.config import Settings
+from bot.github_setup import github_client, secret
 from bot.integrations.errors import VendorError
 from bot.integrations.github import GitHubClient
 from bot.integrations.slack_client import SlackClient

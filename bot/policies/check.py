@@ -5,7 +5,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 
-from bot.domain.policy import LEADS, Policy, Preset, Principals
+from bot.domain.policy import LEADS, Policy, Principals
 from bot.domain.quorum import whom
 
 Size = Callable[[str], int | None]
@@ -25,8 +25,8 @@ def problems(policy: Policy, size: Size = unknown_size, *, tokens: int = 0) -> l
 
 
 def warnings(policy: Policy) -> list[str]:
-    """What is allowed and probably not meant, or has no effect."""
-    found = [*_without_effect(policy)]
+    """What is allowed and probably not meant."""
+    found = []
     if policy.leads is None and LEADS in policy.asked_for:
         found.append("groups: `leads` is asked for and nobody is named a lead, so any reviewer stands for it")
     for index, route in enumerate(policy.routes, 1):
@@ -38,16 +38,6 @@ def warnings(policy: Policy) -> list[str]:
         if late and rule.deadline.value == "fixed":
             found.append(f"severity.{severity}.escalation: {late[0]} minutes before the deadline is before arrival")
     return found
-
-
-def _without_effect(policy: Policy) -> Iterator[str]:
-    """Keys that are read and that this release does not act on: nobody is to rely on them."""
-    for severity, rule in policy.rules.items():
-        for key, given in (("reminders", rule.reminders), ("escalation", rule.escalation), ("expires", rule.expires)):
-            if given:
-                yield f"severity.{severity}.{key}: has no effect in this release"
-        if rule.deadline is not Preset.FIXED:
-            yield f"severity.{severity}.deadline: {rule.deadline.value} has no effect in this release: `minutes` holds"
 
 
 def _people(policy: Policy, size: Size) -> Iterator[str]:

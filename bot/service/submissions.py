@@ -105,9 +105,7 @@ async def _take(
         return []
     now, policy = gate.now(), gate.policy()
     news = [
-        submissions.New(
-            item.apv, code, metadata, sla.due_at(now, policy.rules[item.apv.severity], item.apv, metadata)
-        )
+        submissions.New(item.apv, code, metadata, sla.due_at(now, policy.rules[item.apv.severity], item.apv, metadata))
         for item, code, metadata in arrivals
     ]
     made = await submissions.insert_new(tx, news, now)
