@@ -9,10 +9,11 @@ from pathlib import Path
 import aiohttp
 
 from bot import console
-from bot.app import SLACK_TIMEOUT, secret
+from bot.app import SLACK_TIMEOUT
 from bot.config import ConfigurationError, Settings
 from bot.domain import explanation, replay
 from bot.domain.policy import Policy
+from bot.github_setup import secret
 from bot.integrations.errors import VendorError
 from bot.integrations.slack_client import SlackClient
 from bot.policies import check
