@@ -8,7 +8,7 @@ from slack_bolt.async_app import AsyncAck, AsyncBoltRequest
 from bot.blocks import alerts, commands
 from bot.blocks.kit import Message
 from bot.domain.apv import Severity
-from bot.domain.outcome import Accepted, Refused, Repeated
+from bot.domain.outcome import Accepted, Outcome, Refused, Repeated
 from bot.domain.review import tally
 from bot.service import queue, reviews, statistics
 from bot.service.people import SlackUser
@@ -66,14 +66,28 @@ async def _claim(desk: Desk, who: SlackUser, argument: str, delivered: bytes) ->
     stored = await queue.find(desk.gate, argument)
     if stored is None:
         return _unknown(argument)
-    outcome = await reviews.claim(desk.gate, who, stored.dossier.review.id, source="slack", delivery=delivered)
+    review = stored.dossier.review
+    outcome = await reviews.claim(desk.gate, who, review.id, source="slack", delivery=delivered)
+    return _said(outcome, f"You have claimed {review.code}.")
+
+
+async def _withdraw(desk: Desk, who: SlackUser, argument: str, delivered: bytes) -> Message | None:
+    stored = await queue.find(desk.gate, argument)
+    if stored is None:
+        return _unknown(argument)
+    review = stored.dossier.review
+    outcome = await reviews.withdraw(desk.gate, who, review.id, source="slack", delivery=delivered)
+    return _said(outcome, f"You have withdrawn your approval of {review.code}.")
+
+
+def _said(outcome: Outcome | Repeated, done: str) -> Message | None:
     match outcome:
         case Repeated():
             return None
         case Refused():
             return alerts.reply(outcome.sentence)
         case Accepted():
-            return alerts.reply(f"You have claimed {stored.dossier.review.code}.")
+            return alerts.reply(done)
 
 
 async def _help(_desk: Desk, _who: SlackUser, _argument: str, _delivery: bytes) -> Message:
@@ -94,4 +108,5 @@ SUBCOMMANDS: Mapping[str, Callable[[Desk, SlackUser, str, bytes], Awaitable[Mess
     "queue": _queue,
     "show": _show,
     "stats": _stats,
+    "withdraw": _withdraw,
 }

@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from bot.domain.apv import Apv, PatchStrategy, WargameVerdict
 from bot.domain.replay import Cast, Past
 from bot.domain.review import Choice
+from storage.record import WITHDRAWN
 from storage.reviews import STATE, T, review_of
 from storage.tables import hitl_decisions
 
@@ -23,7 +24,7 @@ async def since(tx: AsyncConnection, moment: datetime) -> list[Past]:
     query = (
         select(made.apv_id, made.reviewer_key, made.reviewer_name, made.reviewer_email, made.decision, made.created_at)
         .join(T.id.table, (T.id == made.apv_id) & (T.digest == made.digest))
-        .where(T.created_at >= moment)
+        .where(T.created_at >= moment, made.outcome_notes.is_distinct_from(WITHDRAWN.notes))
         .order_by(made.created_at)
     )
     cast: dict[UUID, list[Cast]] = defaultdict(list)

@@ -42,6 +42,12 @@ class Settlement:
 
     action: Action
     notes: str | None = None
+    of: str | None = None
+    """The key of the one person whose decisions are meant; None: everybody's."""
+
+
+WITHDRAWN = Settlement(Action.RECORDED, "Withdrawn by the person who gave it.")
+"""What becomes of an approval that was taken back; it is kept, and counted no more."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,7 +73,7 @@ WITH change AS (
         id uuid, delivery text, touched boolean, status text, revision int, votes jsonb, closed_at timestamptz,
         escalated_by text, escalated_by_name text, escalated_at timestamptz, claimed_by text, claimed_by_name text,
         pr_number int, pr_url text, pr_branch text, note text, audit_seq int, audit_head text, now timestamptz,
-        settled text, settled_notes text)
+        settled text, settled_notes text, settled_of text)
 ), delivered AS (
     INSERT INTO slack_deliveries (key) SELECT decode(delivery, 'hex') FROM change WHERE delivery IS NOT NULL
     ON CONFLICT DO NOTHING RETURNING encode(key, 'hex') AS delivery
@@ -87,6 +93,7 @@ WITH change AS (
     SET action_taken = f.settled, outcome_notes = f.settled_notes, action_completed_at = f.now
     FROM fresh AS f
     WHERE f.settled IS NOT NULL AND d.apv_id = f.id AND (d.action_taken IS NULL OR d.action_taken = 'failed')
+        AND (f.settled_of IS NULL OR d.reviewer_key = f.settled_of)
 ), decided AS (
     INSERT INTO hitl_decisions (
         id, apv_id, apv_code, decision, reviewer_key, reviewer_name, reviewer_email, reviewer_verified, source,
@@ -156,6 +163,7 @@ def _review_json(change: Change, head: audit.Head) -> dict[str, Json]:
         "now": change.now.isoformat(),
         "settled": settlement.action.value if settlement else None,
         "settled_notes": settlement.notes if settlement else None,
+        "settled_of": settlement.of if settlement else None,
     }
 
 

@@ -31,6 +31,7 @@ from bot.domain.apv import Apv, Json, PatchStrategy, Severity, WargameVerdict
 from bot.domain.review import AWAITING, Choice, Dossier, Review, Status, Vote
 from storage.audit import Head
 from storage.pulls import pull_of
+from storage.record import WITHDRAWN
 from storage.tables import AWAITING_SQL, apv_reviews, hitl_decisions
 
 T = apv_reviews.c
@@ -276,9 +277,12 @@ class Approval:
 
 
 async def approvals(tx: AsyncConnection, review_id: UUID, digest: str) -> list[Approval]:
-    """The approvals of one content, in the order given."""
+    """The approvals of one content, in the order given, without those taken back."""
     made = hitl_decisions.c
     query = select(made.reviewer_name, made.comments, made.created_at).where(
-        made.apv_id == review_id, made.digest == digest, made.decision == Choice.APPROVE.value
+        made.apv_id == review_id,
+        made.digest == digest,
+        made.decision == Choice.APPROVE.value,
+        made.outcome_notes.is_distinct_from(WITHDRAWN.notes),
     )
     return [Approval(*row) for row in await tx.execute(query.order_by(made.created_at))]

@@ -42,6 +42,14 @@ class ApprovalRecorded:
 
 
 @dataclass(frozen=True, slots=True)
+class VoteWithdrawn:
+    """One person took their approval back."""
+
+    kind: ClassVar[str] = "decision.withdrawn"
+    sentence: str
+
+
+@dataclass(frozen=True, slots=True)
 class Approved:
     """The approval that met the quorum."""
 
@@ -235,6 +243,7 @@ Event = (
     | Revised
     | BumpNotMade
     | ApprovalRecorded
+    | VoteWithdrawn
     | Approved
     | Rejected
     | ChangesRequested

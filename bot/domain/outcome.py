@@ -23,6 +23,7 @@ class Reason(StrEnum):
     OWN_MACHINE = "own_machine"
     FROZEN = "frozen"
     ALREADY_VOTED = "already_voted"
+    NOT_VOTED = "not_voted"
     ALREADY_ESCALATED = "already_escalated"
     CLOSED = "closed"
     STALE = "stale"

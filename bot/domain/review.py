@@ -20,6 +20,7 @@ from bot.domain.events import (
     Escalated,
     Rejected,
     Revised,
+    VoteWithdrawn,
 )
 from bot.domain.outcome import Accepted, Outcome, Reason, Refused
 from bot.domain.policy import Policy
@@ -318,6 +319,17 @@ def claim(review: Review, person: Person) -> Outcome:
     return Accepted(claimed, (Claimed(sentence),), sentence)
 
 
+def withdraw(review: Review, person: Person, policy: Policy) -> Outcome:
+    """Take one's own approval back while a decision is awaited; whoever did may vote again."""
+    if review.status not in AWAITING:
+        return closed_refusal(review)
+    left = replace(review, votes=tuple(v for v in review.votes if v.person != person.key))
+    if left == review:
+        return Refused(Reason.NOT_VOTED, f"No approval of yours counts for {review.code}: there is none to withdraw.")
+    sentence = f"{person.name} withdrew their approval of {review.code}: {tally(left, policy).sentence}."
+    return Accepted(left, (VoteWithdrawn(sentence),), sentence)
+
+
 def takes_new_content(review: Review) -> bool:
     """Whether changed content goes into this review; from the first push on, and once ended, it opens a new one."""
     if review.status is Status.APPROVED:
@@ -333,7 +345,8 @@ def revise(review: Review, *, bump: bool = False, by_bot: bool = False) -> Accep
 
     `bump`: its diff is still to be made. `by_bot`: that diff is what is new.
     """
-    void = " Approvals given before are void." if review.votes else ""
+    whose = ", ".join(v.name for v in review.votes)
+    void = f" Approvals given before are void; please look again: {whose}." if whose else ""
     what = "has the diff of its version bump" if by_bot else "changed"
     sentence = f"{review.code} {what} and is now version {review.version}.{void}"
     revised = replace(review, votes=(), closed_at=None, note=BUMP_UNDER_WAY if bump else None)

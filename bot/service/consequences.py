@@ -37,6 +37,7 @@ from bot.domain.events import (
     ReviewRequested,
     Revised,
     Submitted,
+    VoteWithdrawn,
 )
 from bot.domain.review import Review
 from bot.jobs import AlertIncident, AnswerPull, Job, MakeBump, OpenPull, ReplyInThread, SyncCard, WatchPull
@@ -115,7 +116,9 @@ def _jobs(review: Review, event: Event, entry: Entry) -> list[Job]:  # noqa: PLR
             return [card, reply, OpenPull(review.id, review.digest)]
         case Rejected() | ChangesRequested() if review.follows:
             return [card, reply, AnswerPull(review.id, entry.id)]
-        case Approved() | ApprovalRecorded() | Rejected() | ChangesRequested() | Claimed() | Revised():
+        case (
+            Approved() | ApprovalRecorded() | Rejected() | ChangesRequested() | Claimed() | Revised() | VoteWithdrawn()
+        ):
             return [card, reply]
         case PullOpened():
             return [card, reply, WatchPull(review.id, "opened")]

@@ -14,7 +14,7 @@ from bot import metrics
 from bot.domain import review as rules
 from bot.domain.access import Person
 from bot.domain.apv import Json
-from bot.domain.events import Approved, Event
+from bot.domain.events import Approved, Event, VoteWithdrawn
 from bot.domain.outcome import Accepted, Outcome, Reason, Refused, Repeated
 from bot.domain.review import Action, Choice, Decision, Review, Status
 from bot.service.consequences import follow
@@ -22,7 +22,7 @@ from bot.service.gate import Gate
 from bot.service.group_commit import Written
 from bot.service.people import ApiCaller, SlackUser, judge
 from storage.audit import Entry
-from storage.record import Change, DecisionRow, Settlement
+from storage.record import WITHDRAWN, Change, DecisionRow, Settlement
 from storage.reviews import Locked
 
 UNKNOWN = Refused(Reason.UNKNOWN_REVIEW, "This review does not exist in the database.")
@@ -60,7 +60,16 @@ async def decide(
         return rules.decide(review, person, decision, gate.policy(), opens_pulls=gate.opens_pulls, now=now)
 
     outcome = await _apply(
-        gate, who, review_id, rule, decision, now=now, source=source, delivery=delivery, particulars=particulars
+        gate,
+        who,
+        review_id,
+        rule,
+        decision,
+        asked=decision.choice.value,
+        now=now,
+        source=source,
+        delivery=delivery,
+        particulars=particulars,
     )
     metrics.DECISION_SECONDS.observe(time.perf_counter() - began)
     if isinstance(outcome, Accepted):
@@ -75,7 +84,22 @@ async def claim(
     gate: Gate, who: SlackUser, review_id: UUID, *, source: str, delivery: bytes | None = None
 ) -> Outcome | Repeated:
     """Say that somebody is reading it; refused and raised as in `decide`."""
-    return await _apply(gate, who, review_id, rules.claim, None, now=gate.now(), source=source, delivery=delivery)
+    return await _apply(
+        gate, who, review_id, rules.claim, None, asked="claim", now=gate.now(), source=source, delivery=delivery
+    )
+
+
+async def withdraw(
+    gate: Gate, who: SlackUser, review_id: UUID, *, source: str, delivery: bytes | None = None
+) -> Outcome | Repeated:
+    """Take one's own approval back; refused and raised as in `decide`. Its record stays, and says so."""
+
+    def rule(review: Review, person: Person) -> Outcome:
+        return rules.withdraw(review, person, gate.policy())
+
+    return await _apply(
+        gate, who, review_id, rule, None, asked="withdraw", now=gate.now(), source=source, delivery=delivery
+    )
 
 
 async def consider(
@@ -87,7 +111,8 @@ async def consider(
     def rule(review: Review, person: Person) -> Outcome:
         return rules.consider(review, person, decision, gate.policy(), now=now)
 
-    return await _apply(gate, who, review_id, rule, decision, now=now, source=source, delivery=delivery)
+    asked = decision.choice.value
+    return await _apply(gate, who, review_id, rule, decision, asked=asked, now=now, source=source, delivery=delivery)
 
 
 async def _apply(
@@ -97,6 +122,7 @@ async def _apply(
     rule: Callable[[Review, Person], Outcome],
     decision: Decision | None,
     *,
+    asked: str,
     now: datetime,
     source: str,
     delivery: bytes | None,
@@ -108,7 +134,7 @@ async def _apply(
         nonlocal outcome
         outcome = person if isinstance(person, Refused) else rule(locked.review, person)
         if isinstance(outcome, Refused):
-            return _refused(locked, outcome, who, decision, now=now, source=source, delivery=delivery)
+            return _refused(locked, outcome, who, asked, now=now, source=source, delivery=delivery)
         assert isinstance(person, Person), "a refused person is refused"
         row = (
             _decision_row(outcome, person, decision, particulars or Particulars(), source)
@@ -128,13 +154,13 @@ def _refused(
     locked: Locked,
     outcome: Refused,
     who: SlackUser | ApiCaller,
-    decision: Decision | None,
+    asked: str,
     *,
     now: datetime,
     source: str,
     delivery: bytes | None,
 ) -> Change:
-    detail: dict[str, Json] = {"reason": outcome.reason.value, "asked": decision.choice.value if decision else "claim"}
+    detail: dict[str, Json] = {"reason": outcome.reason.value, "asked": asked}
     entry = Entry("decision.refused", who.id, source, outcome.sentence, now, detail)
     return Change(review=locked.review, head=locked.head, entries=[entry], now=now, touched=False, delivery=delivery)
 
@@ -164,7 +190,7 @@ def _accepted(
         now=now,
         touched=True,
         decision=row,
-        settlement=_settlement(review, row),
+        settlement=_settlement(outcome, person, row),
         jobs=jobs,
         delivery=delivery,
     )
@@ -221,9 +247,15 @@ def _action(review: Review, choice: Choice, events: tuple[Event, ...]) -> Action
             return Action.RECORDED if nothing_follows else None
 
 
-def _settlement(review: Review, row: DecisionRow | None) -> Settlement | None:
-    """Earlier approvals are no longer under way once the review is closed with nothing more to follow."""
+def _settlement(outcome: Accepted, person: Person, row: DecisionRow | None) -> Settlement | None:
+    """Approvals are no longer under way once withdrawn, or the review is closed with nothing more to follow."""
+    if any(isinstance(event, VoteWithdrawn) for event in outcome.events):
+        return replace(WITHDRAWN, of=person.key)
     if row is None or row.action_taken is None or row.choice is Choice.ESCALATE:
         return None
-    notes = None if row.choice is Choice.APPROVE else f"The review was closed: {review.status.value.replace('_', ' ')}."
+    notes = (
+        None
+        if row.choice is Choice.APPROVE
+        else f"The review was closed: {outcome.review.status.value.replace('_', ' ')}."
+    )
     return Settlement(Action.RECORDED, notes)

@@ -21,6 +21,7 @@ from bot.domain.events import (
     Event,
     Rejected,
     Revised,
+    VoteWithdrawn,
 )
 from bot.domain.outcome import Accepted, Outcome, Reason, Refused
 from bot.domain.policy import Policy, Rule
@@ -346,7 +347,12 @@ TOLD: list[tuple[Outcome, type[Event], str]] = [
     (
         rules.revise(review(version=2, votes=(vote(ALICE),))),
         Revised,
-        f"{CODE} changed and is now version 2. Approvals given before are void.",
+        f"{CODE} changed and is now version 2. Approvals given before are void; please look again: Alice.",
+    ),
+    (
+        rules.withdraw(review(severity=Severity.CRITICAL, votes=(vote(ALICE),)), person(ALICE), policy()),
+        VoteWithdrawn,
+        f"Alice withdrew their approval of {CODE}: 0 of 2 approvals.",
     ),
     (rules.revise(review(version=3)), Revised, f"{CODE} changed and is now version 3."),
 ]
@@ -496,6 +502,24 @@ def test_claiming(status: Status) -> None:
     assert isinstance(decided(claimed, person(BOB), REJECT), Accepted)
 
 
+@pytest.mark.parametrize("status", Status)
+def test_an_approval_is_withdrawn(status: Status) -> None:
+    """By whom it is of, while a decision is awaited; the others' stay, and whoever withdrew votes again."""
+    voted = review(severity=Severity.CRITICAL, status=status, votes=(vote(ALICE), vote(BOB)))
+    outcome = rules.withdraw(voted, person(ALICE), policy())
+    if status not in AWAITING:
+        assert refusal(outcome).reason is Reason.CLOSED
+        return
+    left = becomes(outcome)
+    assert left == replace(voted, votes=(vote(BOB),))
+    again = rules.withdraw(left, person(ALICE), policy())
+    assert refusal(again) == Refused(
+        Reason.NOT_VOTED, f"No approval of yours counts for {CODE}: there is none to withdraw."
+    )
+    if status is Status.PENDING:
+        assert becomes(decided(left, person(ALICE), APPROVE)).status is Status.APPROVED
+
+
 # What no sequence can bring about: an approval without its quorum.
 
 DIGESTS = [c * 64 for c in "abc"]
@@ -567,6 +591,14 @@ class Gatekeeping(RuleBasedStateMachine):
             self.ledger.append((who, raised))
         elif choice is ESCALATE:
             self.escalator = who
+
+    @rule(who=st.sampled_from([ALICE, BOB, CAROL]))
+    def withdraw(self, who: str) -> None:
+        outcome = rules.withdraw(self.review, person(who), self.policy)
+        if isinstance(outcome, Refused):
+            return
+        self.review = outcome.review
+        self.ledger = [(voter, raised) for voter, raised in self.ledger if voter != who]
 
     @precondition(lambda self: self.review.status is Status.APPROVED)
     @rule()
