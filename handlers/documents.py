@@ -25,6 +25,7 @@ ABOUT = """Reviews of vulnerability patches, and the decisions on them. Every an
 error has a `detail`. All paths answer with and without a slash at their end, and under `/hitl/hitl` too."""
 SCHEMA = "#/components/schemas/{model}"
 ALWAYS: dict[int, tuple[str, Model]] = {
+    400: ("The request cannot be read: too long a line, or no HTTP", Refusal),
     401: ("No token, or a wrong one", Refusal),
     403: ("The token lacks the scope, or the policy says no", Refusal),
     429: ("Over the rate limit: see Retry-After", Refusal),

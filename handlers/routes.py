@@ -43,7 +43,7 @@ class Route:
     handler: Handler
     scope: Scope | None
     answers: Mapping[int, Model]
-    """Beside those that every route has: 401, 403, 429 and 503."""
+    """Beside those that every route has: 400, 401, 403, 429 and 503."""
     body: Sequence[Model] = ()
     lists: bool = False
     """A list of the body is taken too, and answered by a list."""

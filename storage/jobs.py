@@ -41,7 +41,7 @@ class TransactionDriver:
 # What PgQueuer's own enqueue does, as parts of a WITH: in the statement that records what causes the jobs, it costs
 # no round trip; and the lane (`storage.lanes`): posts wait for their channel, changes of a card for no post.
 # A job that waits or runs already under the same key is left as it is.
-JOB = "j(review_id uuid, priority int, task text, payload text, key text)"
+JOB = "j(n int, review_id uuid, priority int, task text, payload text, key text)"
 QUEUED = """queued AS (
     INSERT INTO pgqueuer (priority, entrypoint, payload, dedupe_key, status, lane)
     SELECT priority, task, convert_to(payload, 'UTF8'), key, 'queued',
@@ -49,7 +49,7 @@ QUEUED = """queued AS (
             SELECT m.channel || CASE WHEN task = 'slack.card' AND m.ts IS NOT NULL THEN ':update' ELSE '' END
             FROM slack_messages AS m WHERE m.review_id = job.review_id AND m.kind = 'card' AND NOT m.gone
         ), 'chat.update:update') END
-    FROM job
+    FROM job ORDER BY n  -- equals run in the order in which they were queued
     ON CONFLICT (dedupe_key) WHERE status IN ('queued', 'picked') AND dedupe_key IS NOT NULL DO NOTHING
     RETURNING id, entrypoint, priority
 ), queue_logged AS (
@@ -59,9 +59,10 @@ QUEUED = """queued AS (
 ENQUEUE = f"WITH job AS (SELECT * FROM jsonb_to_recordset($1::jsonb) AS {JOB}), {QUEUED} SELECT"  # noqa: S608 - of constants
 
 
-def as_row(job: Job, severity: Severity) -> dict[str, Json]:
-    """A job as JOB has it."""
+def as_row(place: int, job: Job, severity: Severity) -> dict[str, Json]:
+    """A job as JOB has it; `place` among those of one statement."""
     return {
+        "n": place,
         "review_id": str(job.review_id) if job.review_id else None,
         "priority": priority(job, severity),
         "task": job.task,
@@ -72,7 +73,7 @@ def as_row(job: Job, severity: Severity) -> dict[str, Json]:
 
 async def enqueue(tx: AsyncConnection, jobs: Sequence[tuple[Job, Severity]]) -> None:
     """Queue the jobs, in the order given."""
-    await tx.exec_driver_sql(ENQUEUE, (json.dumps([as_row(*job) for job in jobs]),))
+    await tx.exec_driver_sql(ENQUEUE, (json.dumps([as_row(n, *job) for n, job in enumerate(jobs)]),))
     rings(tx)
 
 

@@ -110,7 +110,7 @@ WITH change AS (
     SELECT a.* FROM jsonb_to_recordset($3::jsonb) AS a(
         id uuid, at timestamptz, apv_id uuid, apv_code text, seq int, kind text, actor text, source text,
         sentence text, detail jsonb, previous text, hash text)
-    WHERE a.apv_id IN (SELECT id FROM fresh)
+    WHERE a.apv_id IN (SELECT id FROM fresh) ORDER BY a.seq
 ), job AS (
     SELECT j.* FROM jsonb_to_recordset($4::jsonb) AS {jobs.JOB} WHERE j.review_id IN (SELECT id FROM fresh)
 ), {jobs.QUEUED}
@@ -123,7 +123,8 @@ async def record(tx: AsyncConnection, changes: Sequence[Change]) -> set[UUID]:
 
     Left out are those whose delivery was recorded before: of them nothing is written.
     """
-    reviews, decisions, entries, queued = [], [], [], []
+    reviews, decisions, entries = [], [], []
+    queued: list[dict[str, Json]] = []
     for change in changes:
         head = change.head
         for item in change.entries:
@@ -132,7 +133,7 @@ async def record(tx: AsyncConnection, changes: Sequence[Change]) -> set[UUID]:
         reviews.append(_review_json(change, head))
         if change.decision:
             decisions.append(_decision_json(change, change.decision))
-        queued += [jobs.as_row(job, change.review.severity) for job in change.jobs]
+        queued += [jobs.as_row(n, job, change.review.severity) for n, job in enumerate(change.jobs, len(queued))]
     written = await tx.exec_driver_sql(RECORD, tuple(map(json.dumps, (reviews, decisions, entries, queued))))
     if queued or any(change.touched for change in changes):
         rings(tx)

@@ -4,7 +4,7 @@ Each is built from a sentence that may hold untrusted parts, so the whole senten
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from bot.blocks import kit, words
 from bot.blocks.kit import Block, Message
@@ -14,6 +14,7 @@ from bot.domain.events import (
     ChecksReported,
     ConflictReported,
     DeadlineMissed,
+    DeadlineNear,
     Escalated,
     JobHeld,
     MergeRefused,
@@ -29,6 +30,7 @@ HEADLINES: Mapping[str, tuple[str, str]] = {
     Submitted.kind: ("🚨", "New critical APV"),
     Escalated.kind: ("⚠️", "Escalated: a lead is needed"),
     DeadlineMissed.kind: ("⏰", "Deadline missed"),
+    DeadlineNear.kind: ("⏳", "A deadline is near"),
     PullFailed.kind: ("❌", "Pull request failed"),
     ChecksReported.kind: ("❌", "Checks of a pull request failed"),
     ConflictReported.kind: ("⚔️", "A pull request conflicts with its base"),
@@ -41,14 +43,25 @@ HEADLINES: Mapping[str, tuple[str, str]] = {
 }
 """The kind of an event -> the headline of its alert."""
 
+_PRINCIPAL = re.compile(r"[USW][A-Z0-9]{1,31}")
 _CHANNEL = re.compile(r"[CGD][A-Z0-9]{1,31}")
 
 
-def reply(sentence: str) -> Message:
-    """A sentence as a message: a reply in the card's thread, a refusal, the answer to a command."""
+def reply(sentence: str, tell: Sequence[str] = ()) -> Message:
+    """A sentence as a message: a reply in the card's thread, a refusal, the answer to a command.
+
+    `tell`: ids of Slack users and user groups that are mentioned below it, so that Slack notifies them.
+    """
     # A justification may be as long as a section, and escaping makes it longer: it goes on in the next one.
     parts = mrkdwn_parts(sentence, 2900) or ["…"]
-    return fitted(Message(mrkdwn(sentence, 3500) or "…", [kit.section(part) for part in parts[:4]]))
+    sections = [kit.section(part) for part in parts[:4]]
+    return fitted(Message(mrkdwn(sentence, 3500) or "…", [*sections, *_mentions(tell)]))
+
+
+def _mentions(tell: Sequence[str]) -> list[Block]:
+    known = [key for key in tell[:50] if _PRINCIPAL.fullmatch(key)]
+    mentioned = " ".join(f"<!subteam^{key}>" if key.startswith("S") else f"<@{key}>" for key in known)
+    return [kit.section(mentioned)] if mentioned else []
 
 
 def alert(kind: str, sentence: str, *, dossier: Dossier | None = None, channel: str = "") -> Message:

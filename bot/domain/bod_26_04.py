@@ -10,7 +10,10 @@ from dataclasses import dataclass
 from bot.domain.apv import Apv, Json
 
 KEYS = ("exposed", "automatable", "technical_impact")
-"""The names in an APV's `metadata`: true or false, true or false, `partial` or `total`. `kev` is a field of its own."""
+"""The names in an APV's `metadata`: the first two true or false, or yes or no; the third `partial` or `total`.
+
+`kev` is a field of its own.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,4 +101,6 @@ def assess(apv: Apv, metadata: Mapping[str, Json]) -> Assessment:
 
 
 def _bool(value: Json) -> bool | None:
+    if isinstance(value, str):
+        return {"yes": True, "no": False}.get(value.lower())
     return value if isinstance(value, bool) else None

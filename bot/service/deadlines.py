@@ -42,7 +42,10 @@ async def _take_turn(gate: Gate, review_id: UUID, now: datetime) -> None:
         turn = sla.turn(locked.review, gate.policy().rules[locked.review.severity], told, now)
         review, events = _told(locked.review, turn, now)
         if events:
-            detail: Mapping[str, Json] = {"reminders": turn.told.reminders, "steps": turn.told.steps}
+            tell = sorted({key for step in turn.steps for key in (*step.to.users, *step.to.groups)})
+            detail: Mapping[str, Json] = {
+                "reminders": turn.told.reminders, "steps": turn.told.steps, **({"tell": [*tell]} if tell else {}),
+            }  # fmt: skip
             settlement = ENDED if turn.expire else None
             await write(
                 tx, locked, review, events, actor=ACTOR, source="bot", now=now, detail=detail, settlement=settlement

@@ -63,7 +63,7 @@ async def reply_in_thread(desk: SlackDesk, job: ReplyInThread) -> None:
         if entry is None:
             raise Unpostable
         message_id = await messages.begin(tx, messages.REPLY, job.entry_id, job.review_id, place.channel)
-    await _say_once(desk, message_id, alerts.reply(entry["sentence"]), place.ts)
+    await _say_once(desk, message_id, alerts.reply(entry["sentence"], entry["detail"].get("tell", ())), place.ts)
 
 
 async def alert_incident(desk: SlackDesk, job: AlertIncident) -> None:

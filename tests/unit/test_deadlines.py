@@ -66,7 +66,8 @@ def test_each_row_gives_its_deadline(number: int) -> None:
     [
         (None, {}, 10, ("kev", "exposed", "automatable", "technical_impact")),
         (True, {}, 13, ("exposed", "automatable", "technical_impact")),
-        (False, inputs(None, "yes", 7), 10, ("exposed", "automatable", "technical_impact")),
+        (False, inputs(None, "maybe", 7), 10, ("exposed", "automatable", "technical_impact")),
+        (False, inputs("no", "Yes", "partial"), 4, ()),
         (False, inputs(False, False, "TOTAL"), 5, ()),
         (True, inputs(False, True, "partial"), 7, ()),
     ],
