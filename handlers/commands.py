@@ -1,6 +1,7 @@
 """The slash command `/apv`. Every answer is seen only by the person who typed it."""
 
 import asyncio
+import re
 from collections.abc import Awaitable, Callable, Mapping
 
 from slack_bolt.async_app import AsyncAck, AsyncBoltRequest
@@ -10,10 +11,13 @@ from bot.blocks.kit import Message
 from bot.domain.apv import Severity
 from bot.domain.outcome import Accepted, Outcome, Refused, Repeated
 from bot.domain.review import tally
-from bot.service import queue, reviews, statistics
+from bot.service import queue, reviews, statistics, turns
 from bot.service.people import SlackUser
 from handlers.desk import Desk
 from handlers.payloads import Command, delivery
+
+MENTION = re.compile(r"<@(?P<id>[UW][A-Z0-9]{1,30})(\|[^>]*)?>")
+"""A person in a command whose manifest says `should_escape`: `<@U123|name>`."""
 
 
 async def apv(desk: Desk, ack: AsyncAck, request: AsyncBoltRequest) -> None:
@@ -71,6 +75,28 @@ async def _claim(desk: Desk, who: SlackUser, argument: str, delivered: bytes) ->
     return _said(outcome, f"You have claimed {review.code}.")
 
 
+async def _unclaim(desk: Desk, who: SlackUser, argument: str, delivered: bytes) -> Message | None:
+    stored = await queue.find(desk.gate, argument)
+    if stored is None:
+        return _unknown(argument)
+    review = stored.dossier.review
+    outcome = await turns.unclaim(desk.gate, who, review.id, source="slack", delivery=delivered)
+    return _said(outcome, f"You no longer claim {review.code}.")
+
+
+async def _reassign(desk: Desk, who: SlackUser, argument: str, delivered: bytes) -> Message | None:
+    name, _, to = argument.partition(" ")
+    stored = await queue.find(desk.gate, name)
+    if stored is None:
+        return _unknown(name)
+    named = MENTION.fullmatch(to.strip())
+    if named is None:
+        return alerts.reply("To whom? Mention them: /apv reassign ID @user.")
+    review, target = stored.dossier.review, SlackUser(named["id"], desk.gate.team_id())
+    outcome = await turns.reassign(desk.gate, who, review.id, target, source="slack", delivery=delivered)
+    return _said(outcome, f"You have given {review.code} away; its thread says to whom.")
+
+
 async def _withdraw(desk: Desk, who: SlackUser, argument: str, delivered: bytes) -> Message | None:
     stored = await queue.find(desk.gate, argument)
     if stored is None:
@@ -106,7 +132,9 @@ SUBCOMMANDS: Mapping[str, Callable[[Desk, SlackUser, str, bytes], Awaitable[Mess
     "help": _help,
     "mine": _mine,
     "queue": _queue,
+    "reassign": _reassign,
     "show": _show,
     "stats": _stats,
+    "unclaim": _unclaim,
     "withdraw": _withdraw,
 }

@@ -19,6 +19,8 @@ _ASKED = {
     "show ID": "one review, by its `APV-…` code or its UUID",
     "mine": "what you have claimed",
     "claim ID": "say that you are reading it",
+    "unclaim ID": "say that you are not",
+    "reassign ID @user": "give it to somebody else to read",
     "withdraw ID": "take your approval back while a decision is awaited; you may vote again",
     "stats": "how many wait, and what was decided",
     "help": "this list",

@@ -91,6 +91,22 @@ class Claimed:
 
 
 @dataclass(frozen=True, slots=True)
+class Unclaimed:
+    """Whoever had claimed it reads it no more."""
+
+    kind: ClassVar[str] = "review.unclaimed"
+    sentence: str
+
+
+@dataclass(frozen=True, slots=True)
+class Reassigned:
+    """The claim was given to somebody."""
+
+    kind: ClassVar[str] = "review.reassigned"
+    sentence: str
+
+
+@dataclass(frozen=True, slots=True)
 class PullOpened:
     """The pull request exists."""
 
@@ -249,6 +265,8 @@ Event = (
     | ChangesRequested
     | Escalated
     | Claimed
+    | Unclaimed
+    | Reassigned
     | PullOpened
     | PullFailed
     | ChecksReported

@@ -28,6 +28,7 @@ class Reason(StrEnum):
     CLOSED = "closed"
     STALE = "stale"
     CLAIMED = "claimed"
+    NOT_CLAIMED = "not_claimed"
     JUSTIFICATION = "justification"
     UNKNOWN_REVIEW = "unknown_review"
 

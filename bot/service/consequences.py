@@ -32,11 +32,13 @@ from bot.domain.events import (
     PullOpened,
     PullReopened,
     PushedOver,
+    Reassigned,
     Rejected,
     Reminded,
     ReviewRequested,
     Revised,
     Submitted,
+    Unclaimed,
     VoteWithdrawn,
 )
 from bot.domain.review import Review
@@ -116,9 +118,9 @@ def _jobs(review: Review, event: Event, entry: Entry) -> list[Job]:  # noqa: PLR
             return [card, reply, OpenPull(review.id, review.digest)]
         case Rejected() | ChangesRequested() if review.follows:
             return [card, reply, AnswerPull(review.id, entry.id)]
-        case (
-            Approved() | ApprovalRecorded() | Rejected() | ChangesRequested() | Claimed() | Revised() | VoteWithdrawn()
-        ):
+        case Approved() | ApprovalRecorded() | Rejected() | ChangesRequested() | Claimed() | Revised():
+            return [card, reply]
+        case VoteWithdrawn() | Unclaimed() | Reassigned():
             return [card, reply]
         case PullOpened():
             return [card, reply, WatchPull(review.id, "opened")]

@@ -59,7 +59,7 @@ async def decide(
     def rule(review: Review, person: Person) -> Outcome:
         return rules.decide(review, person, decision, gate.policy(), opens_pulls=gate.opens_pulls, now=now)
 
-    outcome = await _apply(
+    outcome = await apply(
         gate,
         who,
         review_id,
@@ -84,7 +84,7 @@ async def claim(
     gate: Gate, who: SlackUser, review_id: UUID, *, source: str, delivery: bytes | None = None
 ) -> Outcome | Repeated:
     """Say that somebody is reading it; refused and raised as in `decide`."""
-    return await _apply(
+    return await apply(
         gate, who, review_id, rules.claim, None, asked="claim", now=gate.now(), source=source, delivery=delivery
     )
 
@@ -97,7 +97,7 @@ async def withdraw(
     def rule(review: Review, person: Person) -> Outcome:
         return rules.withdraw(review, person, gate.policy())
 
-    return await _apply(
+    return await apply(
         gate, who, review_id, rule, None, asked="withdraw", now=gate.now(), source=source, delivery=delivery
     )
 
@@ -112,10 +112,10 @@ async def consider(
         return rules.consider(review, person, decision, gate.policy(), now=now)
 
     asked = decision.choice.value
-    return await _apply(gate, who, review_id, rule, decision, asked=asked, now=now, source=source, delivery=delivery)
+    return await apply(gate, who, review_id, rule, decision, asked=asked, now=now, source=source, delivery=delivery)
 
 
-async def _apply(
+async def apply(
     gate: Gate,
     who: SlackUser | ApiCaller,
     review_id: UUID,
@@ -128,6 +128,10 @@ async def _apply(
     delivery: bytes | None,
     particulars: Particulars | None = None,
 ) -> Outcome | Repeated:
+    """Judge who asks, lock the review, let `rule` say what comes of it, and write that down; raises as `decide`.
+
+    `asked` names in the audit log what was refused.
+    """
     outcome: Outcome = UNKNOWN
 
     def change(locked: Locked) -> Change:

@@ -44,3 +44,30 @@ async def test_a_closed_review_is_not_claimed(world: World) -> None:
     await world.alice.rejects(card, "Not vulnerable here.")
     assert "already rejected" in await world.bob.types(f"claim {card.code}")
     await card.thread_reads("Not vulnerable here.")
+
+
+async def test_a_claim_is_given_back(world: World) -> None:
+    """By whoever has it and nobody else; the card offers it again."""
+    card = await world.submit()
+    assert await world.alice.types(f"unclaim {card.code}") == f"Nobody has claimed {card.code}."
+    await world.alice.claims(card)
+    await card.shows("Claimed by")
+    assert "Alice has claimed" in await world.bob.types(f"unclaim {card.code}")
+    assert await world.alice.types(f"unclaim {card.code}") == f"You no longer claim {card.code}."
+    await world.until(lambda: "Claim" in card.buttons, lambda: f"the buttons are {card.buttons}")
+    await card.thread_reads("Alice claimed", f"Alice no longer claims {card.code}.")
+    assert (await world.audit(card))[-1] == "review.unclaimed"
+
+
+async def test_a_claim_is_given_to_another_reviewer(world: World) -> None:
+    """The card names who has it now; who may not decide is given nothing, and a bare name is not understood."""
+    card = await world.submit()
+    await world.alice.claims(card)
+    given = await world.alice.types(f"reassign {card.code} <@{world.bob.id}|bob>")
+    assert given == f"You have given {card.code} away; its thread says to whom."
+    await card.shows(f"Claimed by <@{world.bob.id}>")
+    assert "Bob has already claimed" in await world.alice.types(f"reassign {card.code} <@{world.bob.id}>")
+    assert "may not decide: not a reviewer" in await world.alice.types(f"reassign {card.code} <@{world.olga.id}>")
+    assert "Mention them" in await world.alice.types(f"reassign {card.code} bob")
+    assert "not on the list" in await world.olga.types(f"reassign {card.code} <@{world.bob.id}>")
+    await card.thread_reads("Alice claimed", f"Alice gave {card.code} to Bob, which Alice had claimed.")

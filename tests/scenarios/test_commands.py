@@ -5,7 +5,17 @@ from pathlib import Path
 from tests import harness
 from tests.harness import CRITICAL, HIGH, World, sample
 
-SUBCOMMANDS = ("queue [severity]", "show ID", "mine", "claim ID", "withdraw ID", "stats", "help")
+SUBCOMMANDS = (
+    "queue [severity]",
+    "show ID",
+    "mine",
+    "claim ID",
+    "unclaim ID",
+    "reassign ID @user",
+    "withdraw ID",
+    "stats",
+    "help",
+)
 
 
 async def test_the_queue_lists_what_waits_most_urgent_first(world: World) -> None:

@@ -1,0 +1,34 @@
+"""Whose turn it is: giving a claim back and giving it to somebody, as `bot.service.reviews` does what people do."""
+
+from uuid import UUID
+
+from bot.domain import turns
+from bot.domain.access import Person
+from bot.domain.outcome import Outcome, Repeated
+from bot.domain.review import Review
+from bot.service.gate import Gate
+from bot.service.people import SlackUser, judge
+from bot.service.reviews import apply
+
+
+async def unclaim(
+    gate: Gate, who: SlackUser, review_id: UUID, *, source: str, delivery: bytes | None = None
+) -> Outcome | Repeated:
+    """Give one's own claim back; refused and raised as in `reviews.decide`."""
+    return await apply(
+        gate, who, review_id, turns.unclaim, None, asked="unclaim", now=gate.now(), source=source, delivery=delivery
+    )
+
+
+async def reassign(
+    gate: Gate, who: SlackUser, review_id: UUID, to: SlackUser, *, source: str, delivery: bytes | None = None
+) -> Outcome | Repeated:
+    """Give the claim to `to`, who is judged as if they had asked; refused and raised as in `reviews.decide`."""
+    target = await judge(gate, to)
+
+    def rule(review: Review, person: Person) -> Outcome:
+        return turns.reassign(review, person, target)
+
+    return await apply(
+        gate, who, review_id, rule, None, asked="reassign", now=gate.now(), source=source, delivery=delivery
+    )
