@@ -19,6 +19,8 @@ from handlers.payloads import Command, delivery
 MENTION = re.compile(r"<@(?P<id>[UW][A-Z0-9]{1,30})(\|[^>]*)?>")
 """A person in a command whose manifest says `should_escape`: `<@U123|name>`."""
 
+SNOOZE = re.compile(r"(?P<hours>[0-9]{1,4})h\b(?P<reason>.*)", re.ASCII | re.DOTALL)
+
 
 async def apv(desk: Desk, ack: AsyncAck, request: AsyncBoltRequest) -> None:
     """`/apv <subcommand> [argument]`; the very same request again is not answered again."""
@@ -97,6 +99,28 @@ async def _reassign(desk: Desk, who: SlackUser, argument: str, delivered: bytes)
     return _said(outcome, f"You have given {review.code} away; its thread says to whom.")
 
 
+async def _snooze(desk: Desk, who: SlackUser, argument: str, delivered: bytes) -> Message | None:
+    name, _, rest = argument.partition(" ")
+    stored = await queue.find(desk.gate, name)
+    if stored is None:
+        return _unknown(name)
+    asked = SNOOZE.fullmatch(rest.strip())
+    if asked is None:
+        return alerts.reply("For how long, and why? For example: /apv snooze ID 4h waiting for the vendor.")
+    review, hours, reason = stored.dossier.review, int(asked["hours"]), asked["reason"].strip()
+    outcome = await turns.snooze(desk.gate, who, review.id, hours, reason, source="slack", delivery=delivered)
+    return _said(outcome, f"You have snoozed {review.code} for {hours} h.")
+
+
+async def _wake(desk: Desk, who: SlackUser, argument: str, delivered: bytes) -> Message | None:
+    stored = await queue.find(desk.gate, argument)
+    if stored is None:
+        return _unknown(argument)
+    review = stored.dossier.review
+    outcome = await turns.wake(desk.gate, who, review.id, source="slack", delivery=delivered)
+    return _said(outcome, f"You have woken {review.code}.")
+
+
 async def _withdraw(desk: Desk, who: SlackUser, argument: str, delivered: bytes) -> Message | None:
     stored = await queue.find(desk.gate, argument)
     if stored is None:
@@ -134,7 +158,9 @@ SUBCOMMANDS: Mapping[str, Callable[[Desk, SlackUser, str, bytes], Awaitable[Mess
     "queue": _queue,
     "reassign": _reassign,
     "show": _show,
+    "snooze": _snooze,
     "stats": _stats,
     "unclaim": _unclaim,
+    "wake": _wake,
     "withdraw": _withdraw,
 }

@@ -72,6 +72,7 @@ WITH change AS (
     SELECT * FROM jsonb_to_recordset($1::jsonb) AS c(
         id uuid, delivery text, touched boolean, status text, revision int, votes jsonb, closed_at timestamptz,
         escalated_by text, escalated_by_name text, escalated_at timestamptz, claimed_by text, claimed_by_name text,
+        snoozed_until timestamptz, snooze_reason text,
         pr_number int, pr_url text, pr_branch text, note text, audit_seq int, audit_head text, now timestamptz,
         settled text, settled_notes text, settled_of text)
 ), delivered AS (
@@ -84,6 +85,8 @@ WITH change AS (
         status = f.status, revision = f.revision, votes = f.votes, closed_at = f.closed_at,
         escalated_by = f.escalated_by, escalated_by_name = f.escalated_by_name, escalated_at = f.escalated_at,
         claimed_by = f.claimed_by, claimed_by_name = f.claimed_by_name,
+        snoozed_until = f.snoozed_until, snooze_reason = f.snooze_reason,
+        clock_at = CASE WHEN f.snoozed_until IS DISTINCT FROM r.snoozed_until THEN NULL ELSE r.clock_at END,
         pr_number = f.pr_number, pr_url = f.pr_url, pr_branch = f.pr_branch, note = f.note,
         audit_seq = f.audit_seq, audit_head = f.audit_head,
         updated_at = CASE WHEN f.touched THEN f.now ELSE r.updated_at END
@@ -155,6 +158,8 @@ def _review_json(change: Change, head: audit.Head) -> dict[str, Json]:
         "escalated_at": _iso(review.escalated_at),
         "claimed_by": review.claimed_by,
         "claimed_by_name": review.claimed_by_name,
+        "snoozed_until": _iso(review.snoozed_until),
+        "snooze_reason": review.snooze_reason,
         "pr_number": review.pr_number,
         "pr_url": review.pr_url,
         "pr_branch": review.pr_branch,

@@ -45,6 +45,7 @@ STATE = (
     T.id, T.apv_code, T.status, T.version, T.revision, T.digest, T.severity, T.created_at,
     T.package_name, T.package_ecosystem, T.repository, T.reporter, T.due_at,
     T.votes, T.escalated_by, T.escalated_by_name, T.escalated_at, T.claimed_by, T.claimed_by_name, T.closed_at,
+    T.snoozed_until, T.snooze_reason,
     T.pr_number, T.pr_url, T.pr_branch, T.note, T.pull, T.metadata.has_key("follows").label("follows"),
     # The length of a diff is known without reading it.
     (func.coalesce(func.octet_length(T.patch_content), 0) > 0).label("has_patch"),
@@ -201,6 +202,7 @@ class Filter:
     wargame_verdict: WargameVerdict | None = None
     package_name: str | None = None
     claimed_by: str | None = None
+    snoozed: bool | None = None
 
     def conditions(self) -> list[ColumnElement[bool] | TextClause]:
         """As SQL."""
@@ -218,6 +220,8 @@ class Filter:
         ):
             if value is not None:
                 found.append(column == value)
+        if self.snoozed is not None:
+            found.append(T.snoozed_until.is_not(None) if self.snoozed else T.snoozed_until.is_(None))
         if self.package_name is not None:
             found.append(T.package_name.icontains(self.package_name, autoescape=True))
         return found

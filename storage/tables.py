@@ -101,6 +101,8 @@ apv_reviews = Table(
     Column("escalated_at", TIME),
     Column("claimed_by", Text),
     Column("claimed_by_name", Text),
+    Column("snoozed_until", TIME),
+    Column("snooze_reason", Text),
     Column("pr_number", Integer),
     Column("pr_url", Text),
     Column("pr_branch", Text),

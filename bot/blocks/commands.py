@@ -21,6 +21,8 @@ _ASKED = {
     "claim ID": "say that you are reading it",
     "unclaim ID": "say that you are not",
     "reassign ID @user": "give it to somebody else to read",
+    "snooze ID Nh reason": "put it off for hours, not past its deadline; no reminders meanwhile",
+    "wake ID": "end its snooze",
     "withdraw ID": "take your approval back while a decision is awaited; you may vote again",
     "stats": "how many wait, and what was decided",
     "help": "this list",
@@ -120,6 +122,8 @@ def _standing(dossier: Dossier, now: datetime) -> list[str]:
         parts.append(f"{emoji} {word.lower()}")
     if review.votes:
         parts.append(words.counted(len(review.votes), "approval"))
+    if review.snoozed_until is not None and review.status in AWAITING:
+        parts.append(f"💤 until {date(review.snoozed_until)}")
     if review.claimed_by:
         parts.append(f"claimed by {mention(review.claimed_by, review.claimed_by_name)}")
     return parts

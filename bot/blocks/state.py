@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from bot.blocks import links
-from bot.blocks.text import mention, mrkdwn
+from bot.blocks.text import date, mention, mrkdwn
 from bot.domain.pull import Checks, Merging
 from bot.domain.quorum import Tally
 from bot.domain.review import AWAITING, Review, Status, Vote, nothing_to_open
@@ -54,6 +54,8 @@ def lines(review: Review, tally: Tally, web_origin: str | None) -> list[str]:
         told.append(f"❄️ {mrkdwn(tally.frozen, 200)}")
     if review.status in AWAITING and review.claimed_by:
         told.append(f"Claimed by {mention(review.claimed_by, review.claimed_by_name)}")
+    if review.status in AWAITING and review.snoozed_until:
+        told.append(f"💤 Snoozed until {date(review.snoozed_until)}: {mrkdwn(review.snooze_reason or '', 400)}")
     told += _pull_state(review)
     if follows := _follows(review):
         told.append(follows)

@@ -107,6 +107,22 @@ class Reassigned:
 
 
 @dataclass(frozen=True, slots=True)
+class Snoozed:
+    """It is put off until a moment, for a reason."""
+
+    kind: ClassVar[str] = "review.snoozed"
+    sentence: str
+
+
+@dataclass(frozen=True, slots=True)
+class Woken:
+    """It is put off no more: by a person, or because its time has come."""
+
+    kind: ClassVar[str] = "review.woken"
+    sentence: str
+
+
+@dataclass(frozen=True, slots=True)
 class PullOpened:
     """The pull request exists."""
 
@@ -267,6 +283,8 @@ Event = (
     | Claimed
     | Unclaimed
     | Reassigned
+    | Snoozed
+    | Woken
     | PullOpened
     | PullFailed
     | ChecksReported

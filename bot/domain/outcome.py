@@ -29,6 +29,8 @@ class Reason(StrEnum):
     STALE = "stale"
     CLAIMED = "claimed"
     NOT_CLAIMED = "not_claimed"
+    NOT_SNOOZED = "not_snoozed"
+    SNOOZE = "snooze"
     JUSTIFICATION = "justification"
     UNKNOWN_REVIEW = "unknown_review"
 

@@ -112,6 +112,8 @@ class Review:
     escalated_at: datetime | None = None
     claimed_by: str | None = None
     claimed_by_name: str | None = None
+    snoozed_until: datetime | None = None
+    snooze_reason: str | None = None
     closed_at: datetime | None = None
     pr_number: int | None = None
     pr_url: str | None = None
@@ -349,7 +351,9 @@ def revise(review: Review, *, bump: bool = False, by_bot: bool = False) -> Accep
     void = f" Approvals given before are void; please look again: {whose}." if whose else ""
     what = "has the diff of its version bump" if by_bot else "changed"
     sentence = f"{review.code} {what} and is now version {review.version}.{void}"
-    revised = replace(review, votes=(), closed_at=None, note=BUMP_UNDER_WAY if bump else None)
+    revised = replace(
+        review, votes=(), snoozed_until=None, snooze_reason=None, closed_at=None, note=BUMP_UNDER_WAY if bump else None
+    )
     if review.status is not Status.ESCALATED:
         revised = replace(revised, status=Status.PENDING, escalated_by=None, escalated_by_name=None, escalated_at=None)
     return Accepted(revised, (Revised(sentence, bump),), sentence)

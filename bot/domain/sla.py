@@ -36,6 +36,8 @@ class Turn:
     """What is to be said now, what will have been said then, and when to look again (None: no more)."""
 
     remind: bool
+    wake: bool
+    """Its snooze has come to its end."""
     steps: tuple[EscalationStep, ...]
     expire: bool
     told: Told
@@ -48,13 +50,16 @@ def turn(review: Review, rule: Rule, told: Told, now: datetime) -> Turn:
     steps = [(review.due_at - timedelta(minutes=s.before), s) for s in rule.escalation] if review.due_at else []
     ends = review.due_at + timedelta(minutes=rule.expires) if review.due_at and rule.expires is not None else None
     if ends is not None and now >= ends:
-        return Turn(remind=False, steps=(), expire=True, told=told, next_at=None)
+        return Turn(remind=False, wake=False, steps=(), expire=True, told=told, next_at=None)
+    wakes = min((m for m in (review.snoozed_until, review.due_at) if m), default=None) if review.snoozed_until else None
     passed = sum(moment <= now for moment in reminders)
     reached = tuple(step for moment, step in steps[told.steps :] if moment <= now)
-    ahead = (*reminders, *(moment for moment, _ in steps), *((ends,) if ends else ()))
+    ahead = (*reminders, *(moment for moment, _ in steps), *((ends,) if ends else ()), *((wakes,) if wakes else ()))
     later = [moment for moment in ahead if moment > now]
     return Turn(
-        remind=passed > told.reminders,
+        # What would have been said during a snooze is not said after it either.
+        remind=passed > told.reminders and wakes is None,
+        wake=wakes is not None and wakes <= now,
         steps=reached,
         expire=False,
         told=replace(told, reminders=max(passed, told.reminders), steps=told.steps + len(reached)),

@@ -37,9 +37,11 @@ from bot.domain.events import (
     Reminded,
     ReviewRequested,
     Revised,
+    Snoozed,
     Submitted,
     Unclaimed,
     VoteWithdrawn,
+    Woken,
 )
 from bot.domain.review import Review
 from bot.jobs import AlertIncident, AnswerPull, Job, MakeBump, OpenPull, ReplyInThread, SyncCard, WatchPull
@@ -120,7 +122,7 @@ def _jobs(review: Review, event: Event, entry: Entry) -> list[Job]:  # noqa: PLR
             return [card, reply, AnswerPull(review.id, entry.id)]
         case Approved() | ApprovalRecorded() | Rejected() | ChangesRequested() | Claimed() | Revised():
             return [card, reply]
-        case VoteWithdrawn() | Unclaimed() | Reassigned():
+        case VoteWithdrawn() | Unclaimed() | Reassigned() | Snoozed() | Woken():
             return [card, reply]
         case PullOpened():
             return [card, reply, WatchPull(review.id, "opened")]

@@ -10,7 +10,7 @@ from uuid import UUID
 
 from bot.domain import sla
 from bot.domain.apv import Json
-from bot.domain.events import DeadlineNear, Event, Expired, Reminded
+from bot.domain.events import DeadlineNear, Event, Expired, Reminded, Woken
 from bot.domain.review import AWAITING, Action, Review, Status
 from bot.domain.sla import Turn
 from bot.service.consequences import write
@@ -59,6 +59,9 @@ def _told(review: Review, turn: Turn, now: datetime) -> tuple[Review, list[Event
         return replace(review, status=Status.EXPIRED, closed_at=now), [Expired(words)]
     events: list[Event] = []
     due = f" It is due {review.due_at:%Y-%m-%d %H:%M} UTC." if review.due_at else ""
+    if turn.wake:
+        review = replace(review, snoozed_until=None, snooze_reason=None)
+        events.append(Woken(f"The snooze of {review.code} is over."))
     if turn.remind:
         whose = f"{review.claimed_by_name} is on it." if review.claimed_by_name else "Nobody has claimed it."
         waited = _span((now - review.created_at).total_seconds())

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from bot.domain.apv import Severity
+from bot.domain.review import AWAITING
 from bot.service.gate import Gate
 from storage import reviews, statistics
 from storage.reviews import Filter, Position, Stored
@@ -42,8 +43,13 @@ async def page(gate: Gate, what: Filter, *, limit: int, offset: int = 0, after: 
 
 
 async def waiting(gate: Gate, severity: Severity | None, *, limit: int) -> Page:
-    """The head of the queue."""
-    return await page(gate, Filter(severity=severity), limit=limit)
+    """The head of the queue, what is snoozed behind everything else."""
+    async with gate.database.transaction() as tx:
+        found = await reviews.most_urgent(tx, Filter(severity=severity, snoozed=False), limit=limit + 1)
+        if room := limit + 1 - len(found):
+            found += await reviews.most_urgent(tx, Filter(severity=severity, snoozed=True), limit=room)
+        total = (await statistics.reviews(tx)).count(AWAITING, severity, taken_in=True)
+    return Page(found[:limit], total, len(found) > limit)
 
 
 async def claimed_by(gate: Gate, person: str, *, limit: int) -> Page:

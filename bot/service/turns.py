@@ -32,3 +32,31 @@ async def reassign(
     return await apply(
         gate, who, review_id, rule, None, asked="reassign", now=gate.now(), source=source, delivery=delivery
     )
+
+
+async def snooze(
+    gate: Gate,
+    who: SlackUser,
+    review_id: UUID,
+    hours: int,
+    reason: str,
+    *,
+    source: str,
+    delivery: bytes | None = None,
+) -> Outcome | Repeated:
+    """Put it off for `hours`; refused and raised as in `reviews.decide`."""
+    now = gate.now()
+
+    def rule(review: Review, person: Person) -> Outcome:
+        return turns.snooze(review, person, hours, reason, now)
+
+    return await apply(gate, who, review_id, rule, None, asked="snooze", now=now, source=source, delivery=delivery)
+
+
+async def wake(
+    gate: Gate, who: SlackUser, review_id: UUID, *, source: str, delivery: bytes | None = None
+) -> Outcome | Repeated:
+    """End a snooze before its time; refused and raised as in `reviews.decide`."""
+    return await apply(
+        gate, who, review_id, turns.wake, None, asked="wake", now=gate.now(), source=source, delivery=delivery
+    )

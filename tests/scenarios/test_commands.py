@@ -12,6 +12,7 @@ SUBCOMMANDS = (
     "claim ID",
     "unclaim ID",
     "reassign ID @user",
+    "wake ID",
     "withdraw ID",
     "stats",
     "help",

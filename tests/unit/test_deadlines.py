@@ -124,4 +124,4 @@ def test_what_was_said_is_not_said_again() -> None:
 def test_the_built_in_rules_keep_silent() -> None:
     """Without reminders, chain and expiry there is nothing to look at again."""
     found = turn(review(), Rule(approvals=1, minutes=60), Told(), NOW + timedelta(days=900))
-    assert found == sla.Turn(remind=False, steps=(), expire=False, told=Told(), next_at=None)
+    assert found == sla.Turn(remind=False, wake=False, steps=(), expire=False, told=Told(), next_at=None)

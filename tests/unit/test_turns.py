@@ -1,12 +1,17 @@
 """Whose turn it is: who may give a claim back, and to whom it may be given."""
 
+from dataclasses import replace
+from datetime import timedelta
+
 import pytest
 
 from bot.domain import review as rules
 from bot.domain import turns
 from bot.domain.outcome import Accepted, Reason, Refused
+from bot.domain.policy import Reminders, Rule
 from bot.domain.review import AWAITING, Status
-from tests.builders import ALICE, BOB, CAROL, person, review
+from bot.domain.sla import Told, turn
+from tests.builders import ALICE, BOB, CAROL, NOW, person, review
 
 STRANGER = Refused(Reason.GUEST, "Guest accounts cannot decide.")
 
@@ -46,3 +51,38 @@ def test_a_claim_is_given_to_whoever_may_decide(status: Status, holder: str | No
         assert isinstance(outcome, Accepted)
         assert (outcome.review.claimed_by, outcome.review.claimed_by_name) == (BOB, "Bob")
     assert isinstance(turns.reassign(claimed, person(ALICE), STRANGER), Refused)
+
+
+@pytest.mark.parametrize(
+    ("hours", "reason", "fine"),
+    [(1, "x", True), (0, "x", False), (23, "x", True), (24, "x", False), (4, "", False), (4, "x" * 301, False)],
+)
+def test_a_snooze_ends_before_the_deadline_and_has_a_reason(hours: int, reason: str, fine: bool) -> None:
+    """The deadline is a day away; without one a snooze still ends."""
+    outcome = turns.snooze(review(due_at=NOW + timedelta(days=1)), person(ALICE), hours, reason, NOW)
+    assert isinstance(outcome, Accepted) is fine
+    if isinstance(outcome, Accepted):
+        assert outcome.review.snoozed_until == NOW + timedelta(hours=hours)
+    assert isinstance(turns.snooze(review(due_at=None), person(ALICE), 721, "x", NOW), Refused)
+
+
+def test_nobody_is_reminded_of_what_is_snoozed() -> None:
+    """Neither while it lasts nor, of that time, after it; a deadline moved before its end ends it."""
+    rule = Rule(approvals=1, minutes=60, reminders=Reminders(after=60, backoff=1.0, at_most=9))
+    asleep = review(due_at=NOW + timedelta(days=1), snoozed_until=NOW + timedelta(hours=3))
+    during = turn(asleep, rule, Told(), NOW + timedelta(hours=2))
+    assert (during.remind, during.wake) == (False, False)
+    after = turn(asleep, rule, during.told, NOW + timedelta(hours=3))
+    assert (after.remind, after.wake) == (False, True)
+    moved = replace(asleep, due_at=NOW + timedelta(hours=2))
+    assert turn(moved, rule, Told(), NOW + timedelta(hours=2)).wake
+
+
+@pytest.mark.parametrize("status", Status)
+def test_a_snooze_is_for_what_awaits_a_decision(status: Status) -> None:
+    """And so is ending it; changed content ends it too."""
+    asleep = review(status=status, snoozed_until=NOW + timedelta(hours=3), snooze_reason="x")
+    open_ = status in AWAITING
+    assert isinstance(turns.snooze(asleep, person(ALICE), 1, "x", NOW), Accepted) is open_
+    assert isinstance(turns.wake(asleep, person(ALICE)), Accepted) is open_
+    assert rules.revise(asleep).review.snoozed_until is None
