@@ -194,6 +194,8 @@ def decide(
                 escalated_by=person.key,
                 escalated_by_name=person.name,
                 escalated_at=now,
+                snoozed_until=None,
+                snooze_reason=None,
             )
             return Accepted(raised, (Escalated(sentence),), sentence)
 

@@ -11,7 +11,7 @@ from bot.domain.outcome import Accepted, Reason, Refused
 from bot.domain.policy import Reminders, Rule
 from bot.domain.review import AWAITING, Status
 from bot.domain.sla import Told, turn
-from tests.builders import ALICE, BOB, CAROL, NOW, person, review
+from tests.builders import ALICE, BOB, CAROL, NOW, person, policy, review
 
 STRANGER = Refused(Reason.GUEST, "Guest accounts cannot decide.")
 
@@ -86,3 +86,12 @@ def test_a_snooze_is_for_what_awaits_a_decision(status: Status) -> None:
     assert isinstance(turns.snooze(asleep, person(ALICE), 1, "x", NOW), Accepted) is open_
     assert isinstance(turns.wake(asleep, person(ALICE)), Accepted) is open_
     assert rules.revise(asleep).review.snoozed_until is None
+
+
+def test_an_escalation_ends_a_snooze() -> None:
+    """What a lead is called to is not put off."""
+    asleep = review(snoozed_until=NOW + timedelta(hours=3), snooze_reason="x")
+    decision = rules.Decision(choice=rules.Choice.ESCALATE, justification="Actively exploited.")
+    outcome = rules.decide(asleep, person(ALICE), decision, policy(), opens_pulls=True, now=NOW)
+    assert isinstance(outcome, Accepted)
+    assert (outcome.review.snoozed_until, outcome.review.snooze_reason) == (None, None)
