@@ -30,7 +30,7 @@ demo: $(INSTALLED) ## The bot with local stand-ins for Slack and GitHub (HEADLES
 	@$(BIN)/apv-bot demo $(if $(filter 1 true yes,$(HEADLESS)),--headless)
 
 test: $(INSTALLED) ## Every test, on a real PostgreSQL: embedded, or TEST_DATABASE_URL (ARGS="-k quorum": some of them)
-	@$(BIN)/pytest --numprocesses=auto $(ARGS)
+	@$(BIN)/pytest --numprocesses=auto --dist=worksteal $(ARGS)
 
 lint: $(INSTALLED) ## Format, lint, types, import rules, dependencies, Dockerfile, secrets
 	$(call check,ruff format,$(BIN)/ruff format --check .)

@@ -27,7 +27,7 @@ class Tier:
 
 
 # A turn is taken only if it can be used within `patience`: whoever would wait longer goes back into the queue, and the
-# turn goes to whoever is most urgent then.
+# turn goes to whoever is most urgent then. A pause is waited out in the queue too: its first turn is the failed job's.
 TAKE = """
 WITH tier AS (
     SELECT CAST(:interval AS interval) AS "every", CAST(:credit AS interval) AS credit,
@@ -35,7 +35,7 @@ WITH tier AS (
 ), taken AS (
     INSERT INTO slack_pace AS p (channel, next_at) SELECT :channel, clock_timestamp() + "every" FROM tier
     ON CONFLICT (channel) DO UPDATE SET next_at = greatest(p.next_at, clock_timestamp()) + (SELECT "every" FROM tier)
-    WHERE greatest(p.next_at - (SELECT credit FROM tier), p.paused_until) <= (SELECT latest FROM tier)
+    WHERE p.next_at - (SELECT credit FROM tier) <= (SELECT latest FROM tier) AND p.paused_until <= clock_timestamp()
     RETURNING greatest(p.next_at - (SELECT "every" + credit FROM tier), p.paused_until) AS at
 )
 SELECT EXISTS (SELECT FROM taken) AS taken, extract(epoch FROM coalesce(

@@ -427,6 +427,12 @@ class World:
         async with running(Bot(self.settings, role, now=self.clock)) as bot:
             yield bot
 
+    async def passes(self, **span: int) -> None:
+        """Time, and then two more workers, which look what is due when they start."""
+        self.clock.advance(**span)
+        async with self.another_bot("worker"), self.another_bot("worker"):
+            await self.settle()
+
 
 def sample(name: str) -> dict[str, Any]:
     """One of the sample APVs, by its file's name."""

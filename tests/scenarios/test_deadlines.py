@@ -39,24 +39,17 @@ async def test_the_card_says_which_row_applied(world: World) -> None:
 async def test_time_is_kept_once_by_however_many(world: World) -> None:
     """Two reminders that back off, one step of the chain, the breach, and the end, with two more workers each time."""
     card = await world.submit(sample(HIGH) | {"kev": True, "exposed": True})
-
-    async def passes(**span: int) -> None:
-        """Time, and then workers that look when they start."""
-        world.clock.advance(**span)
-        async with world.another_bot("worker"), world.another_bot("worker"):
-            await world.settle()
-
-    await passes(minutes=61)
+    await world.passes(minutes=61)
     await card.told_in_thread("has waited 1 hour for a decision. Nobody has claimed it.")
-    await passes(minutes=120)
+    await world.passes(minutes=120)
     await card.told_in_thread("has waited 3 hours")
-    await passes(days=3, minutes=-181 - 119)
+    await world.passes(days=3, minutes=-181 - 119)
     await world.hears("is still undecided")
     await card.told_in_thread("is still undecided; U0LEAD: please see to it.")
     assert any("<@U0LEAD>" in str(reply.blocks) for reply in world.slack.thread("vuln-review", card.message.ts))
-    await passes(minutes=120)
+    await world.passes(minutes=120)
     await world.hears("has passed without a decision")
-    await passes(days=1)
+    await world.passes(days=1)
     await card.shows("Expired")
     await card.thread_reads("1 hour", "3 hours", "still undecided", "has passed", "expired: nobody decided in time")
     assert "Approve" not in card.words

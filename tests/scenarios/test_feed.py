@@ -161,12 +161,15 @@ async def test_bytes_are_no_message(web: aiohttp.ClientSession) -> None:
 # Frames that are pushed
 
 
-async def test_what_happens_is_told_in_order(web: aiohttp.ClientSession) -> None:
+async def test_what_happens_is_told_in_order(web: aiohttp.ClientSession, clock: Clock) -> None:
     """A new APV, its change, its decision and the numbers, each with a seq one higher."""
     async with listener(web) as ana:
         await ana.subscribes("apvs", "decisions", "stats")
         _, review = await submits(web, found())
+        clock.advance(seconds=1)
         await submits(web, found(cve_title="Changed"))
+        # What changes in a decision's own moment is told as that decision.
+        clock.advance(seconds=1)
         record = await decides(web, review)
         told = [await ana.hears() for _ in range(4)]
     for one in told:

@@ -423,7 +423,7 @@ async def test_an_app_opens_pull_requests_too(shop: Shop, installation: AppInsta
 
 async def test_an_installation_token_is_renewed(shop: Shop, installation: AppInstallation) -> None:
     """One that has ended is replaced before the next call, with nobody noticing."""
-    shop.github.hub.token_lifetime = timedelta(seconds=1)  # less than what the SDK keeps in reserve
+    shop.github.hub.token_lifetime = timedelta(seconds=15)  # less than what the SDK keeps in reserve
     client = shop.connect(installation)
     opened = await client.open_pull(REQUEST)
     await client.look(PullAddress("acme", "shop", opened.number, opened.branch))

@@ -26,11 +26,10 @@ async def test_a_snoozed_review_is_silent_and_last(world: World) -> None:
     await card.shows("Snoozed until", "waiting for the vendor")
     queued = await world.bob.types("queue")
     assert queued.index(other.code) < queued.index(card.code)
-    world.clock.advance(hours=3, minutes=1)
+    await world.passes(hours=3, minutes=1)
     await card.told_in_thread("is over")
-    world.clock.advance(hours=1)
+    await world.passes(hours=1)
     await card.told_in_thread("has waited 4 hours")
-    await world.settle()
     assert "Snoozed" not in card.words
     await card.thread_reads("Alice snoozed", f"The snooze of {card.code} is over.", "has waited 4 hours")
     audit = await world.audit(card)
