@@ -23,6 +23,7 @@ MOST_AT_ONCE = 8
 WHOLE_UPDATES = ":update"
 
 # One job a lane, over all workers, which a unique index holds; one whose worker is silent is taken over in its place.
+# A head that another worker is just taking is passed over with its lane: the next in line is not to overtake it.
 CLAIM = f"""
 WITH tier AS (
     SELECT FROM slack_pace
@@ -32,15 +33,16 @@ WITH tier AS (
     WHERE channel <> '{UPDATES}' AND greatest(paused_until, next_at - $4::interval) <= clock_timestamp()
     UNION ALL SELECT channel || '{WHOLE_UPDATES}' FROM slack_pace, tier
 ), head AS (
-    SELECT job.id FROM lane CROSS JOIN LATERAL (
-        SELECT id, priority FROM pgqueuer
-        WHERE lane = lane.name AND status = 'queued' AND execute_after <= now()
-        ORDER BY priority DESC, id LIMIT 1 FOR UPDATE SKIP LOCKED
-    ) AS job
-    WHERE NOT EXISTS (SELECT FROM pgqueuer WHERE lane = lane.name AND status = 'picked')
-    ORDER BY job.priority DESC, job.id
+    SELECT id FROM pgqueuer WHERE status = 'queued' AND id IN (
+        SELECT job.id FROM lane CROSS JOIN LATERAL (
+            SELECT id FROM pgqueuer WHERE lane = lane.name AND status = 'queued' AND execute_after <= now()
+            ORDER BY priority DESC, id LIMIT 1
+        ) AS job
+        WHERE NOT EXISTS (SELECT FROM pgqueuer WHERE lane = lane.name AND status = 'picked'))
+    ORDER BY priority DESC, id
     LIMIT greatest(0, $2 - (
         SELECT count(*) FROM pgqueuer WHERE queue_manager_id = $1 AND status = 'picked' AND lane IS NOT NULL))
+    FOR UPDATE SKIP LOCKED
 ), silent AS (
     SELECT id FROM pgqueuer WHERE lane IS NOT NULL AND status = 'picked' AND heartbeat < now() - $3::interval
     LIMIT $2 FOR UPDATE SKIP LOCKED

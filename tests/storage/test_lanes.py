@@ -53,6 +53,15 @@ async def test_the_most_urgent_of_each_lane_is_next(database: Database, pool: as
     assert await picked(pool) == [3]
 
 
+async def test_a_head_that_is_just_taken_is_not_overtaken(database: Database, pool: asyncpg.Pool) -> None:
+    """Two workers that ask in the same moment: the second finds nothing in that lane."""
+    await waits(database, (1, "C1", 45), (2, "C1", 15), (3, "C2", 15))
+    async with pool.acquire() as other, other.transaction():
+        await other.execute("SELECT FROM pgqueuer WHERE id = 1 FOR UPDATE")
+        assert await picked(pool) == [3]
+    assert await picked(pool) == [1]
+
+
 async def test_a_paused_channel_holds_up_no_other(database: Database, pool: asyncpg.Pool) -> None:
     """Nor do changes of cards wait for posts, or posts for changes."""
     await waits(database, (1, "C1", 45), (2, "C2", 15), (3, "C1:update", 15))
