@@ -51,7 +51,7 @@ from handlers.auth import Auth
 from handlers.desk import Desk
 from handlers.mount import mount_slack
 from storage import embedded, schema
-from storage.database import Database
+from storage.database import Database, end
 
 log = structlog.get_logger(__name__)
 
@@ -196,9 +196,7 @@ class _Run:
         self.worker_stop.set()
         if worker is not None:
             await worker
-        for task in self.background:
-            task.cancel()
-        await asyncio.gather(*self.background, return_exceptions=True)
+        await end(*self.background)
         await self.directory.aclose()
         if self.github is not None:
             await self.github.close()

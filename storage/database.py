@@ -23,6 +23,9 @@ IDLE_SECONDS = 5.0
 QUIET_SECONDS = 0.05
 """Between two rings: what is committed in the meantime is told by one."""
 
+AGAIN_SECONDS = 0.5
+"""Between two times that a task is told to end."""
+
 RINGS = "rings"
 FEED = "hitl_feed"
 # What the queue's own trigger would say of an insert; and the live feed looks what there is to tell.
@@ -124,6 +127,17 @@ class Database:
                 raise DisconnectionError from error
             if not alive:
                 raise DisconnectionError
+
+
+async def end(*tasks: asyncio.Future[None]) -> None:
+    """Cancel tasks and wait for their end. One that was cancelled in a commit learns that it may or may not have done
+    it, and could go on; so it is told again.
+    """
+    while running := [task for task in tasks if not task.done()]:
+        for task in running:
+            task.cancel()
+        await asyncio.wait(running, timeout=AGAIN_SECONDS)
+    await asyncio.gather(*tasks, return_exceptions=True)
 
 
 def rings(tx: AsyncConnection) -> None:

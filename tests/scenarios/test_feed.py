@@ -16,7 +16,7 @@ from sqlalchemy import text
 from bot.service.feed import BOUND, Feed, Subscriber, frame
 from handlers import api, feed, http
 from handlers.auth import Auth
-from storage.database import Database
+from storage.database import Database, end
 from tests.web import HOLDER, TOKENS, Clock, apv, gate, gets, serving, settings, submits
 
 WHY = "The pin is exact and the tests pass."
@@ -65,8 +65,7 @@ async def replica(database: Database, clock: Clock, **changes: Any) -> AsyncIter
         async with serving(app, Authorization="Bearer all-token") as client:
             yield client
     finally:
-        running.cancel()
-        await asyncio.gather(running, return_exceptions=True)
+        await end(running)
 
 
 @asynccontextmanager

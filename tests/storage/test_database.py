@@ -1,15 +1,16 @@
 """The one place that commits: what it does when the connection is lost before, in between and at the very end."""
 
 import asyncio
+from contextlib import suppress
 
 import asyncpg
 import pytest
-from sqlalchemy import text
+from sqlalchemy import event, text
 from sqlalchemy.exc import DBAPIError
 
 from bot.service.errors import database_is_away
 from storage import embedded
-from storage.database import CommitUnknown, Database, NotStarted
+from storage.database import CommitUnknown, Database, NotStarted, end
 from tests.builders import rows, run
 
 OTHERS = """SELECT count(pg_terminate_backend(pid, 10000)) FROM pg_stat_activity
@@ -78,6 +79,22 @@ async def test_a_connection_lost_at_the_commit_leaves_it_unknown(database: Datab
             await tx.execute(text("INSERT INTO apv_code_years (year, last) VALUES (2000, 1)"))
             await restart(database_url)
     assert await rows(database, "SELECT * FROM apv_code_years") == []
+
+
+async def test_whoever_is_told_to_end_in_a_commit_does_end(database: Database) -> None:
+    """Though it hears of the commit only, and is made to go on after any failure."""
+    committing = asyncio.Event()
+    event.listen(database.engine.sync_engine, "commit", lambda _connection: committing.set())
+
+    async def goes_on() -> None:
+        for _ in range(1_000):
+            with suppress(CommitUnknown):
+                await run(database, "SELECT 1")
+
+    task = asyncio.create_task(goes_on())
+    await committing.wait()
+    await end(task)
+    assert task.cancelled()
 
 
 async def test_a_fault_of_ours_is_no_outage(database: Database) -> None:
