@@ -84,7 +84,11 @@ $(INSTALLED): requirements-dev.lock pyproject.toml
 		echo 'apv-bot needs Python 3.11 or newer; name one: make install PYTHON=python3.12'; exit 1; }
 	@echo 'Installing into .venv ...'
 	@$(PYTHON) -m venv .venv
-	@$(BIN)/pip install -qq --require-hashes --requirement requirements-dev.lock
+	@sed -n '/^uv==/,/[^\\]$$/p' requirements-dev.lock >.venv/uv.lock
+	@$(BIN)/pip install -qq --no-deps --require-hashes --requirement .venv/uv.lock
+	@# uv takes a tenth of the time, but knows nothing of an index that only pip was told of.
+	@$(BIN)/uv pip install --quiet --python .venv --require-hashes --requirement requirements-dev.lock 2>/dev/null || \
+		$(BIN)/pip install -qq --require-hashes --requirement requirements-dev.lock
 	@# The lock holds the build backend too, so this asks the index for nothing.
 	@$(BIN)/pip install -qq --no-build-isolation --no-deps --editable .
 	@touch $@
