@@ -87,7 +87,7 @@ $(INSTALLED): requirements-dev.lock pyproject.toml
 	@sed -n '/^uv==/,/[^\\]$$/p' requirements-dev.lock >.venv/uv.lock
 	@$(BIN)/pip install -qq --no-deps --require-hashes --requirement .venv/uv.lock
 	@# uv takes a tenth of the time, but knows nothing of an index that only pip was told of.
-	@$(BIN)/uv pip install --quiet --python .venv --require-hashes --requirement requirements-dev.lock 2>/dev/null || \
+	@$(BIN)/uv pip install --quiet --compile-bytecode --python .venv --require-hashes --requirement requirements-dev.lock 2>/dev/null || \
 		$(BIN)/pip install -qq --require-hashes --requirement requirements-dev.lock
 	@# The lock holds the build backend too, so this asks the index for nothing.
 	@$(BIN)/pip install -qq --no-build-isolation --no-deps --editable .
