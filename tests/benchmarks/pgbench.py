@@ -17,8 +17,11 @@ from tests.benchmarks.recorded_click import Statement
 WARMING = 0.1
 """Share of each run that is not counted: connecting, preparing, the first custom plans."""
 
-UUID_TAIL = re.compile(r"(?<=[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-)[0-9a-f]{12}")
-BINARY_TAIL = re.compile(r"(?<=^\\x[0-9a-f]{52})[0-9a-f]{12}$")
+TAIL_OF_A_KEY = re.compile(
+    r"(?<=[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-)[0-9a-f]{12}"  # of a UUID
+    r'|(?<="delivery": "[0-9a-f]{52})[0-9a-f]{12}'
+)
+LITERAL = re.compile(r"'((?:[^']|'')*)'")
 TAIL = "lpad(:review::text, 12, '0')"
 
 
@@ -30,17 +33,15 @@ def script(transaction: Sequence[Statement]) -> str:
 
 
 def _inlined(statement: Statement) -> str:
-    return re.sub(r"\$(\d+)", lambda found: _literal(statement.args[int(found[1]) - 1]), statement.sql)
+    sql = LITERAL.sub(lambda found: _quoted(found[1].replace("''", "'")), statement.sql)
+    return re.sub(r"\$(\d+)", lambda found: _literal(statement.args[int(found[1]) - 1]), sql)
 
 
 def _literal(value: str | None) -> str:
     if value is None:
         return "NULL"
-    for tail in (UUID_TAIL, BINARY_TAIL):
-        parts = [_quoted(part) for part in tail.split(value)]
-        if len(parts) > 1:
-            return f"({f' || {TAIL} || '.join(parts)})"
-    return _quoted(value)
+    parts = [_quoted(part) for part in TAIL_OF_A_KEY.split(value)]
+    return f"({f' || {TAIL} || '.join(parts)})"
 
 
 def _quoted(text: str) -> str:

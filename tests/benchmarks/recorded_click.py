@@ -114,7 +114,7 @@ def _statement(message: str, detail: str) -> Statement | None:
     return Statement(found[1], [value if value is None else value.replace("''", "'") for value in values])
 
 
-DELIVERY_KEY = re.compile(r"\\x[0-9a-f]{64}")
+DELIVERY_KEY = re.compile(r'"delivery": "[0-9a-f]{64}"')
 
 
 def _last_decision(heard: Sequence[tuple[int, Statement]]) -> list[Statement]:
@@ -127,6 +127,7 @@ def _last_decision(heard: Sequence[tuple[int, Statement]]) -> list[Statement]:
         transaction = under_way.setdefault(connection, [])
         transaction.append(statement)
         args = [arg for s in transaction for arg in s.args if arg]
-        if statement.sql.upper().startswith("COMMIT") and any(map(DELIVERY_KEY.fullmatch, args)):
+        if statement.sql.upper().startswith("COMMIT") and any(map(DELIVERY_KEY.search, args)):
             decision = transaction
+    assert decision, "no transaction holds the key of a delivery"
     return decision
