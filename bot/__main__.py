@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+import uvloop
 
 from bot import console, demo, doctor, policy_console, telemetry
 from bot.config import ConfigurationError, Settings
@@ -67,7 +68,7 @@ def run(command: Callable[[Settings], Coroutine[None, None, None]], *, serving: 
         # A command says what it has to on standard output; only what goes wrong beside it is logged.
         level = ("debug" if settings.debug else settings.log_level) if serving else "warning"
         telemetry.configure(level=level, form=settings.log_format, secrets=console.secrets(settings))
-        asyncio.run(until_told(command(settings)))
+        in_loop(command(settings))
     except ConfigurationError as error:
         stop(str(error), 2)
     except (console.Failure, EmbeddedUnavailable) as error:
@@ -81,6 +82,12 @@ def run(command: Callable[[Settings], Coroutine[None, None, None]], *, serving: 
         if line is None:
             raise
         stop(line, 1)
+
+
+def in_loop(work: Coroutine[None, None, None]) -> None:
+    """Run it to its end, or until told to stop."""
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(until_told(work))
 
 
 async def until_told(work: Coroutine[None, None, None]) -> None:
@@ -129,7 +136,7 @@ def demo_command(
 ) -> None:
     """Run everything on this machine, with stand-ins for Slack and GitHub and no account anywhere."""
     try:
-        asyncio.run(until_told(demo.run(headless=headless)))
+        in_loop(demo.run(headless=headless))
     except ConfigurationError as error:
         stop(str(error), 2)
     except (demo.DemoFailed, EmbeddedUnavailable) as error:

@@ -62,6 +62,8 @@ PROBE_SECONDS = 30.0
 RETRY_SECONDS = 1.0
 REQUESTS_IN_HAND_SECONDS = 8.0
 """How long requests may take to finish at the end; a click takes at most three."""
+GARBAGE = 20_000
+"""New objects between two looks of the garbage collector."""
 
 
 def utc_now() -> datetime:
@@ -159,8 +161,9 @@ class _Run:
         self.bot.port = runner.addresses[0][1]
         log.info("server.listening", host=self.settings.host, port=self.bot.port, role=self.bot.role)
         self.bot.listening.set()
-        # What start-up made is here to stay: the collector need not look at it again with every few clicks.
+        # What start-up made is here to stay, and a request leaves hardly a cycle: the collector may look seldom.
         gc.freeze()
+        gc.set_threshold(GARBAGE)
         worker: asyncio.Task[None] | None = None
         try:
             self._spawn(self.bot.health.watch())

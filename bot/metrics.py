@@ -1,5 +1,7 @@
 """Every Prometheus metric, declared once. Labels come from bounded sets only: routes, tasks, our own error codes."""
 
+from functools import cache
+
 from prometheus_client import REGISTRY, Counter, Gauge, Histogram
 
 HTTP_REQUESTS = Counter("hitl_http_requests_total", "HTTP requests answered", ["method", "endpoint", "status"])
@@ -41,6 +43,9 @@ SLO_REQUESTS = Counter("slo_requests_total", "Requests that count towards the ob
 SLO_GOOD = Counter("slo_requests_good_total", "Requests that met an objective", ["slo_type"])
 SLO_BAD = Counter("slo_requests_bad_total", "Requests that missed an objective", ["slo_type"])
 
+AVAILABLE = {True: SLO_GOOD.labels("availability"), False: SLO_BAD.labels("availability")}
+QUICK = {True: SLO_GOOD.labels("latency"), False: SLO_BAD.labels("latency")}
+
 APP = Gauge("hitl_app_info", "The running release", ["version"])
 
 SLOW_SECONDS = 0.5
@@ -51,8 +56,15 @@ __all__ = ["REGISTRY"]
 
 def observe_request(method: str, endpoint: str, status: int, seconds: float) -> None:
     """Count one answered request; `endpoint` is the route's template."""
-    HTTP_REQUESTS.labels(method, endpoint, str(status)).inc()
-    HTTP_SECONDS.labels(method, endpoint).observe(seconds)
+    counted, timed = _of_route(method, endpoint, status)
+    counted.inc()
+    timed.observe(seconds)
     SLO_REQUESTS.inc()
-    for kind, good in (("availability", status < 500), ("latency", seconds < SLOW_SECONDS)):
-        (SLO_GOOD if good else SLO_BAD).labels(kind).inc()
+    AVAILABLE[status < 500].inc()
+    QUICK[seconds < SLOW_SECONDS].inc()
+
+
+@cache
+def _of_route(method: str, endpoint: str, status: int) -> tuple[Counter, Histogram]:
+    """Finding a metric by its labels costs more than to count; there are as many as routes and statuses."""
+    return HTTP_REQUESTS.labels(method, endpoint, str(status)), HTTP_SECONDS.labels(method, endpoint)

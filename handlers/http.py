@@ -8,7 +8,7 @@ import re
 import time
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
-from uuid import uuid4
+from secrets import token_hex
 
 import structlog
 from aiohttp import web
@@ -92,7 +92,7 @@ class _Connection(web.RequestHandler):
         if request.writer.output_size > 0:
             raise ConnectionError("part of an answer is sent already")
         metrics.observe_request("OTHER", UNMATCHED, status, 0)
-        refused = answer({"detail": _sentence(status)}, status, HEADERS | {"X-Request-ID": uuid4().hex})
+        refused = answer({"detail": _sentence(status)}, status, HEADERS | {"X-Request-ID": token_hex(16)})
         refused.force_close()
         return refused
 
@@ -101,7 +101,7 @@ class _Connection(web.RequestHandler):
 async def _answered(request: web.Request, handler: Handler) -> web.StreamResponse:
     began = time.perf_counter()
     given = request.headers.get("X-Request-ID", "")
-    request[REQUEST_ID] = given if SANE_ID.fullmatch(given) else uuid4().hex
+    request[REQUEST_ID] = given if SANE_ID.fullmatch(given) else token_hex(16)
     with bound_contextvars(request_id=request[REQUEST_ID]):
         try:
             response = await handler(request)

@@ -3,12 +3,12 @@
 The review rows are locked by the caller (`storage.reviews`), so what was read is what is replaced.
 """
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
+from pydantic_core import to_json
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.domain.apv import Json
@@ -137,10 +137,12 @@ async def record(tx: AsyncConnection, changes: Sequence[Change]) -> set[UUID]:
         if change.decision:
             decisions.append(_decision_json(change, change.decision))
         queued += [jobs.as_row(n, job, change.review.severity) for n, job in enumerate(change.jobs, len(queued))]
-    written = await tx.exec_driver_sql(RECORD, tuple(map(json.dumps, (reviews, decisions, entries, queued))))
+    written = await tx.exec_driver_sql(
+        RECORD, tuple(to_json(rows).decode() for rows in (reviews, decisions, entries, queued))
+    )
     if queued or any(change.touched for change in changes):
         rings(tx)
-    return set(written.scalars())
+    return {row.id for row in written}
 
 
 def _review_json(change: Change, head: audit.Head) -> dict[str, Json]:

@@ -51,6 +51,8 @@ STATE = (
     (func.coalesce(func.octet_length(T.patch_content), 0) > 0).label("has_patch"),
 )  # fmt: skip
 
+REVIEW_COLUMNS = tuple({f.name for f in fields(Review)} & {column.name for column in STATE})
+
 
 def _state(which: ColumnElement[bool]) -> Select[Any]:
     return select(*STATE, T.audit_seq, T.audit_head).where(which, T.digest.is_not(None))
@@ -87,7 +89,7 @@ def _locked(row: RowMapping) -> Locked:
 
 def review_of(row: RowMapping) -> Review:
     """Where a review stands, from a row with STATE's columns."""
-    values: dict[str, Any] = {f.name: row[f.name] for f in fields(Review) if f.name in row}
+    values: dict[str, Any] = {name: row[name] for name in REVIEW_COLUMNS}
     return Review(
         **{
             **values,

@@ -3,13 +3,14 @@
 import asyncio
 import os
 import shutil
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from itertools import count
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import asyncpg
 import pytest
+import uvloop
 from sqlalchemy import make_url
 
 from storage import embedded, schema
@@ -24,6 +25,11 @@ numbers = count()
 def pytest_xdist_auto_num_workers() -> int:
     """Half of its time a test waits for a database, a socket or a clock."""
     return 2 * (os.cpu_count() or 1)
+
+
+def pytest_asyncio_loop_factories() -> dict[str, Callable[[], asyncio.AbstractEventLoop]]:
+    """The event loop that the bot is served in."""
+    return {"uvloop": uvloop.new_event_loop}
 
 
 def in_database(url: str, name: str) -> str:
