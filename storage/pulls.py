@@ -6,13 +6,14 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import func, select, text, update
+from sqlalchemy import ColumnElement, and_, func, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.domain.apv import Json, Severity
 from bot.domain.pull import Checks, Merging, PullState
 from bot.domain.review import Action, Status
+from bot.jobs import OpenPull
 from storage.tables import apv_reviews, github_deliveries
 
 T = apv_reviews.c
@@ -137,11 +138,18 @@ async def take_due(
 
 async def earlier_open(tx: AsyncConnection, review_id: UUID) -> Sequence[UUID]:
     """Earlier reviews of the same APV whose pull request is open, oldest first."""
-    me = select(T.identity, T.created_at).where(T.id == review_id).subquery()
-    query = select(T.id).where(
-        T.identity == me.c.identity,
-        T.created_at <= me.c.created_at,
-        T.id != review_id,
-        T.status == Status.PR_OPEN.value,
-    )
+    query = select(T.id).where(_earlier(review_id), T.status == Status.PR_OPEN.value)
     return (await tx.execute(query.order_by(T.created_at))).scalars().all()
+
+
+async def earlier_opening(tx: AsyncConnection, review_id: UUID) -> bool:
+    """Whether the pull request of an earlier review of the same APV is being opened at this moment, or waits to be."""
+    job = text("SELECT dedupe_key FROM pgqueuer WHERE entrypoint = :task AND status IN ('queued', 'picked')")
+    keys = (await tx.execute(job, {"task": OpenPull.task})).scalars().all()
+    query = select(T.id, T.digest).where(_earlier(review_id), T.status == Status.APPROVED.value)
+    return any(OpenPull(row.id, row.digest).key in keys for row in await tx.execute(query))
+
+
+def _earlier(review_id: UUID) -> ColumnElement[bool]:
+    me = select(T.identity, T.created_at).where(T.id == review_id).subquery()
+    return and_(T.identity == me.c.identity, T.created_at <= me.c.created_at, T.id != review_id)

@@ -98,10 +98,10 @@ async def stepped(gate: Gate, review_id: UUID, step: Step, refusal: str | None) 
     await _apply(gate, review_id, lambda review: way_back.stepped(review, step, refusal), detail=detail)
 
 
-async def earlier_open(gate: Gate, review_id: UUID) -> Sequence[UUID]:
-    """Earlier reviews of the same APV whose pull request is open."""
+async def earlier_open(gate: Gate, review_id: UUID) -> Sequence[UUID] | None:
+    """Earlier reviews of the same APV whose pull request is open; None while one is still being opened."""
     async with gate.database.transaction() as tx:
-        return await pulls.earlier_open(tx, review_id)
+        return None if await pulls.earlier_opening(tx, review_id) else await pulls.earlier_open(tx, review_id)
 
 
 async def _apply(gate: Gate, review_id: UUID, rule: Rule, *, detail: Mapping[str, Json]) -> None:

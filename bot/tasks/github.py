@@ -9,7 +9,7 @@ from bot import metrics
 from bot.blocks import pull_request
 from bot.domain.pull import Step
 from bot.domain.review import Choice
-from bot.integrations.errors import Permanent, VendorError
+from bot.integrations.errors import Permanent, Retry, VendorError
 from bot.integrations.github import GitHubClient, PullAddress, PullRequest
 from bot.integrations.patches import PathPolicy
 from bot.jobs import AnswerPull, OpenPull, WatchPull
@@ -19,6 +19,9 @@ from storage import audit, reviews
 from storage.reviews import Stored
 
 T = TypeVar("T")
+
+OPENING_SECONDS = 5.0
+"""Between two looks whether a pull request that is to be answered on is there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +101,10 @@ async def answer_pull(desk: GitHubDesk, job: AnswerPull) -> None:
     if entry is None:
         return
     sentence, close = entry["sentence"], entry["detail"].get("decision") == Choice.REJECT.value
-    for review_id in await pulls.earlier_open(desk.gate, job.review_id):
+    earlier = await pulls.earlier_open(desk.gate, job.review_id)
+    if earlier is None:
+        raise Retry("An earlier pull request is still being opened", code="pull_opening", after=OPENING_SECONDS)
+    for review_id in earlier:
         address = _address(await _stored(desk, review_id))
         if address is None:
             continue

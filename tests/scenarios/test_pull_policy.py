@@ -19,6 +19,7 @@ from bot.integrations.errors import Permanent, Retry
 from bot.integrations.github import PullAddress
 from bot.jobs import OpenPull, WatchPull
 from bot.sandbox.github import Pull
+from bot.sandbox.github.faults import Fault
 from bot.tasks.github import GitHubDesk, open_pull, watch_pull
 from storage import reviews
 from tests import builders, harness
@@ -245,6 +246,32 @@ async def test_rejecting_the_next_review_closes_the_pull_request(world: World) -
     replies = [m for m in world.slack.thread(other.channel, other.ts) if m.ts != other.ts]
     world.slack.mark_read(*replies)
     assert ["Bob rejected" in reply.words for reply in replies] == [True]
+
+
+async def test_a_rejection_waits_for_the_pull_request_that_is_still_being_opened(world: World) -> None:
+    """GitHub is slow with the first review's when the second is rejected: once it is there, it is closed."""
+    first = await world.submit(sample(HIGH))
+    world.github.fail("pulls/create", Fault.SECONDARY_RATE_LIMIT, seconds=600)
+    await world.alice.approves(first)
+    await world.until(lambda: world.github.faults.planned == [], lambda: "GitHub was not asked")
+    second = await world.submit(sample(HIGH), patch_description="Another way to do the same.")
+    assert second.code != first.code
+    other = second.message
+    await world.bob.rejects(second, "This package is about to be removed.")
+
+    async def waits() -> bool:
+        found = await world.rows("SELECT headers ->> 'error' AS why FROM pgqueuer WHERE entrypoint = 'github.answer'")
+        return found == [{"why": "An earlier pull request is still being opened"}]
+
+    await world.until_async(waits, lambda: "the rejection does not wait")
+    await world.rows("UPDATE pgqueuer SET execute_after = now() WHERE entrypoint = 'github.pull' RETURNING 1")
+    pull = await world.pull(first)
+    await first.told_in_thread("is open")
+    await world.rows("UPDATE pgqueuer SET execute_after = now() RETURNING 1")
+    await first.shows("Pull request closed", "about to be removed")
+    assert pull.state == "closed"
+    await first.thread_reads("Alice approved", "is open", "was closed: Bob rejected")
+    world.slack.mark_read(*world.slack.thread(other.channel, other.ts))
 
 
 async def test_asking_for_changes_of_the_next_review_asks_for_them_on_the_pull_request(world: World) -> None:
