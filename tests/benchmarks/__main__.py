@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 from bot import telemetry
-from tests.benchmarks import click, pace, page, pull
+from tests.benchmarks import click, pace, page, pull, replicas
 from tests.benchmarks.figures import figures_table, keep, samples_table
 
 FIGURES = Path("build/bench.json")
@@ -18,7 +18,13 @@ async def main() -> None:
         f"The durable click, medians of {click.ROUNDS} interleaved rounds, {os.cpu_count()} cores, all on loopback:\n"
     )
     samples = await click.measure()
-    figures = [*click.figures(samples), *await page.measure(), await pull.measure(), *await pace.measure()]
+    figures = [
+        *click.figures(samples),
+        await replicas.measure(),
+        *await page.measure(),
+        await pull.measure(),
+        *await pace.measure(),
+    ]
     print(samples_table(samples), figures_table(figures), f"Kept in {FIGURES}.", sep="\n\n")
     keep(figures, FIGURES)
 

@@ -54,10 +54,7 @@ async def measure(rounds: int = ROUNDS) -> Samples:
 
 async def _servers(on: Stage, stack: AsyncExitStack) -> dict[str, Measure]:
     """The bot as it is served, and the two empty apps."""
-    bot, stock, empty = free_port(), free_port(), free_port()
-    await stack.enter_async_context(
-        process("bot", "serve", "--role", "web", port=bot, settings={**on.settings, "PORT": str(bot)})
-    )
+    bot, stock, empty = await web_process(on, stack), free_port(), free_port()
     for mode, port in (("stock", stock), ("before_response", empty)):
         await stack.enter_async_context(
             process("tests.benchmarks.empty_bolt", mode, str(port), port=port, settings=on.settings)
@@ -65,17 +62,25 @@ async def _servers(on: Stage, stack: AsyncExitStack) -> dict[str, Measure]:
 
     async def durable(connections: int, count: int) -> Sample:
         reviews = on.take_reviews(count)
-        sample = await _acknowledged(on, bot, connections, reviews)
-        await _hold_to(on, reviews)
+        sample = await acknowledged(on, bot, connections, reviews)
+        await hold_to(on, reviews)
         return sample
 
     async def of_stock(connections: int, count: int) -> Sample:
-        return await _acknowledged(on, stock, connections, range(count))
+        return await acknowledged(on, stock, connections, range(count))
 
     async def of_empty(connections: int, count: int) -> Sample:
-        return await _acknowledged(on, empty, connections, range(count))
+        return await acknowledged(on, empty, connections, range(count))
 
     return {CLICK: durable, STOCK: of_stock, EMPTY: of_empty}
+
+
+async def web_process(on: Stage, stack: AsyncExitStack) -> int:
+    """The bot as it is served, in a process of its own; returns its port."""
+    port = free_port()
+    settings = {**on.settings, "PORT": str(port)}
+    await stack.enter_async_context(process("bot", "serve", "--role", "web", port=port, settings=settings))
+    return port
 
 
 def _pgbench(on: Stage) -> Measure:
@@ -84,20 +89,21 @@ def _pgbench(on: Stage) -> Measure:
     async def same_sql(connections: int, count: int) -> Sample:
         reviews = on.take_reviews(count)
         sample = await pgbench.run(on.database_url, sql, clients=connections, reviews=reviews)
-        await _hold_to(on, reviews)
+        await hold_to(on, reviews)
         return sample
 
     return same_sql
 
 
-async def _acknowledged(on: Stage, port: int, connections: int, reviews: range) -> Sample:
+async def acknowledged(on: Stage, port: int, connections: int, reviews: range) -> Sample:
+    """Send a click for each review; raises NotRecorded when one is not acknowledged."""
     tally = await send_clicks(on.click, port, connections, reviews)
     if tally.statuses != {"200": len(reviews)}:
         raise NotRecorded(f"of {len(reviews)} clicks on {connections} connections: {tally.statuses}")
     return Sample.of(tally.latencies, len(reviews) / tally.elapsed)
 
 
-async def _hold_to(on: Stage, reviews: range) -> None:
+async def hold_to(on: Stage, reviews: range) -> None:
     """An acknowledged click is a recorded click: one decision, one audit entry and its card's job, for each review."""
     found = await on.recorded(reviews)
     if found != (len(reviews),) * 3:
