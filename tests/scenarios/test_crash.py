@@ -2,15 +2,17 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from tests import harness
 from tests.conftest import in_database, run
-from tests.harness import CRITICAL, World, sample
+from tests.harness import CRITICAL, HIGH, World, sample
 from tests.process import serving
 
+HOOK = "hook-of-the-crashes"
 Scene = Callable[[World, Path], Awaitable[None]]
 
 
@@ -74,6 +76,32 @@ async def died_after_an_answer_that_never_came(world: World, folder: Path) -> No
     await there_is_one_pull_request(world, folder, card)
 
 
+async def died_on_the_way_back(world: World, folder: Path, *, operation: str) -> None:
+    """The checks have passed, and the bot dies while it looks at the pull request, or while it merges it."""
+    policy = folder / "policy.toml"
+    await asyncio.to_thread(policy.write_text, '[pull_request]\nmerge = "when-green"\n', "utf-8")
+    settings = {"POLICY_FILE": str(policy), "GITHUB_WEBHOOK_SECRET": HOOK}
+    async with serving(world, folder, **settings) as bot:
+        world.github.webhooks.set_up(f"http://127.0.0.1:{bot.port}/github/webhooks", HOOK)
+        card = await world.submit(sample(HIGH))
+        await world.alice.approves(card)
+        pull = await world.pull(card)
+        await card.shows(f"#{pull.number}")
+        await world.settle()
+        world.github.fail(operation, "slow", seconds=1)
+        await world.github.set_check(pull.head_sha, "tests", "success")
+        await reached(world)
+        await bot.dies()
+    async with serving(world, folder, **settings) as bot:
+        world.github.webhooks.set_up(f"http://127.0.0.1:{bot.port}/github/webhooks", HOOK)
+        await card.shows("Merged")
+        await world.settle()
+        merges = [e for e in world.github.journal if e.operation == "pulls/merge" and e.status == 200]
+        assert (len(merges), pull.merged) == (1, True)
+        await card.thread_reads("Alice approved", "is open", "all checks passed", "was merged into main")
+        assert await world.broken_links() == []
+
+
 async def there_is_one_pull_request(world: World, folder: Path, card: harness.Card) -> None:
     """The bot, started again, ends what it had begun."""
     async with serving(world, folder):
@@ -91,6 +119,8 @@ SCENES: dict[str, Scene] = {
     "consequences": died_in_every_consequence,
     "push": died_in_the_push,
     "answer": died_after_an_answer_that_never_came,
+    "look": partial(died_on_the_way_back, operation="pulls/get"),
+    "merge": partial(died_on_the_way_back, operation="pulls/merge"),
 }
 
 
