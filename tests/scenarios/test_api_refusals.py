@@ -1,0 +1,106 @@
+"""Deciding over the API, beside people in Slack: who is refused there, and that everybody sees what was decided."""
+
+import hashlib
+from collections.abc import AsyncIterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests import harness
+from tests.harness import HIGH, Card, World, sample
+from tests.scenarios.test_refusals import refusals
+
+WHY = "The pin is exact and the tests pass."
+MACHINE = "renovate[bot]"
+SCOPES = {
+    "reader": "read+submit",
+    "pipeline": "read+submit+decide",
+    "owner": "read+decide",
+    "second": "read+decide",
+    "lead": "read+decide",
+}
+
+
+def token(name: str) -> str:
+    return f"{name}-of-the-tests"
+
+
+@pytest.fixture
+async def world(database_url: str, tmp_path: Path) -> AsyncIterator[World]:
+    """Two approvals are needed; one token owns a machine account, one is a lead."""
+    file = tmp_path / "policy.toml"
+    file.write_text(
+        "[severity.high]\napprovals = 2\n"
+        '[people]\nleads = ["token:lead"]\n'
+        f'[[machine]]\naccount = "{MACHINE}"\nowners = ["token:owner"]\n'
+    )
+    digests = {name: hashlib.sha256(token(name).encode()).hexdigest() for name in SCOPES}
+    tokens = (
+        f"scanner:read+submit:{hashlib.sha256(harness.API_TOKEN.encode()).hexdigest()}",
+        *(f"{name}:{scopes}:{digests[name]}" for name, scopes in SCOPES.items()),
+    )
+    async with harness.world(database_url, tmp_path, policy_file=file, api_tokens=tokens) as made:
+        yield made
+
+
+async def decides(world: World, name: str, card: Card, decision: str = "approve", **more: object) -> tuple[int, str]:
+    """POST a decision with this token: the status, and what `detail` says."""
+    asked = {"apv_id": card.code, "decision": decision, "justification": WHY, "reviewer_name": "Ana", **more}
+    headers = {"Authorization": f"Bearer {token(name)}"}
+    async with world.http.post(f"{world.url}/hitl/decisions", json=asked, headers=headers) as answer:
+        said: Mapping[str, Any] = await answer.json()
+        return answer.status, str(said.get("detail", ""))
+
+
+async def test_who_must_be_refused_is_refused(world: World) -> None:
+    """No such token, one that may not decide, the reporter, a machine's owner, who has voted, who is no lead."""
+    reported = await world.submit(sample(HIGH), reporter="pipeline")
+    proposed = await world.submit(sample("requests-cve-2023-32681"), severity="high", reporter=MACHINE)
+    assert await decides(world, "nobody", reported) == (401, "A valid token is required")
+    assert await decides(world, "reader", reported) == (403, "The token lacks the scope decide")
+    for name, card, sentence in (("pipeline", reported, "You reported"), ("owner", proposed, "an account of yours")):
+        status, detail = await decides(world, name, card)
+        assert (status, sentence in detail) == (403, True)
+        await world.settle()
+        assert card.message.updates == 0
+        assert card.thread == []
+    assert (await decides(world, "second", reported))[0] == 200
+    status, detail = await decides(world, "second", reported, justification="Once more, with another reason.")
+    assert (status, "already recorded: 1 of 2 approvals" in detail) == (403, True)
+    await world.alice.escalates(reported, WHY)
+    await world.hears("Escalated")
+    status, detail = await decides(world, "owner", reported)
+    assert (status, "only a lead can close it now" in detail) == (403, True)
+    assert [(r["actor"], r["reason"]) for r in await refusals(world, reported)] == [
+        ("token:pipeline", "own_report"),
+        ("token:second", "already_voted"),
+        ("token:owner", "not_a_lead"),
+    ]
+    assert [(r["actor"], r["reason"]) for r in await refusals(world, proposed)] == [("token:owner", "own_machine")]
+    assert [d["reviewer_name"] for d in await world.decisions(reported)] == ["second", "Alice"]
+    assert await world.decisions(proposed) == []
+    await reported.thread_reads("second approved", "Alice escalated")
+
+
+async def test_everybody_sees_what_was_decided_there(world: World) -> None:
+    """The card is drawn anew, its thread tells, and the pull request is opened, as after a click."""
+    card = await world.submit(sample(HIGH))
+    assert await decides(world, "second", card, reviewer_name="Somebody Else") == (200, "")
+    await card.shows("1 of 2 approvals", "second")
+    await world.alice.approves(card)
+    pull = await world.pull(card)
+    await card.shows(f"#{pull.number}")
+    status, detail = await decides(world, "owner", card, "reject")
+    assert (status, "already approved" in detail) == (409, True)
+    await card.thread_reads("second approved", "Alice approved", "is open")
+
+
+async def test_a_lead_may_be_a_token(world: World) -> None:
+    """Where the policy names it, it closes what was escalated."""
+    card = await world.submit(sample(HIGH))
+    await world.alice.escalates(card, WHY)
+    await world.hears("Escalated")
+    assert await decides(world, "lead", card, "reject") == (200, "")
+    await card.shows("Rejected")
+    await card.thread_reads("Alice escalated", "lead rejected")
