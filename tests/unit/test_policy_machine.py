@@ -1,5 +1,6 @@
-"""Whatever a policy asks for, and however it changes meanwhile: nothing is approved without it."""
+"""Whatever a policy asks for, and whatever people, time and the policy do meanwhile: nothing is approved without it."""
 
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -8,12 +9,13 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from bot.domain import review as rules
+from bot.domain import turns
 from bot.domain.access import Person
 from bot.domain.apv import WargameVerdict
 from bot.domain.auto import approved_by_policy
-from bot.domain.outcome import Accepted
+from bot.domain.outcome import Accepted, Outcome
 from bot.domain.policy import Policy
-from bot.domain.review import Choice, Decision, Status
+from bot.domain.review import Choice, Decision, Review, Status
 from bot.policies.reading import Around, read
 from tests.builders import ALICE, BOB, CAROL, DAVE, NOW, WHY, apv, person, review
 
@@ -51,6 +53,17 @@ POLICIES = st.builds(
 )
 
 
+TURNS: Mapping[str, Callable[[Review, Person, datetime], Outcome]] = {
+    "claim": lambda review, who, _now: rules.claim(review, who),
+    "unclaim": lambda review, who, _now: turns.unclaim(review, who),
+    "reassign": lambda review, who, _now: turns.reassign(review, who, person(BOB)),
+    "snooze": lambda review, who, now: turns.snooze(review, who, 2, "Waiting for the vendor.", now),
+    "wake": lambda review, who, _now: turns.wake(review, who),
+}
+"""What people do with a review beside deciding it: none of it is a vote."""
+WITHDRAW = "withdraw"
+
+
 class Governing(RuleBasedStateMachine):
     """People decide, groups and policy change, time goes by; a ledger kept apart says what an approval rests on."""
 
@@ -79,14 +92,22 @@ class Governing(RuleBasedStateMachine):
 
     @rule(
         who=st.sampled_from(PEOPLE),
-        choice=st.sampled_from([Choice.APPROVE] * 5 + [Choice.ESCALATE]),
+        what=st.sampled_from([*[Choice.APPROVE] * 8, Choice.ESCALATE, *[WITHDRAW] * 3, *TURNS]),
         within=st.sampled_from([frozenset(), frozenset({"S0PY"}), frozenset({"S0OPS"})]),
         hours=st.sampled_from([0, 0, 6]),
     )
-    def decide(self, who: str, choice: Choice, within: frozenset[str], hours: int) -> None:
+    def act(self, who: str, what: Choice | str, within: frozenset[str], hours: int) -> None:
         self.within[who] = within
         self.now += timedelta(hours=hours)
         by: Person = replace(person(who, lead=who == CAROL), member_of=self.within[who])
+        if isinstance(what, Choice):
+            self.decide(who, by, what)
+        elif what == WITHDRAW:
+            self.withdraw(who, by)
+        else:
+            self.take_a_turn(by, TURNS[what])
+
+    def decide(self, who: str, by: Person, choice: Choice) -> None:
         decision = Decision(choice=choice, justification=WHY, digest=self.review.digest)
         outcome = rules.decide(self.review, by, decision, self.policy, opens_pulls=True, now=self.now)
         if not isinstance(outcome, Accepted):
@@ -99,6 +120,23 @@ class Governing(RuleBasedStateMachine):
             assert not owner, "an owner approved what their machine proposed"
         if self.review.status is Status.APPROVED:
             self.closed_under = self.policy
+
+    def withdraw(self, who: str, by: Person) -> None:
+        outcome = rules.withdraw(self.review, by, self.policy)
+        if isinstance(outcome, Accepted):
+            self.review = outcome.review
+            self.ledger = [entry for entry in self.ledger if entry[0] != who]
+
+    def take_a_turn(self, by: Person, turn: Callable[[Review, Person, datetime], Outcome]) -> None:
+        outcome = turn(self.review, by, self.now)
+        if isinstance(outcome, Accepted):
+            assert (outcome.review.votes, outcome.review.status) == (self.review.votes, self.review.status)
+            self.review = outcome.review
+
+    @rule(seldom=st.integers(0, 19))
+    def let_it_expire(self, seldom: int) -> None:
+        if seldom == 0 and self.review.status in rules.AWAITING:
+            self.review = replace(self.review, status=Status.EXPIRED, closed_at=self.now)
 
     @rule()
     def the_policy_alone_approves_nothing_that_it_does_not_name(self) -> None:
@@ -127,5 +165,5 @@ class Governing(RuleBasedStateMachine):
 
 TestNothingIsApprovedWithoutWhatThePolicyAsksFor = Governing.TestCase
 TestNothingIsApprovedWithoutWhatThePolicyAsksFor.settings = settings(
-    max_examples=250, stateful_step_count=20, deadline=None
+    max_examples=300, stateful_step_count=20, deadline=None
 )
