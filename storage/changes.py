@@ -28,7 +28,8 @@ WITH taken AS (
     WHERE m.decision <> 'escalate' AND (
         m.created_at = m.closed_at
         -- Its content has changed since, and it awaits a decision once more.
-        OR EXISTS (SELECT FROM hitl_changes AS h WHERE h.apv_id = m.apv_id AND h.closed_before = m.created_at)
+        OR (m.apv_id, m.created_at) IN (
+            SELECT h.apv_id, h.closed_before FROM hitl_changes AS h WHERE h.closed_before IS NOT NULL)
         -- Another program wrote both, and no column of its own says when the review was closed.
         OR (m.closed_at IS NULL AND NOT ({AWAITING_SQL.replace("status", "m.status")}) AND NOT EXISTS (
             SELECT FROM hitl_decisions AS l WHERE l.apv_id = m.apv_id AND l.decision <> 'escalate'

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 from bot import telemetry
-from tests.benchmarks import click, pace, page, pull, replicas
+from tests.benchmarks import api, click, pace, page, pull, replicas
 from tests.benchmarks.figures import figures_table, keep, samples_table
 
 FIGURES = Path("build/bench.json")
@@ -24,6 +24,7 @@ async def main() -> None:
         *await page.measure(),
         await pull.measure(),
         *await pace.measure(),
+        *await api.measure(),
     ]
     print(samples_table(samples), figures_table(figures), f"Kept in {FIGURES}.", sep="\n\n")
     keep(figures, FIGURES)
@@ -32,5 +33,5 @@ async def main() -> None:
 if __name__ == "__main__":
     try:
         asyncio.run(main())
-    except click.NotRecorded as wrong:
+    except (click.NotRecorded, api.Missed) as wrong:
         sys.exit(f"make bench: {wrong}")

@@ -13,6 +13,7 @@ import sys
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import asdict, dataclass
+from itertools import count
 from pathlib import Path
 from tempfile import TemporaryDirectory, TemporaryFile
 from typing import Any
@@ -39,6 +40,7 @@ ROOT = Path(__file__).parents[2]
 START_SECONDS = 20.0
 BOT_TOKEN, SIGNING_SECRET = "xoxb-of-the-benchmarks", "signing-secret-of-the-benchmarks"
 OWNER, NAME = "sample", "shop"
+numbers = count()
 
 
 @dataclass
@@ -72,8 +74,8 @@ class Stage:
 
 
 @asynccontextmanager
-async def stage(reviews: int) -> AsyncIterator[Stage]:
-    """Set everything up, with so many reviews that await their first click."""
+async def stage(reviews: int, *, rejected: int = 0) -> AsyncIterator[Stage]:
+    """Set everything up, with so many reviews that await their first click; the last ones are rejected already."""
     async with AsyncExitStack() as stack:
         folder = Path(stack.enter_context(TemporaryDirectory()))
         url = await stack.enter_async_context(database(folder))
@@ -97,7 +99,7 @@ async def stage(reviews: int) -> AsyncIterator[Stage]:
         }
 
         async def copies(template: UUID) -> None:
-            await _copy_review(url, template, WARMING.stop + reviews)
+            await _copy_review(url, template, WARMING.stop + reviews, rejected)
 
         values: dict[str, Any] = {name.lower(): value for name, value in settings.items()}
         async with running(Bot(Settings(_env_file=None, port=0, **values))) as bot:
@@ -111,7 +113,7 @@ async def database(folder: Path) -> AsyncIterator[str]:
     given = os.environ.get("TEST_DATABASE_URL")
     server = None if given else await embedded.start(folder)
     home = make_url(server.url if server else given or "").set(drivername="postgresql+asyncpg")
-    name = f"apv_bot_bench_{os.getpid()}"
+    name = f"apv_bot_bench_{os.getpid()}_{next(numbers)}"
     connection = await asyncpg.connect(embedded.plain(home.render_as_string(hide_password=False)))
     try:
         await connection.execute(f"CREATE DATABASE {name}")
@@ -127,9 +129,10 @@ async def database(folder: Path) -> AsyncIterator[str]:
             await server.stop()
 
 
-async def _copy_review(url: str, template: UUID, count: int) -> None:
-    """Insert `count` reviews that differ from the template in nothing but their names."""
+async def _copy_review(url: str, template: UUID, count: int, rejected: int) -> None:
+    """Insert `count` reviews that differ from the template in nothing but their names, and the last in their status."""
     own = {
+        "status": f"CASE WHEN n > {count - rejected} THEN 'rejected' ELSE status END",
         "id": "overlay(id::text PLACING lpad(n::text, 12, '0') FROM 25)::uuid",
         "apv_code": "'APV-2001-' || n",
         "identity": "md5(n::text)",
