@@ -75,13 +75,26 @@ async def test_a_modal_is_no_way_around_the_button(world: World) -> None:
     assert [row["reason"] for row in await refusals(world, card)] == [reason for reason, _ in PEOPLE.values()] * 2
 
 
-async def test_who_is_no_reviewer_cannot_claim_by_command(world: World) -> None:
-    """`/apv claim` refuses as the button does, in the command's own private answer."""
+async def test_who_is_no_reviewer_is_refused_by_every_command(world: World) -> None:
+    """Each command that acts refuses as the button does, in the command's own private answer."""
     card = await world.submit()
+    commands = {
+        "claim": f"claim {card.code}",
+        "unclaim": f"unclaim {card.code}",
+        "reassign": f"reassign {card.code} <@{world.alice.id}>",
+        "snooze": f"snooze {card.code} 1h {WHY}",
+        "wake": f"wake {card.code}",
+        "withdraw": f"withdraw {card.code}",
+    }
     for name, (_, sentence) in PEOPLE.items():
-        assert sentence in await Someone(world, name).types(f"claim {card.code}")
+        for typed in commands.values():
+            assert sentence in await Someone(world, name).types(typed)
     await nothing_happened(world, card)
-    assert [row["asked"] for row in await refusals(world, card)] == ["claim"] * len(PEOPLE)
+    assert await refusals(world, card) == [
+        {"actor": Someone(world, name).id, "reason": reason, "asked": asked}
+        for name, (reason, _) in PEOPLE.items()
+        for asked in commands
+    ]
 
 
 @pytest.mark.parametrize("named", ["id", "email"])
