@@ -52,6 +52,8 @@ async def test_a_rolling_restart_fails_no_click(database_url: str, tmp_path: Pat
                         # A slow client's copy, which still has the button when all is decided.
                         answer = await someone.clicks("Approve", card, blocks=shown[card.code])
                         statuses.append(answer.status)
+            for replica in replicas:
+                replica.end.set()
             assert set(statuses) == {200}
         for card in cards:
             await world.pull(card)
@@ -66,5 +68,3 @@ async def roll(world: World, balancer: Balancer, replicas: list[Replica]) -> Non
         replica.replace.set()
         await world.until(replica.replaced.is_set, lambda: "nobody came in its place")
         await world.until(lambda: balancer.ready == 2, lambda: "who came in its place is not ready")
-    for replica in replicas:
-        replica.end.set()
