@@ -2,15 +2,17 @@
 
 import logging
 import sys
+import traceback
 from collections.abc import Iterable
 from typing import Literal
 
 import structlog
-from structlog.typing import EventDict, Processor, WrappedLogger
+from structlog.typing import EventDict, ExcInfo, Processor, WrappedLogger
 
 MASK = "***"
 QUIET = ("slack_sdk", "aiohttp", "asyncio", "alembic", "pgqueuer", "github", "urllib3", "sqlalchemy")
 """Libraries whose INFO and DEBUG hold request bodies, URLs or SQL."""
+OURS = ("__main__", "bot", "handlers", "storage")
 
 
 class Redaction:
@@ -37,6 +39,30 @@ class Redaction:
         return value
 
 
+def trail(exc_info: ExcInfo) -> str:
+    """The classes of an exception and its causes, and the way to it through our code and to the line that raised it.
+
+    Its text stays out: it quotes what was sent, what was being stored, and where this machine keeps its files.
+    """
+    kinds: list[str] = []
+    error: BaseException | None = exc_info[1]
+    while error is not None:
+        kinds.append(type(error).__name__)
+        error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+    places = [
+        f"{frame.f_globals.get('__name__')}.{frame.f_code.co_qualname}:{line}"
+        for frame, line in traceback.walk_tb(exc_info[2])
+    ]
+    kept = [place for place in places if place.split(".")[0] in OURS or place is places[-1]]
+    return f"{' from '.join(kinds)} at {' > '.join(kept)}"
+
+
+def _one_line(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+    # What follows in asyncio's own complaints is the representation of a task: paths, and the exception's text.
+    event["event"] = str(event["event"]).partition("\n")[0]
+    return event
+
+
 def configure(
     *,
     level: Literal["debug", "info", "warning", "error"],
@@ -50,7 +76,7 @@ def configure(
         structlog.stdlib.add_log_level,
         structlog.stdlib.add_logger_name,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
-        structlog.processors.format_exc_info,
+        structlog.processors.ExceptionRenderer(trail),
         Redaction(secrets),
     ]
     renderer: Processor = (
@@ -65,7 +91,7 @@ def configure(
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
-            foreign_pre_chain=shared,
+            foreign_pre_chain=[_one_line, *shared],
             processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer],
         )
     )

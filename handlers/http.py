@@ -74,6 +74,11 @@ class _Server(web.Server):
 
 
 class _Connection(web.RequestHandler):
+    def log_exception(self, *args: object, exc_info: BaseException | None = None) -> None:
+        """Called for what happens after the answer: a body refused already is read to its end, and cannot be."""
+        if not isinstance(exc_info, web.RequestPayloadError):
+            log.error("http.surprise", exc_info=exc_info)
+
     def handle_error(
         self,
         request: web.BaseRequest,

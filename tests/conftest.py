@@ -13,6 +13,7 @@ import pytest
 import uvloop
 from sqlalchemy import make_url
 
+from bot import telemetry
 from storage import embedded, schema
 from storage.database import Database
 
@@ -25,6 +26,11 @@ numbers = count()
 def pytest_xdist_auto_num_workers() -> int:
     """Half of its time a test waits for a database, a socket or a clock."""
     return 2 * (os.cpu_count() or 1)
+
+
+def pytest_configure() -> None:
+    """Log as the bot does: what it takes for an error, a test can then see."""
+    telemetry.configure(level="info", form="console", secrets=[])
 
 
 def pytest_asyncio_loop_factories() -> dict[str, Callable[[], asyncio.AbstractEventLoop]]:

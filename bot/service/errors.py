@@ -24,6 +24,10 @@ BEHIND = frozenset({"42P01", "42703"})
 """SQLSTATE of a table or column that is not there: nobody has migrated the database yet."""
 
 
+def _schema_is_behind(error: BaseException) -> bool:
+    return isinstance(error, DBAPIError) and getattr(error.orig, "sqlstate", None) in BEHIND
+
+
 def outage(error: BaseException) -> str | None:
     """What to tell a program when the world around us failed it; None for a surprise."""
     match error:
@@ -35,7 +39,7 @@ def outage(error: BaseException) -> str | None:
             return "The database did not answer in time"
         case _ if database_is_away(error):
             return "The database is away"
-        case DBAPIError() if getattr(error.orig, "sqlstate", None) in BEHIND:
+        case _ if _schema_is_behind(error):
             return "The database is not at this release's schema yet: run apv-bot migrate"
         case _:
             return None
@@ -55,5 +59,7 @@ def sentence_of(error: BaseException) -> tuple[str, bool]:
             return "Nothing was recorded: it took too long. Please try again.", True
         case _ if database_is_away(error):
             return "Nothing was recorded: the database is away. Please try again in a moment.", True
+        case _ if _schema_is_behind(error):
+            return "Nothing was recorded: the database is being upgraded. Please try again in a moment.", True
         case _:
             return "Nothing was recorded: something went wrong. Please try again.", False

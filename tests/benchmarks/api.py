@@ -103,12 +103,16 @@ async def _served(stack: AsyncExitStack, count: int) -> _Served:
 
 
 async def _counted(served: _Served) -> None:
-    """What was seeded is counted before anything is measured, as a worker would have."""
+    """What was seeded is counted and cleared away before it is measured, as a worker and PostgreSQL would have."""
     async with asyncio.timeout(1_200):
         while True:
             async with served.client.get("/hitl/reviews/stats") as answer:
                 if answer.status == 200:
-                    return
+                    break
+    connection = await asyncpg.connect(embedded.plain(served.on.database_url))
+    await connection.execute("VACUUM ANALYZE")
+    await connection.execute("CHECKPOINT")
+    await connection.close()
 
 
 async def _compared(
