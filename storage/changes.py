@@ -6,6 +6,7 @@ One transaction at a time does it, so events get their `seq` in the order in whi
 from sqlalchemy import select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from storage import statistics
 from storage.tables import AWAITING_SQL, feed_head, hitl_changes
 
 AT_ONCE = 5_000
@@ -112,5 +113,6 @@ async def fold(tx: AsyncConnection, now: object) -> int:
     before = (await tx.execute(HEAD)).scalar_one()
     folded: int = (await tx.execute(text(FOLD))).scalar_one()
     if folded:
+        await statistics.keep_median(tx)
         await tx.execute(text(TELL_NUMBERS), {"before": before, "now": now})
     return folded

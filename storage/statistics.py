@@ -23,17 +23,21 @@ SELECT day = '-infinity' AS ever, day, decision, agrees, number FROM hitl_decisi
 WHERE day = '-infinity' OR day BETWEEN :monday AND :today
 """
 TIMES = """
-SELECT sum(number)::bigint AS number, sum(total) AS total,
+SELECT counted.*, m.micros AS median,
     (SELECT min(prefix) FROM hitl_review_times WHERE level = 0) AS least,
     (SELECT max(prefix) FROM hitl_review_times WHERE level = 0) AS most
-FROM hitl_review_times WHERE level = 7
+FROM (SELECT sum(number)::bigint AS number, sum(total) AS total FROM hitl_review_times WHERE level = 7) AS counted
+LEFT JOIN hitl_review_median AS m ON m.number = counted.number
 """
-# Down the levels to the values of these ranks, counted from 0: at most 256 rows each.
-RANKED = """
-WITH RECURSIVE walk(level, prefix, rank) AS (
-    SELECT 8, 0::bigint, rank FROM unnest(CAST(:ranks AS bigint[])) AS rank
+# Down the levels to the lower of the two in the middle, and to the one after it: at most 256 rows each.
+MEDIAN = """
+WITH RECURSIVE counted AS (
+    SELECT sum(number)::bigint AS number FROM hitl_review_times WHERE level = 7
+    HAVING sum(number) IS DISTINCT FROM (SELECT number FROM hitl_review_median)
+), walk(level, prefix, rank, number) AS (
+    SELECT 8, 0::bigint, (number - 1) / 2, 0::bigint FROM counted
     UNION ALL
-    SELECT w.level - 1, child.prefix, (w.rank - child.before)::bigint
+    SELECT w.level - 1, child.prefix, (w.rank - child.before)::bigint, child.number
     FROM walk AS w CROSS JOIN LATERAL (
         SELECT * FROM (
             SELECT t.prefix, t.number, sum(t.number) OVER (ORDER BY t.prefix) - t.number AS before
@@ -41,11 +45,20 @@ WITH RECURSIVE walk(level, prefix, rank) AS (
             WHERE t.level = w.level - 1
                 AND t.prefix >= CASE w.level WHEN 8 THEN -9223372036854775808 ELSE w.prefix << 8 END
                 AND t.prefix <= CASE w.level WHEN 8 THEN 9223372036854775807 ELSE (w.prefix << 8) + 255 END
-        ) AS counted WHERE before <= w.rank AND w.rank < before + number
+        ) AS siblings WHERE before <= w.rank AND w.rank < before + number
     ) AS child
     WHERE w.level > 0
 )
-SELECT prefix FROM walk WHERE level = 0
+SELECT counted.number, CASE
+    WHEN counted.number % 2 = 1 OR rank + 1 < walk.number THEN prefix
+    ELSE (prefix
+        + (SELECT min(t.prefix) FROM hitl_review_times AS t WHERE t.level = 0 AND t.prefix > walk.prefix)) / 2.0
+    END AS micros
+FROM walk CROSS JOIN counted WHERE level = 0
+"""
+KEEP_MEDIAN = f"""
+INSERT INTO hitl_review_median (number, micros) {MEDIAN}
+ON CONFLICT (one) DO UPDATE SET number = excluded.number, micros = excluded.micros
 """
 
 
@@ -122,7 +135,12 @@ async def times(tx: AsyncConnection) -> ReviewTimes:
     row = (await tx.execute(text(TIMES))).one()
     if not row.number:
         return ReviewTimes()
-    ranks = {"ranks": [(row.number - 1) // 2, row.number // 2]}
-    low, high = (await tx.execute(text(RANKED), ranks)).scalars()
-    seconds = (float(row.total) / row.number, (low + high) / 2, row.least, row.most)
-    return ReviewTimes(*(round(micros / 1e6, 6) for micros in seconds))
+    # Another release may have counted, which keeps none.
+    median = (await tx.execute(text(MEDIAN))).one().micros if row.median is None else row.median
+    seconds = (row.total / row.number, median, row.least, row.most)
+    return ReviewTimes(*(round(float(micros) / 1e6, 6) for micros in seconds))
+
+
+async def keep_median(tx: AsyncConnection) -> None:
+    """For those who read it, where anything was counted since it was kept last."""
+    await tx.execute(text(KEEP_MEDIAN))

@@ -324,6 +324,15 @@ hitl_review_times = Table(
     comment="Microseconds to the closing decision; each level counts those that agree but for 8 bits more.",
 )
 
+hitl_review_median = Table(
+    "hitl_review_median",
+    metadata,
+    Column("one", Boolean, CheckConstraint("one", name="only_one"), primary_key=True, server_default=true()),
+    Column("number", BigInteger, nullable=False),
+    Column("micros", Numeric, nullable=False),
+    comment="One row: the median of hitl_review_times when it counted this many, kept by whoever counts.",
+)
+
 feed_head = Table(
     "feed_head",
     metadata,

@@ -7,6 +7,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from statistics import median
 
+WORDS = ("", "figure", "against")
+"""Headings of columns that hold words."""
+
 
 @dataclass(frozen=True, slots=True)
 class Sample:
@@ -48,12 +51,12 @@ def keep(figures: Iterable[Figure], path: Path) -> None:
 
 
 def table(heading: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Columns as wide as they need to be; the first to the left, the others to the right."""
+    """Columns as wide as they need to be; words to the left, numbers to the right."""
     widths = [max(len(line[i]) for line in (heading, *rows)) for i in range(len(heading))]
 
     def shown(line: Sequence[str]) -> str:
-        cells = [line[0].ljust(widths[0]), *(cell.rjust(w) for cell, w in zip(line[1:], widths[1:], strict=True))]
-        return "  ".join(cells).rstrip()
+        cells = zip(line, widths, heading, strict=True)
+        return "  ".join(cell.ljust(w) if name in WORDS else cell.rjust(w) for cell, w, name in cells).rstrip()
 
     return "\n".join([shown(heading), *map(shown, rows)])
 

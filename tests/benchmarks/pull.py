@@ -35,7 +35,7 @@ def diff(release: int) -> str:
     )
 
 
-async def measure(rounds: int = ROUNDS) -> Figure:
+async def measure(rounds: int = ROUNDS) -> list[Figure]:
     """One pull request a round; the median of what is left when GitHub's answers are taken off."""
     with TemporaryDirectory(prefix="apv-bot-bench-", ignore_cleanup_errors=True) as folder:
         answering = 0.0
@@ -72,9 +72,8 @@ async def measure(rounds: int = ROUNDS) -> Figure:
         await client.close()
         await runner.cleanup()
     took = median(ours)
-    return Figure(
-        "pull.5000_files_s", took, "s", f"{LIMIT_SECONDS:.0f} s besides GitHub's own time", LIMIT_SECONDS / took
-    )
+    against = f"{LIMIT_SECONDS:.0f} s besides GitHub's own time"
+    return [Figure("pull.5000_files_s", took, "s", against, LIMIT_SECONDS / took)]
 
 
 def _request(release: int) -> PullRequest:

@@ -15,7 +15,7 @@ CLICKS = 3_200
 """A measurement: two seconds and more, so that the processes work at the same time but for the first and last of it."""
 
 
-async def measure(rounds: int = ROUNDS) -> Figure:
+async def measure(rounds: int = ROUNDS) -> list[Figure]:
     """Interleaved rounds and their medians; raises NotRecorded."""
     alone, together = list[float](), list[float]()
     async with AsyncExitStack() as stack:
@@ -27,7 +27,7 @@ async def measure(rounds: int = ROUNDS) -> Figure:
             alone.append(await _per_second(on, ports[:1]))
             together.append(await _per_second(on, ports))
     two, one = median(together), median(alone)
-    return Figure("click.two_web_processes", two, "per s", f"one web process, {one:.0f} per s", two / one)
+    return [Figure("click.two_web_processes", two, "per s", f"one web process, {one:.0f} per s", two / one)]
 
 
 async def _per_second(on: Stage, ports: Sequence[int]) -> float:

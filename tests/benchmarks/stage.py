@@ -41,6 +41,13 @@ START_SECONDS = 20.0
 BOT_TOKEN, SIGNING_SECRET = "xoxb-of-the-benchmarks", "signing-secret-of-the-benchmarks"
 OWNER, NAME = "sample", "shop"
 numbers = count()
+DECIDED = """
+INSERT INTO hitl_decisions (
+    id, apv_id, apv_code, decision, reviewer_name, reviewer_key, source, digest, version, created_at)
+SELECT gen_random_uuid(), id, apv_code, 'reject', 'Ana', 'U1', 'slack', digest, version,
+    created_at + random() * interval '30 days' FROM apv_reviews WHERE status = 'rejected'
+"""
+"""What somebody decided about each that is rejected already."""
 
 
 @dataclass
