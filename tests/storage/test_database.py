@@ -87,7 +87,7 @@ async def test_whoever_is_told_to_end_in_a_commit_does_end(database: Database) -
     event.listen(database.engine.sync_engine, "commit", lambda _connection: committing.set())
 
     async def goes_on() -> None:
-        for _ in range(1_000):
+        for _ in range(1_000_000):
             with suppress(CommitUnknown):
                 await run(database, "SELECT 1")
 
