@@ -8,6 +8,7 @@ import aiohttp
 from bot import console
 from bot.app import SLACK_TIMEOUT
 from bot.config import Settings
+from bot.domain.policy import Policy
 from bot.github_setup import github_client, secret
 from bot.integrations.errors import VendorError
 from bot.integrations.github import GitHubClient
@@ -38,7 +39,7 @@ async def _findings(settings: Settings) -> AsyncIterator[Finding]:
     github = github_client(settings)
     yield "ok", "settings", "complete"
     policy = settings.policy()
-    if policy.leads is None and not policy.groups and len(policy.reviewers.users) == 1:
+    if policy.leads is None and not policy.groups and len(_named(policy)) == 1:
         yield LONELY
     git = shutil.which("git")
     yield ("ok", "git", "found") if git else ("fail", "git", "not found: patches cannot be applied")
@@ -46,6 +47,10 @@ async def _findings(settings: Settings) -> AsyncIterator[Finding]:
     async for finding in _slack(settings):
         yield finding
     yield await _github(settings, github)
+
+
+def _named(policy: Policy) -> frozenset[str]:
+    return policy.reviewers.users | policy.reviewers.emails
 
 
 async def _database(settings: Settings) -> Finding:
@@ -78,7 +83,7 @@ async def _slack(settings: Settings) -> AsyncIterator[Finding]:
             return
         yield "ok", "slack", f"speaks as {me.user_id} in {me.team or me.team_id}"
         policy = settings.policy()
-        reviewers, incomplete = set(policy.reviewers.users), False
+        reviewers, incomplete = set(_named(policy)), False
         for group in sorted(policy.groups):
             try:
                 members = await slack.group_members(group)

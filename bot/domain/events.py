@@ -23,6 +23,8 @@ class Revised:
     sentence: str
     bump: bool = False
     """As in `Submitted`."""
+    tell: tuple[str, ...] = ()
+    """The keys of those whose approvals are void, to be notified."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +106,8 @@ class Reassigned:
 
     kind: ClassVar[str] = "review.reassigned"
     sentence: str
+    tell: tuple[str, ...]
+    """The key of that person, to be notified."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -358,7 +358,7 @@ def revise(review: Review, *, bump: bool = False, by_bot: bool = False) -> Accep
     )
     if review.status is not Status.ESCALATED:
         revised = replace(revised, status=Status.PENDING, escalated_by=None, escalated_by_name=None, escalated_at=None)
-    return Accepted(revised, (Revised(sentence, bump),), sentence)
+    return Accepted(revised, (Revised(sentence, bump, tuple(v.person for v in review.votes)),), sentence)
 
 
 def bump_not_made(review: Review, reason: str) -> tuple[Review, tuple[BumpNotMade, ...]] | None:

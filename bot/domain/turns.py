@@ -38,7 +38,7 @@ def reassign(review: Review, person: Person, to: Person | Refused) -> Outcome:
     before = f", which {review.claimed_by_name} had claimed" if review.claimed_by else ""
     sentence = f"{person.name} gave {review.code} to {to.name}{before}."
     given = replace(review, claimed_by=to.key, claimed_by_name=to.name)
-    return Accepted(given, (Reassigned(sentence),), sentence)
+    return Accepted(given, (Reassigned(sentence, (to.key,)),), sentence)
 
 
 REASON_MAX = 300

@@ -56,7 +56,9 @@ def follow(
     """One audit entry an event, and the jobs of all of them; `review` is as it is after them."""
     entries, jobs = [], []
     for event in events:
-        entry = Entry(event.kind, actor, source, event.sentence, now, detail)
+        told: Json = [*event.tell] if isinstance(event, Revised | Reassigned) else []
+        whom: dict[str, Json] = {"tell": told} if told else {}
+        entry = Entry(event.kind, actor, source, event.sentence, now, {**detail, **whom})
         entries.append(entry)
         jobs += _jobs(review, event, entry)
     return entries, jobs

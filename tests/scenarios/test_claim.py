@@ -70,4 +70,4 @@ async def test_a_claim_is_given_to_another_reviewer(world: World) -> None:
     assert "may not decide: not a reviewer" in await world.alice.types(f"reassign {card.code} <@{world.olga.id}>")
     assert "Mention them" in await world.alice.types(f"reassign {card.code} bob")
     assert "not on the list" in await world.olga.types(f"reassign {card.code} <@{world.bob.id}>")
-    await card.thread_reads("Alice claimed", f"Alice gave {card.code} to Bob, which Alice had claimed.")
+    await card.thread_reads("Alice claimed", f"to Bob, which Alice had claimed.\n<@{world.bob.id}>")

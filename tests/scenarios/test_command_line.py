@@ -402,6 +402,17 @@ async def test_the_doctor_counts_the_people_of_a_group(outside: World, capsys: p
         assert ("LEADS is not set" in capsys.readouterr().out) is warned
 
 
+@pytest.mark.parametrize(("named", "warned"), [('"ana@example.org"', True), ('"ana@example.org", "U0BEN"', False)])
+async def test_the_doctor_counts_people_named_by_e_mail(
+    outside: World, capsys: pytest.CaptureFixture[str], tmp_path: Path, named: str, warned: bool
+) -> None:
+    """As a policy file may name them."""
+    file = tmp_path / "policy.toml"
+    file.write_text(f"[people]\nreviewers = [{named}]\n")
+    await doctor.examine(outside.settings.model_copy(update={"leads": (), "policy_file": file}))
+    assert ("LEADS is not set" in capsys.readouterr().out) is warned
+
+
 async def test_the_doctor_knows_a_database_that_is_behind(
     outside: World, empty_database_url: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
