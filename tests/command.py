@@ -55,7 +55,7 @@ def _untouched(folder: Path) -> Iterator[None]:
     """A command sets up logging for its process and lives in its folder; the next test gets both back as they were."""
     known = [logging.root, *logging.root.manager.loggerDict.values()]
     levels = {logger: logger.level for logger in known if isinstance(logger, logging.Logger)}
-    handlers, before = logging.root.handlers[:], Path.cwd()
+    handlers, before, configured = logging.root.handlers[:], Path.cwd(), structlog.get_config()
     os.chdir(folder)
     try:
         yield
@@ -64,4 +64,4 @@ def _untouched(folder: Path) -> Iterator[None]:
         logging.root.handlers[:] = handlers
         for logger, level in levels.items():
             logger.setLevel(level)
-        structlog.reset_defaults()
+        structlog.configure(**configured)

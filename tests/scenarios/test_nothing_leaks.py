@@ -111,11 +111,12 @@ async def frames_after(world: World, sent: str) -> list[str]:
 
 
 async def ask_in_slack(world: World, card: Card) -> None:
-    """Click and type, whatever comes of it."""
+    """Click and type, whatever comes of it, on the card as it was before."""
+    shown = card.message.blocks
     for words in ("queue", f"claim {card.code}", f"diff {card.code}", f"snooze {card.code} 2h later", "'"):
         await world.slack.slash("alice", "vuln-review", "/apv", words)
     for button in ("View diff", "Claim", "Reject", "Approve"):
-        await world.alice.clicks(button, card)
+        await world.alice.clicks(button, card, blocks=shown)
 
 
 def said(world: World) -> list[str]:
