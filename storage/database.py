@@ -37,6 +37,18 @@ class CommitUnknown(Exception):
     """The connection was lost while committing: the change may or may not be in the database."""
 
 
+GONE = ("08", "57P")
+"""What SQLSTATEs begin with when the server breaks a connection off, whatever becomes of what was under way."""
+
+
+def refused(error: BaseException) -> bool:
+    """Whether the server said no to a statement, so that nothing of it is in the database."""
+    if not isinstance(error, DBAPIError) or error.connection_invalidated:
+        return False
+    sqlstate = getattr(error.orig, "sqlstate", None)
+    return sqlstate is not None and not sqlstate.startswith(GONE)
+
+
 class NotStarted(ConnectionError):
     """The embedded server has not been started yet, so there is no address to connect to."""
 
@@ -47,6 +59,7 @@ class Database:
     def __init__(self, url: str | None = None) -> None:
         """`url` is `postgresql+asyncpg://…`; without one, every use raises NotStarted until `locate` names it."""
         self._engine: AsyncEngine | None = None
+        self._each_alone: AsyncEngine | None = None
         self._queued = False
         self._ringing: asyncio.Task[None] | None = None
         if url is not None:
@@ -63,6 +76,8 @@ class Database:
             hide_parameters=True,
             connect_args={"timeout": 2, "server_settings": {"application_name": "apv-bot"}},
         )
+        # Of the same pool.
+        self._each_alone = self._engine.execution_options(isolation_level="AUTOCOMMIT")
         event.listen(self._engine.sync_engine, "checkin", _remember_checkin)
         event.listen(self._engine.sync_engine, "checkout", self._refuse_dead)
 
@@ -76,15 +91,28 @@ class Database:
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[AsyncConnection]:
         """One transaction on one connection; raises CommitUnknown when only its commit failed."""
-        async with self.engine.connect() as connection:
-            info = _info(connection)
-            info[RINGS] = False
+        async with self._rung_by(self.engine) as connection:
             yield connection
-            rung = info[RINGS]
             try:
                 await connection.commit()
             except BaseException as error:
                 raise CommitUnknown from error
+
+    @asynccontextmanager
+    async def statements(self) -> AsyncIterator[AsyncConnection]:
+        """One connection on which every statement is a transaction by itself, committed when it returns."""
+        if self._each_alone is None:
+            raise NotStarted
+        async with self._rung_by(self._each_alone) as connection:
+            yield connection
+
+    @asynccontextmanager
+    async def _rung_by(self, engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
+        async with engine.connect() as connection:
+            info = _info(connection)
+            info[RINGS] = False
+            yield connection
+            rung = info[RINGS]
         if rung:
             self._ring()
 
@@ -97,9 +125,8 @@ class Database:
         while self._queued:
             self._queued = False
             try:
-                async with self.engine.connect() as connection:
-                    alone = await connection.execution_options(isolation_level="AUTOCOMMIT")
-                    await alone.exec_driver_sql(RING)
+                async with self.statements() as connection:
+                    await connection.exec_driver_sql(RING)
             except (DBAPIError, PoolTimeout, OSError) as error:
                 # Nothing is lost: the workers look by themselves every two seconds.
                 log.debug("queue.not_rung", error=type(error).__name__)

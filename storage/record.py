@@ -1,9 +1,10 @@
 """Writing down what happened: reviews, decisions, audit entries and delivery keys and jobs in one statement.
 
-The review rows are locked by the caller (`storage.reviews`), so what was read is what is replaced.
+The review rows are locked by the caller (`storage.reviews`), or they are written only where they still are what the
+caller has seen, so what was read is what is replaced.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -15,7 +16,7 @@ from bot.domain.apv import Json
 from bot.domain.review import Action, Choice, Review, Vote
 from bot.jobs import Job
 from storage import audit, jobs
-from storage.database import rings
+from storage.database import CommitUnknown, refused, rings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,12 +75,17 @@ WITH change AS (
         escalated_by text, escalated_by_name text, escalated_at timestamptz, claimed_by text, claimed_by_name text,
         snoozed_until timestamptz, snooze_reason text,
         pr_number int, pr_url text, pr_branch text, note text, audit_seq int, audit_head text, now timestamptz,
-        settled text, settled_notes text, settled_of text)
+        settled text, settled_notes text, settled_of text, seen text)
+), held AS (
+    SELECT r.id FROM apv_reviews AS r JOIN change AS c ON c.id = r.id AND (c.seen IS NULL OR c.seen = r.xmin::text)
+    FOR UPDATE OF r SKIP LOCKED
 ), delivered AS (
-    INSERT INTO slack_deliveries (key) SELECT decode(delivery, 'hex') FROM change WHERE delivery IS NOT NULL
+    INSERT INTO slack_deliveries (key)
+    SELECT decode(delivery, 'hex') FROM change WHERE delivery IS NOT NULL AND id IN (SELECT id FROM held)
     ON CONFLICT DO NOTHING RETURNING encode(key, 'hex') AS delivery
 ), fresh AS (
-    SELECT * FROM change WHERE delivery IS NULL OR delivery IN (SELECT delivery FROM delivered)
+    SELECT * FROM change
+    WHERE id IN (SELECT id FROM held) AND (delivery IS NULL OR delivery IN (SELECT delivery FROM delivered))
 ), review AS (
     UPDATE apv_reviews AS r SET
         status = f.status, revision = f.revision, votes = f.votes, closed_at = f.closed_at,
@@ -117,14 +123,18 @@ WITH change AS (
 ), job AS (
     SELECT j.* FROM jsonb_to_recordset($4::jsonb) AS {jobs.JOB} WHERE j.review_id IN (SELECT id FROM fresh)
 ), {jobs.QUEUED}
-SELECT id FROM fresh
+SELECT id, id IN (SELECT id FROM fresh) AS written FROM held
 """  # noqa: S608 - of constants
 
 
-async def record(tx: AsyncConnection, changes: Sequence[Change]) -> set[UUID]:
-    """Write the changes, at most one a review, and queue their jobs; returns whose were written.
+async def record(
+    tx: AsyncConnection, changes: Sequence[Change], seen: Mapping[UUID, str] | None = None
+) -> dict[UUID, bool]:
+    """Write the changes, at most one a review, and queue their jobs; returns of each review whether it was written.
 
-    Left out are those whose delivery was recorded before: of them nothing is written.
+    It was not where the delivery was recorded before. `seen` is for reviews that are not locked: one of another version
+    by now, or held by somebody, is left out of what is returned. With `seen` the statement commits itself, and raises
+    CommitUnknown where nobody can say whether it did.
     """
     reviews, decisions, entries = [], [], []
     queued: list[dict[str, Json]] = []
@@ -133,16 +143,20 @@ async def record(tx: AsyncConnection, changes: Sequence[Change]) -> set[UUID]:
         for item in change.entries:
             head, row = audit.link(head, item, change.review.id, change.review.code)
             entries.append(row)
-        reviews.append(_review_json(change, head))
+        reviews.append(_review_json(change, head) | {"seen": seen[change.review.id] if seen else None})
         if change.decision:
             decisions.append(_decision_json(change, change.decision))
         queued += [jobs.as_row(n, job, change.review.severity) for n, job in enumerate(change.jobs, len(queued))]
-    written = await tx.exec_driver_sql(
-        RECORD, tuple(to_json(rows).decode() for rows in (reviews, decisions, entries, queued))
-    )
+    rows = tuple(to_json(listed).decode() for listed in (reviews, decisions, entries, queued))
+    try:
+        written = await tx.exec_driver_sql(RECORD, rows)
+    except BaseException as error:
+        if seen is None or refused(error):
+            raise
+        raise CommitUnknown from error
     if queued or any(change.touched for change in changes):
         rings(tx)
-    return {row.id for row in written}
+    return {row.id: row.written for row in written}
 
 
 def _review_json(change: Change, head: audit.Head) -> dict[str, Json]:

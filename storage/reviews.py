@@ -1,4 +1,4 @@
-"""Reading, locking and inserting reviews. A row is locked before a rule looks at it."""
+"""Reading, locking and inserting reviews. What a rule looks at is locked, or written only if it is unchanged."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
@@ -12,6 +12,7 @@ from sqlalchemy import (
     ColumnElement,
     RowMapping,
     Select,
+    Text,
     TextClause,
     Uuid,
     and_,
@@ -19,6 +20,7 @@ from sqlalchemy import (
     bindparam,
     func,
     literal,
+    literal_column,
     or_,
     select,
     text,
@@ -54,21 +56,27 @@ STATE = (
 REVIEW_COLUMNS = tuple({f.name for f in fields(Review)} & {column.name for column in STATE})
 
 
+# Which transaction wrote the row: it names the row's version, whoever changes it.
+SEEN = literal_column("apv_reviews.xmin::text", Text).label("seen")
+
+
 def _state(which: ColumnElement[bool]) -> Select[Any]:
-    return select(*STATE, T.audit_seq, T.audit_head).where(which, T.digest.is_not(None))
+    return select(*STATE, T.audit_seq, T.audit_head, SEEN).where(which, T.digest.is_not(None))
 
 
 @dataclass(frozen=True, slots=True)
 class Locked:
-    """A review nobody else can change until the transaction ends, and the end of its audit chain."""
+    """A review and the end of its audit chain, which nobody else changes before what is made of them is written."""
 
     review: Review
     head: Head
+    seen: str
+    """The version of its row, which `storage.record` holds it to where the row is not locked."""
 
 
 # Two clicks at once: the second waits here and then sees the first's vote, which lies in this same row.
 LOCK = _state(T.id == bindparam("id")).with_for_update()
-LOCK_FREE = _state(T.id == any_(bindparam("ids", type_=ARRAY(Uuid)))).with_for_update(skip_locked=True)
+SEE = _state(T.id == any_(bindparam("ids", type_=ARRAY(Uuid))))
 
 
 async def lock(tx: AsyncConnection, review_id: UUID) -> Locked | None:
@@ -77,14 +85,14 @@ async def lock(tx: AsyncConnection, review_id: UUID) -> Locked | None:
     return _locked(row) if row else None
 
 
-async def lock_free(tx: AsyncConnection, review_ids: Sequence[UUID]) -> dict[UUID, Locked]:
-    """Lock those of the reviews that nobody else holds at this moment, and leave the others out."""
-    rows = (await tx.execute(LOCK_FREE, {"ids": review_ids})).mappings()
+async def see(connection: AsyncConnection, review_ids: Sequence[UUID]) -> dict[UUID, Locked]:
+    """Those of the reviews that there are, locked against nobody."""
+    rows = (await connection.execute(SEE, {"ids": review_ids})).mappings()
     return {row["id"]: _locked(row) for row in rows}
 
 
 def _locked(row: RowMapping) -> Locked:
-    return Locked(review_of(row), Head(row["audit_seq"], row["audit_head"]))
+    return Locked(review_of(row), Head(row["audit_seq"], row["audit_head"]), row["seen"])
 
 
 def review_of(row: RowMapping) -> Review:

@@ -11,7 +11,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.domain.apv import Apv, Json, content, digest, identity, priority
-from storage.reviews import APV_COLUMNS, COLUMN_OF, DETAILS, Locked, T, apv_of, lock, lock_free
+from storage.reviews import APV_COLUMNS, COLUMN_OF, DETAILS, Locked, T, apv_of, lock, see
 from storage.tables import apv_code_years, apv_contents, apv_reviews
 
 LOCK_NAMES = """
@@ -73,8 +73,9 @@ async def insert_new(tx: AsyncConnection, news: Sequence[New], now: datetime) ->
         added = set((await tx.execute(insertion, values)).scalars())
         codes = dict.fromkeys(id_ for id_ in codes if id_ not in added)
     await _keep_contents(tx, [(id_, 1, new.apv) for id_, new in zip(ids, news, strict=True)])
-    locked = await lock_free(tx, ids)
-    return [locked[id_] for id_ in ids]
+    # Nobody else can have seen them yet.
+    made = await see(tx, ids)
+    return [made[id_] for id_ in ids]
 
 
 def _row(new: New, now: datetime) -> dict[str, Any]:

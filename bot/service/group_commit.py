@@ -1,7 +1,7 @@
 """Clicks that arrive while others are being committed are committed together, in one transaction.
 
-A click that comes alone waits for nobody. One that cannot be in a group (its review is locked, or the group failed)
-gets a transaction of its own, so no click is refused on account of another.
+A click that comes alone waits for nobody. One that cannot be in a group (its review is locked or has changed since it
+was read, or the group failed) gets a transaction of its own, so no click is refused on account of another.
 """
 
 import asyncio
@@ -22,7 +22,7 @@ MOST = 32
 """Clicks in one transaction: enough that a round trip costs each of them little."""
 
 Rule: TypeAlias = Callable[[Locked], Change]
-"""What is to be written, once the review is locked."""
+"""What is to be written of the review as it is; asked again where that has changed by then."""
 
 
 class Written(Enum):
@@ -53,7 +53,7 @@ class GroupCommit:
         self._running: asyncio.Task[None] | None = None
 
     async def write(self, review_id: UUID, rule: Rule) -> Written:
-        """Lock the review, ask the rule what to write and commit it; raises what the database does.
+        """Read the review, ask the rule what to write and commit it; raises what the database does.
 
         Cancelled, it has written nothing; CommitUnknown: it may have.
         """
@@ -91,15 +91,16 @@ class GroupCommit:
     async def _commit(self, group: Sequence[_Asked]) -> None:
         written: dict[UUID, Written] = {}
         try:
-            async with asyncio.timeout(self._patience), self._database.transaction() as tx:
-                locked = await reviews.lock_free(tx, [asked.review_id for asked in group])
+            async with asyncio.timeout(self._patience), self._database.statements() as connection:
+                seen = await reviews.see(connection, [asked.review_id for asked in group])
                 changes = [
-                    asked.rule(locked[asked.review_id])
+                    asked.rule(seen[asked.review_id])
                     for asked in group
-                    if asked.review_id in locked and _still_wanted(asked)
+                    if asked.review_id in seen and _still_wanted(asked)
                 ]
-                fresh = await record(tx, changes)
-            written = {c.review.id: Written.RECORDED if c.review.id in fresh else Written.REPEATED for c in changes}
+                versions = {review_id: one.seen for review_id, one in seen.items()}
+                recorded = await record(connection, changes, versions)
+            written = {key: Written.RECORDED if fresh else Written.REPEATED for key, fresh in recorded.items()}
         except CommitUnknown as error:
             for asked in group:
                 if asked.recording and not asked.answer.done():
@@ -115,8 +116,8 @@ class GroupCommit:
             locked = await reviews.lock(tx, review_id)
             if locked is None:
                 return Written.UNKNOWN_REVIEW
-            fresh = await record(tx, [rule(locked)])
-        return Written.RECORDED if fresh else Written.REPEATED
+            recorded = await record(tx, [rule(locked)])
+        return Written.RECORDED if recorded[review_id] else Written.REPEATED
 
 
 def _still_wanted(asked: _Asked) -> bool:

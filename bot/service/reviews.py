@@ -1,6 +1,6 @@
-"""What a person does to a review. One function, one transaction: lock, decide, record; then it is true or it is not.
+"""What a person does to a review. One function: read, decide, record in one go; then it is true or it is not.
 
-Slack is asked who they are before the row is locked, and nothing outside is called while it is.
+Slack is asked who they are before the row is read, and nothing outside is called from then on.
 """
 
 import asyncio
@@ -128,7 +128,7 @@ async def apply(
     delivery: bytes | None,
     particulars: Particulars | None = None,
 ) -> Outcome | Repeated:
-    """Judge who asks, lock the review, let `rule` say what comes of it, and write that down; raises as `decide`.
+    """Judge who asks, read the review, let `rule` say what comes of it, and write that down; raises as `decide`.
 
     `asked` names in the audit log what was refused.
     """

@@ -84,7 +84,7 @@ async def web_process(on: Stage, stack: AsyncExitStack) -> int:
 
 
 def _pgbench(on: Stage) -> Measure:
-    sql = pgbench.script(on.click.transaction)
+    sql = pgbench.script(on.click.statements)
 
     async def same_sql(connections: int, count: int) -> Sample:
         reviews = on.take_reviews(count)

@@ -38,11 +38,11 @@ class Statement:
 
 @dataclass(frozen=True, slots=True)
 class RecordedClick:
-    """The body of the request, the review that it names, and the statements of its transaction, in order."""
+    """The body of the request, the review that it names, and its statements, in order."""
 
     body: str
     review_id: UUID
-    transaction: Sequence[Statement]
+    statements: Sequence[Statement]
 
 
 def copy_of(review_id: UUID, number: int) -> UUID:
@@ -118,16 +118,12 @@ DELIVERY_KEY = re.compile(r'"delivery": "[0-9a-f]{64}"')
 
 
 def _last_decision(heard: Sequence[tuple[int, Statement]]) -> list[Statement]:
-    """The last transaction of a click, known by its delivery key; the worker's run beside it."""
+    """What the last click read and what it wrote, known by its delivery key; the worker's statements run beside it."""
     decision: list[Statement] = []
-    under_way: dict[int, list[Statement]] = {}
+    before: dict[int, Statement] = {}
     for connection, statement in heard:
-        if statement.sql.upper().startswith("BEGIN"):
-            under_way[connection] = []
-        transaction = under_way.setdefault(connection, [])
-        transaction.append(statement)
-        args = [arg for s in transaction for arg in s.args if arg]
-        if statement.sql.upper().startswith("COMMIT") and any(map(DELIVERY_KEY.search, args)):
-            decision = transaction
-    assert decision, "no transaction holds the key of a delivery"
+        if any(arg and DELIVERY_KEY.search(arg) for arg in statement.args):
+            decision = [before[connection], statement]
+        before[connection] = statement
+    assert decision, "no statement holds the key of a delivery"
     return decision

@@ -213,7 +213,7 @@ async def test_a_rolled_back_decision_leaves_no_trace(database: Database) -> Non
                 review=replace(review, status=Status.APPROVED), head=locked.head, entries=[entry], now=NOW,
                 touched=True, jobs=[SyncCard(review.id, 2), OpenPull(review.id, review.digest)], delivery=b"v0=1",
             )  # fmt: skip
-            assert await record.record(tx, [change]) == {review.id}
+            assert await record.record(tx, [change]) == {review.id: True}
             raise Broken
     assert await everything(database) == before
 

@@ -2,10 +2,12 @@
 
 import asyncio
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from uuid import uuid4
 
 import pytest
+from sqlalchemy import text
 
 from bot.domain.apv import Severity
 from bot.domain.outcome import Accepted, Repeated
@@ -15,10 +17,11 @@ from bot.service.gate import Gate
 from bot.service.group_commit import MOST, Written
 from storage import reviews as stored_reviews
 from storage.audit import Entry
-from storage.database import Database
+from storage.database import CommitUnknown, Database
 from storage.record import Change
 from storage.reviews import Locked
 from tests.builders import ALICE, BOB, NOW, apv, blocked, click, gate, log, now_of, queued, rows, run, submit
+from tests.conftest import run as execute
 
 
 async def arrived(opened: Gate, count: int) -> list[Review]:
@@ -41,6 +44,17 @@ async def together(opened: Gate, chosen: Sequence[Review], user: str = ALICE) ->
 def noting(sentence: str, locked: Locked) -> Change:
     entry = Entry("note", ALICE, "slack", sentence, NOW)
     return Change(review=locked.review, head=locked.head, entries=[entry], now=NOW, touched=False)
+
+
+HANG_UP = """SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+    WHERE datname = current_database() AND wait_event_type = 'Lock'"""
+
+
+def meanwhile(database: Database, statement: str) -> None:
+    """Somebody else does this, and is done with it."""
+    url = database.engine.url.render_as_string(hide_password=False)
+    with ThreadPoolExecutor() as others:
+        others.submit(asyncio.run, execute(url, statement)).result()
 
 
 async def test_clicks_that_come_together_share_a_transaction(database: Database) -> None:
@@ -84,6 +98,46 @@ async def test_a_review_that_somebody_holds_holds_nobody_up(database: Database) 
         await blocked(database, 1)
         assert not waits.done()
     assert isinstance(await waits, Accepted)
+
+
+async def test_who_changes_a_review_meanwhile_is_seen(database: Database) -> None:
+    """Nobody is locked out while a click is judged; what was judged by then is judged again, and written once."""
+    opened = gate(database)
+    (review,) = await arrived(opened, 1)
+    judged: list[str | None] = []
+
+    def rule(locked: Locked) -> Change:
+        judged.append(locked.review.note)
+        if len(judged) == 1:
+            meanwhile(database, f"UPDATE apv_reviews SET note = 'Changed.' WHERE id = '{review.id}'")
+        return noting("Kept.", locked)
+
+    assert await opened.commits.write(review.id, rule) is Written.RECORDED
+    assert judged == [None, "Changed."]
+    assert (await now_of(opened, review)).note == "Changed."
+    assert await log(database, review) == ["review.submitted", "note"]
+
+
+async def test_a_connection_lost_while_it_is_written_leaves_it_unknown(database: Database) -> None:
+    """It commits by itself, so nobody can say; the same delivery again is what finds out."""
+    opened = gate(database)
+    (review,) = await arrived(opened, 1)
+
+    def rule(locked: Locked) -> Change:
+        return replace(noting("Kept.", locked), delivery=b"once")
+
+    async with database.transaction() as other:
+        await other.execute(text("INSERT INTO slack_deliveries (key) VALUES ('once')"))
+        writing = asyncio.create_task(opened.commits.write(review.id, rule))
+        await blocked(database, 1)
+        await run(database, HANG_UP)
+        with pytest.raises(CommitUnknown):
+            await asyncio.wait_for(writing, 30)
+        await other.rollback()
+    assert await log(database, review) == ["review.submitted"]
+    assert await opened.commits.write(review.id, rule) is Written.RECORDED
+    assert await opened.commits.write(review.id, rule) is Written.REPEATED
+    assert await log(database, review) == ["review.submitted", "note"]
 
 
 async def test_a_click_that_fails_fails_alone(database: Database) -> None:
