@@ -78,7 +78,7 @@ WITH change AS (
         settled text, settled_notes text, settled_of text, seen text)
 ), held AS (
     SELECT r.id FROM apv_reviews AS r JOIN change AS c ON c.id = r.id AND (c.seen IS NULL OR c.seen = r.xmin::text)
-    FOR UPDATE OF r SKIP LOCKED
+    FOR NO KEY UPDATE OF r SKIP LOCKED
 ), delivered AS (
     INSERT INTO slack_deliveries (key)
     SELECT decode(delivery, 'hex') FROM change WHERE delivery IS NOT NULL AND id IN (SELECT id FROM held)

@@ -75,7 +75,8 @@ class Locked:
 
 
 # Two clicks at once: the second waits here and then sees the first's vote, which lies in this same row.
-LOCK = _state(T.id == bindparam("id")).with_for_update()
+# Not against those who insert a row that refers to the review: a message of its own, say, while Slack is asked.
+LOCK = _state(T.id == bindparam("id")).with_for_update(key_share=True)
 SEE = _state(T.id == any_(bindparam("ids", type_=ARRAY(Uuid))))
 
 

@@ -30,10 +30,9 @@ FROM (SELECT sum(number)::bigint AS number, sum(total) AS total FROM hitl_review
 LEFT JOIN hitl_review_median AS m ON m.number = counted.number
 """
 # Down the levels to the lower of the two in the middle, and to the one after it: at most 256 rows each.
-MEDIAN = """
+WALK = """
 WITH RECURSIVE counted AS (
-    SELECT sum(number)::bigint AS number FROM hitl_review_times WHERE level = 7
-    HAVING sum(number) IS DISTINCT FROM (SELECT number FROM hitl_review_median)
+    SELECT sum(number)::bigint AS number FROM hitl_review_times WHERE level = 7 {if_}
 ), walk(level, prefix, rank, number) AS (
     SELECT 8, 0::bigint, (number - 1) / 2, 0::bigint FROM counted
     UNION ALL
@@ -56,8 +55,10 @@ SELECT counted.number, CASE
     END AS micros
 FROM walk CROSS JOIN counted WHERE level = 0
 """
+MEDIAN = WALK.format(if_="")
+NEW = "HAVING sum(number) IS DISTINCT FROM (SELECT number FROM hitl_review_median)"
 KEEP_MEDIAN = f"""
-INSERT INTO hitl_review_median (number, micros) {MEDIAN}
+INSERT INTO hitl_review_median (number, micros) {WALK.format(if_=NEW)}
 ON CONFLICT (one) DO UPDATE SET number = excluded.number, micros = excluded.micros
 """
 
