@@ -90,7 +90,12 @@ async def move(tx: AsyncConnection, message_id: UUID, channel: str) -> None:
 
 
 async def bury(tx: AsyncConnection, message_id: UUID, ts: str) -> None:
-    """Somebody deleted the message in Slack: the dead copy is kept on record as gone, and it is to be posted anew."""
+    """Somebody deleted the message in Slack: the dead copy is kept on record as gone, and it is to be posted anew.
+
+    Runs twice: the second run finds another `ts`.
+    """
+    # Its card and a reply under it may find that at once, and there is one copy to keep.
+    await lock(tx, message_id)
     dead = insert(slack_messages).from_select(
         ["id", "kind", "review_id", "channel", "ts", "attempted_at", "rendered_revision", "gone"],
         select(
