@@ -3,6 +3,7 @@
 Everything a page needs is served from here: the policy that goes with it lets a browser ask no other host.
 """
 
+import asyncio
 import json
 from collections.abc import Sequence
 from functools import cache
@@ -136,14 +137,19 @@ def _either(schemas: list[dict[str, Json]]) -> dict[str, Json]:
 
 def add_routes(app: web.Application, routes: Sequence[Route]) -> None:
     """Serve the document and its two pages, to everybody."""
-    document = json.dumps(openapi(routes), separators=(",", ":"))
+
+    @cache
+    def document() -> str:
+        return json.dumps(openapi(routes), separators=(",", ":"))
+
     pages = {
         "docs": _page("swagger-ui-bundle.js", "swagger-ui.css"),
         "redoc": _page("redoc.standalone.js"),
     }
 
     async def shown(_request: web.Request) -> web.Response:
-        return web.Response(text=document, content_type="application/json")
+        # Made for the first who asks, which takes longer than a click may be kept waiting.
+        return web.Response(text=await asyncio.to_thread(document), content_type="application/json")
 
     async def page(request: web.Request) -> web.Response:
         name = request.path.rstrip("/").rpartition("/")[2]
