@@ -277,6 +277,8 @@ class _Run:
             )
 
         bolt = AsyncApp(
+            # Without one Bolt reads the source of every file on the stack, to be called after one of them.
+            name="apv-bot",
             # No token here: `authorize` gives it, and the handlers speak through our own client anyway.
             client=AsyncWebClient(base_url=self.settings.slack_api_url, session=self.session, retry_handlers=[]),
             authorize=authorize,

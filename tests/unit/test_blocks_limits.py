@@ -79,7 +79,7 @@ def strings(drawn: Message | View | Home) -> list[str]:
     return [drawn.text, *markup(drawn.blocks)] if isinstance(drawn, Message) else list(markup(drawn))
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(any_dossier(), TALLIES)
 def test_any_review_is_drawn_within_every_limit(case: Dossier, count: Tally) -> None:
     """No APV, however long or hostile, and no state makes Slack refuse what is drawn of it."""
@@ -87,7 +87,7 @@ def test_any_review_is_drawn_within_every_limit(case: Dossier, count: Tally) -> 
         assert problems(drawn) == []
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(any_dossier(), TALLIES)
 def test_no_apv_can_mention_link_or_break_out(case: Dossier, count: Tally) -> None:
     """All markup that is drawn is ours: people who acted, dates, the advisory by its id, the pull request."""

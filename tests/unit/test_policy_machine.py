@@ -165,5 +165,5 @@ class Governing(RuleBasedStateMachine):
 
 TestNothingIsApprovedWithoutWhatThePolicyAsksFor = Governing.TestCase
 TestNothingIsApprovedWithoutWhatThePolicyAsksFor.settings = settings(
-    max_examples=300, stateful_step_count=20, deadline=None
+    max_examples=150, stateful_step_count=20, deadline=None
 )

@@ -638,4 +638,4 @@ def _is(who: str, reporter: str | None) -> bool:
 
 
 TestNoSequenceApprovesWithoutItsQuorum = Gatekeeping.TestCase
-TestNoSequenceApprovesWithoutItsQuorum.settings = settings(max_examples=300, stateful_step_count=25, deadline=None)
+TestNoSequenceApprovesWithoutItsQuorum.settings = settings(max_examples=200, stateful_step_count=25, deadline=None)
