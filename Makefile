@@ -35,11 +35,11 @@ test: $(INSTALLED) ## Every test, on a real PostgreSQL: embedded, or TEST_DATABA
 lint: $(INSTALLED) ## Format, lint, types, import rules, dependencies, Dockerfile, secrets
 	$(call check,ruff format,$(BIN)/ruff format --check .)
 	$(call check,ruff check,$(BIN)/ruff check .)
-	$(call check,mypy --strict,$(BIN)/mypy --strict)
+	$(call check,mypy --strict,$(BIN)/mypy --strict --num-workers=auto)
 	$(call check,lint-imports,$(BIN)/lint-imports --no-logo)
 	$(call check,deptry,$(BIN)/deptry --no-ansi .)
 	$(call check,hadolint,$(BIN)/hadolint Dockerfile)
-	$(call check,detect-secrets,git ls-files -z | xargs -0 $(BIN)/detect-secrets-hook --no-verify --baseline .secrets.baseline)
+	$(call check,detect-secrets,git ls-files -z | xargs -0 -n 250 -P 2 $(BIN)/detect-secrets-hook --no-verify --baseline .secrets.baseline)
 
 openapi: build/github-openapi.json ## GitHub's own description of its API, by npm, for the tests of its stand-in
 

@@ -430,7 +430,7 @@ NAMES = st.sampled_from([*ApvSubmission.model_fields, *SERVER_OWNED, "metadata"]
 NEARLY = st.dictionaries(NAMES | TEXTS, VALUES, max_size=8).map(lambda more: {**document(), **more})
 
 
-@settings(max_examples=400)
+@settings(max_examples=200)
 @given(JSON | NEARLY | st.dictionaries(NAMES, VALUES))
 def test_any_json_is_accepted_or_refused(value: object) -> None:
     """No JSON value ends in anything but a submission that can be stored, or in faults that can be sent."""
