@@ -14,7 +14,8 @@ import structlog
 
 from bot import metrics
 from bot.domain.apv import Json
-from storage import pace, queries, schema, statistics
+from migrations import schema
+from storage import pace, queries, statistics
 from storage.database import Database, NotStarted
 
 log = structlog.get_logger(__name__)

@@ -5,7 +5,7 @@ from dataclasses import fields
 from datetime import UTC, datetime
 
 from bot.domain.apv import Apv, Json
-from bot.service.queue import Stored
+from bot.service.queries import Stored
 
 REPORTED = tuple(f.name for f in fields(Apv))
 

@@ -11,11 +11,12 @@ from sqlalchemy import text
 
 from bot.domain.access import Person
 from bot.domain.apv import Apv, PatchStrategy, Severity, Submission
-from bot.domain.outcome import Outcome, Repeated
 from bot.domain.people import DirectoryUnavailable, SlackProfile
 from bot.domain.policy import Policy, Principals
+from bot.domain.refusal import Outcome, Repeated
 from bot.domain.review import Choice, Decision, Review, Status
-from bot.service import queue, reviews, submissions
+from bot.service import queries as queue
+from bot.service import reviews, submissions
 from bot.service.gate import Gate
 from bot.service.people import SlackUser
 from storage.database import Database

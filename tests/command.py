@@ -10,7 +10,7 @@ from pathlib import Path
 import structlog
 from typer.testing import CliRunner
 
-from bot.__main__ import app
+from bot.cli.main import app
 from bot.config import Settings
 
 

@@ -14,7 +14,8 @@ import uvloop
 from sqlalchemy import make_url
 
 from bot import telemetry
-from storage import embedded, schema
+from migrations import schema
+from storage import embedded
 from storage.database import Database
 
 TEMPLATE = "apv_bot_template"

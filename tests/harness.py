@@ -21,8 +21,9 @@ import asyncpg
 from pydantic import SecretStr
 from sqlalchemy import make_url, text
 
-from bot import console, samples
-from bot.app import Bot, Role
+from bot import samples
+from bot.app.process import Bot, Role
+from bot.cli import running as console
 from bot.config import Settings
 from bot.sandbox.github import GitHubSandbox, Pull
 from bot.sandbox.server import SandboxServer

@@ -14,12 +14,13 @@ from aiohttp import web
 from pydantic import SecretStr
 from sqlalchemy import URL, make_url
 
+from bot.app.opening import NobodyKnown
 from bot.config import Settings
-from bot.console import NobodyKnown
 from bot.domain.policy import Policy, Principals
 from bot.service.gate import Gate
-from handlers import api, http
-from handlers.auth import Auth
+from handlers import http
+from handlers.api import reviews as api
+from handlers.api.auth import Auth
 from storage.database import Database
 
 TOKENS = {"scanner": "read+submit", "reader": "read", "writer": "submit", "decider": "decide"}

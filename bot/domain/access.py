@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from bot.domain.outcome import Reason, Refused
 from bot.domain.people import SlackProfile
 from bot.domain.policy import REVIEWERS, Policy, Principals
+from bot.domain.refusal import Reason, Refused
 
 
 @dataclass(frozen=True, slots=True)

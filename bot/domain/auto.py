@@ -5,8 +5,8 @@ from datetime import datetime
 
 from bot.domain.apv import Apv
 from bot.domain.events import Approved
-from bot.domain.outcome import Accepted
 from bot.domain.policy import Policy
+from bot.domain.refusal import Accepted
 from bot.domain.review import Review, Status, nothing_to_open
 
 

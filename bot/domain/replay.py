@@ -9,9 +9,9 @@ from enum import StrEnum
 from bot.domain.access import Person, groups_of
 from bot.domain.apv import Apv, Json
 from bot.domain.auto import approved_by_policy
+from bot.domain.deadlines import due_at
 from bot.domain.policy import Policy
 from bot.domain.review import AWAITING, Choice, Review, Status, Vote, tally
-from bot.domain.sla import due_at
 
 APPROVED = frozenset({Status.APPROVED, Status.PR_OPEN, Status.MERGED, Status.PR_CLOSED})
 

@@ -22,10 +22,10 @@ from bot.domain.events import (
     Revised,
     VoteWithdrawn,
 )
-from bot.domain.outcome import Accepted, Outcome, Reason, Refused
 from bot.domain.policy import Policy
 from bot.domain.pull import PullState
 from bot.domain.quorum import Tally
+from bot.domain.refusal import Accepted, Outcome, Reason, Refused
 
 JUSTIFICATION_MIN, JUSTIFICATION_MAX = 10, 3000
 """Characters without outer white space (contract, section 8; 3000 is Slack's limit for an input)."""

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import structlog
 
 from bot.integrations.errors import VendorError
-from bot.integrations.slack_client import SlackClient
+from bot.integrations.slack.client import SlackClient
 
 log = structlog.get_logger(__name__)
 

@@ -8,14 +8,15 @@ from dataclasses import replace
 from datetime import datetime
 from uuid import UUID
 
-from bot.domain import sla
+from bot.domain import deadlines as sla
 from bot.domain.apv import Json
+from bot.domain.deadlines import Turn
 from bot.domain.events import DeadlineNear, Event, Expired, Reminded, Woken
 from bot.domain.review import AWAITING, Action, Review, Status
-from bot.domain.sla import Turn
 from bot.service.consequences import write
 from bot.service.gate import Gate
-from storage import clocks, reviews
+from storage import deadlines as clocks
+from storage import reviews
 from storage.record import Settlement
 
 ACTOR = "apv-bot"

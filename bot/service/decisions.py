@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 from uuid import UUID
 
-from bot.service import queue
+from bot.service import queries as queue
 from bot.service.gate import Gate
 from storage import decisions
 from storage.decisions import DecisionRecord

@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 
 from bot.domain.access import Person, entitle
-from bot.domain.outcome import Refused
 from bot.domain.policy import Policy
+from bot.domain.refusal import Refused
 from bot.service.gate import Gate
 
 

@@ -6,7 +6,9 @@ from bot.domain.apv import Json, Severity
 from bot.domain.replay import Past
 from bot.jobs import AlertIncident
 from bot.service.gate import Gate
-from storage import clocks, jobs, past, policies
+from storage import deadlines as clocks
+from storage import jobs, policies
+from storage import replay as past
 from storage.audit import Entry
 
 ACTOR = "apv-bot"

@@ -15,7 +15,7 @@ from bot.domain import review as rules
 from bot.domain.access import Person
 from bot.domain.apv import Json
 from bot.domain.events import Approved, Event, VoteWithdrawn
-from bot.domain.outcome import Accepted, Outcome, Reason, Refused, Repeated
+from bot.domain.refusal import Accepted, Outcome, Reason, Refused, Repeated
 from bot.domain.review import Action, Choice, Decision, Review, Status
 from bot.service.consequences import follow
 from bot.service.gate import Gate

@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 
 from bot.service.gate import Gate
-from storage import changes, statistics
+from storage import counters as changes
+from storage import statistics
 from storage.statistics import DecisionNumbers, ReviewNumbers, ReviewTimes
 
 __all__ = ["DecisionNumbers", "Statistics"]

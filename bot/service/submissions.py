@@ -8,8 +8,8 @@ from uuid import UUID
 import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from bot.domain import deadlines as sla
 from bot.domain import review as rules
-from bot.domain import sla
 from bot.domain.apv import Apv, Json, Submission, digest, identity
 from bot.domain.events import Event, Submitted
 from bot.domain.policy import Preset

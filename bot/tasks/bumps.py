@@ -4,8 +4,8 @@ import asyncio
 
 from bot import metrics
 from bot.bumps.draft import CannotBump, draft, wanted
-from bot.integrations.diffs import diff_between
 from bot.integrations.errors import Permanent, VendorError
+from bot.integrations.git.diffs import diff_between
 from bot.jobs import MakeBump
 from bot.service import bumps
 from bot.tasks.github import GitHubDesk

@@ -10,8 +10,8 @@ from bot.blocks import pull_request
 from bot.domain.pull import Step
 from bot.domain.review import Choice
 from bot.integrations.errors import Permanent, Retry, VendorError
-from bot.integrations.github import GitHubClient, PullAddress, PullRequest
-from bot.integrations.patches import PathPolicy
+from bot.integrations.git.patches import PathPolicy
+from bot.integrations.github.client import GitHubClient, PullAddress, PullRequest
 from bot.jobs import AnswerPull, OpenPull, WatchPull
 from bot.service import outcomes, pulls
 from bot.service.gate import Gate

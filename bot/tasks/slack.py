@@ -10,12 +10,12 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from bot.blocks import alerts
 from bot.blocks.card import card
 from bot.blocks.kit import Message
-from bot.domain import sla
+from bot.domain import deadlines as sla
 from bot.domain.policy import Policy
 from bot.domain.review import tally
 from bot.integrations.errors import Retry, VendorError
-from bot.integrations.slack_client import SlackClient
-from bot.integrations.slack_errors import ChannelUnavailable, MessageGone
+from bot.integrations.slack.client import SlackClient
+from bot.integrations.slack.errors import ChannelUnavailable, MessageGone
 from bot.jobs import AlertIncident, ReplyInThread, SyncCard
 from bot.tasks.pace import Pace
 from storage import audit, messages, pace, reviews

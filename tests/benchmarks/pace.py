@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from bot.app import Bot
+from bot.app.process import Bot
 from tests.benchmarks.figures import Figure
 from tests.benchmarks.stage import database
 from tests.harness import CRITICAL, HIGH, World, running, sample, surroundings

@@ -9,7 +9,7 @@ from tempfile import TemporaryDirectory
 
 from aiohttp import web
 
-from bot.integrations.github import GitHubClient, PullRequest
+from bot.integrations.github.client import GitHubClient, PullRequest
 from bot.sandbox.github import GitHubSandbox
 from tests.benchmarks.figures import Figure
 

@@ -16,7 +16,7 @@ from sqlalchemy.dialects.postgresql.asyncpg import AsyncAdapt_asyncpg_connection
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from bot import samples
-from bot.app import Bot
+from bot.app.process import Bot
 from bot.sandbox.slack import SlackSandbox
 from storage.database import Database
 from tests.benchmarks.load import Order, send

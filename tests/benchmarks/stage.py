@@ -24,12 +24,13 @@ import asyncpg
 from sqlalchemy import make_url
 
 from bot import samples
-from bot.app import Bot
+from bot.app.process import Bot
 from bot.config import Settings
 from bot.sandbox.github import GitHubSandbox
 from bot.sandbox.server import SandboxServer
 from bot.sandbox.slack import SlackSandbox
-from storage import embedded, schema
+from migrations import schema
+from storage import embedded
 from storage.database import Database
 from storage.tables import apv_reviews
 from tests.benchmarks.load import Order, Tally

@@ -12,7 +12,8 @@ from typing import Any
 
 import asyncpg
 
-from storage import embedded, schema
+from migrations import schema
+from storage import embedded
 from storage.database import Database
 from tests.chaos.balancer import Balancer
 from tests.process import Process, apv_bot

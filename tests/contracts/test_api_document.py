@@ -28,8 +28,10 @@ from schemathesis.specs.openapi.checks import (
 )
 
 from bot.service.feed import Feed
-from handlers import api, feed, http
-from handlers.auth import Auth
+from handlers import http
+from handlers.api import feed
+from handlers.api import reviews as api
+from handlers.api.auth import Auth
 from storage.database import Database
 from tests import web as our
 from tests.web import Clock, asks, dressed, gate, serving

@@ -10,7 +10,8 @@ import aiohttp
 import pytest
 from jsonschema import Draft202012Validator
 
-from handlers import decisions, http
+from handlers import http
+from handlers.api import decisions
 from storage.database import Database
 from tests.web import apv, asks, nowhere, said_to, serving_api
 

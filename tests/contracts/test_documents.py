@@ -16,13 +16,15 @@ from slack_bolt.async_app import AsyncApp
 from typer.core import TyperGroup
 
 from bot import metrics
-from bot.__main__ import app
+from bot.cli.main import app
 from bot.config import ConfigurationError, Settings
 from bot.health import Health
 from bot.service.feed import Feed
-from handlers import api, feed, ops
-from handlers.auth import Auth
-from handlers.mount import mount_slack
+from handlers import ops
+from handlers.api import feed
+from handlers.api import reviews as api
+from handlers.api.auth import Auth
+from handlers.slack.route import mount_slack
 from storage.database import Database
 from tests.web import Clock, gate
 

@@ -9,7 +9,7 @@ import jsonschema
 import pytest
 import yaml
 
-import handlers
+from handlers import slack
 
 ROOT = Path(__file__).parents[2]
 TEXT = (ROOT / "manifest.yml").read_text("utf-8")
@@ -82,19 +82,19 @@ def test_the_socket_mode_variant_validates() -> None:
 
 def test_commands_are_the_registered_ones() -> None:
     """A slash command is in the manifest if and only if a handler is registered for it."""
-    assert {c["command"] for c in MANIFEST["features"]["slash_commands"]} == set(handlers.COMMANDS)
+    assert {c["command"] for c in MANIFEST["features"]["slash_commands"]} == set(slack.COMMANDS)
 
 
 def test_the_usage_hint_names_every_subcommand() -> None:
     """What Slack shows while `/apv` is typed is what the handler understands."""
     (command,) = MANIFEST["features"]["slash_commands"]
     hinted = {part.split()[0] for part in command["usage_hint"].split("|")}
-    assert hinted == {name for name in handlers.commands.SUBCOMMANDS if name}
+    assert hinted == {name for name in slack.commands.SUBCOMMANDS if name}
 
 
 def test_events_are_the_registered_ones() -> None:
     """An event is subscribed to if and only if a handler is registered for it."""
-    assert set(MANIFEST["settings"]["event_subscriptions"]["bot_events"]) == set(handlers.EVENTS)
+    assert set(MANIFEST["settings"]["event_subscriptions"]["bot_events"]) == set(slack.EVENTS)
 
 
 def test_scopes_are_what_is_called_for() -> None:
@@ -103,7 +103,7 @@ def test_scopes_are_what_is_called_for() -> None:
     assert made, "the integrations call Slack through `self._web`"
     assert made <= set(SCOPES_OF_CALL), "write the scopes of a new call into this test"
     needed = {"commands"} | AHEAD
-    needed.update(*(SCOPES_OF_CALL[call] for call in made), *(SCOPES_OF_EVENT[event] for event in handlers.EVENTS))
+    needed.update(*(SCOPES_OF_CALL[call] for call in made), *(SCOPES_OF_EVENT[event] for event in slack.EVENTS))
     asked = MANIFEST["oauth_config"]["scopes"]["bot"]
     assert sorted(asked) == sorted(needed)
 

@@ -12,7 +12,7 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, async_playwright
 
-from bot.demo import feed
+from bot.demo.stage import feed
 from bot.sandbox.server import SandboxServer
 from bot.sandbox.slack import SlackSandbox
 from tests import harness

@@ -12,10 +12,12 @@ import pytest
 import typer
 from pydantic import SecretStr
 
-from bot import console, doctor, samples
-from bot.__main__ import app
+from bot import samples
+from bot.cli import doctor
+from bot.cli import running as console
+from bot.cli.main import app
 from bot.policies.reading import built_in_text
-from storage import schema
+from migrations import schema
 from tests import harness, web
 from tests.command import Terminal
 from tests.conftest import run

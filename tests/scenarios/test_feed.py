@@ -14,8 +14,10 @@ from aiohttp import WSMsgType
 from sqlalchemy import text
 
 from bot.service.feed import BOUND, Feed, Subscriber, frame
-from handlers import api, feed, http
-from handlers.auth import Auth
+from handlers import http
+from handlers.api import feed
+from handlers.api import reviews as api
+from handlers.api.auth import Auth
 from storage.database import Database, end
 from tests.web import HOLDER, TOKENS, Clock, apv, gate, gets, serving, settings, submits
 

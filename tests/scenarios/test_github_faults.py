@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from bot import console
+from bot.cli import running as console
 from bot.sandbox.github.faults import Fault
 from tests.harness import HIGH, Card, World, sample
 from tests.scenarios.test_retries import jobs_list

@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from bot.integrations.errors import Permanent, Retry, VendorError
-from bot.integrations.github import AppInstallation, GitHubClient, OpenedPull, PullAddress, PullRequest
+from bot.integrations.github.client import AppInstallation, GitHubClient, OpenedPull, PullAddress, PullRequest
 from bot.sandbox.github import Fault, GitHubSandbox
 
 TOKEN = "ghp_the_tests_own"

@@ -14,7 +14,7 @@ from sqlalchemy import text
 
 from bot.health import Health
 from handlers import http, ops
-from storage import schema
+from migrations import schema
 from storage.database import Database
 from tests.web import Relay, apv, apvs, asks, dressed, gets, nowhere, said_to, serving, serving_api, submits
 

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from bot.demo import feed
+from bot.demo.stage import feed
 from tests.harness import World
 
 PIP_AUDIT = {

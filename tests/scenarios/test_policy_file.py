@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from bot import policy_console
-from bot.app import Bot
+from bot.app.process import Bot
+from bot.cli import policy as policy_console
 from bot.policies.reading import digest_of
 from tests import harness
 from tests.harness import CRITICAL, HIGH, Card, World, sample

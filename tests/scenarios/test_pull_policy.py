@@ -10,13 +10,13 @@ from uuid import UUID
 import pytest
 from pydantic import SecretStr
 
+from bot.app.vendors import github_client
 from bot.domain.policy import MergeMethod, PullRules
 from bot.domain.pull import MergeMode
 from bot.domain.review import Choice, Review
-from bot.github_setup import github_client
 from bot.intake import apv_json
 from bot.integrations.errors import Permanent, Retry
-from bot.integrations.github import PullAddress
+from bot.integrations.github.client import PullAddress
 from bot.jobs import OpenPull, WatchPull
 from bot.sandbox.github import Pull
 from bot.sandbox.github.faults import Fault

@@ -4,7 +4,7 @@ import asyncio
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from bot.app import Bot
+from bot.app.process import Bot
 from tests import harness
 from tests.chaos.balancer import Balancer
 from tests.harness import CRITICAL, World, sample

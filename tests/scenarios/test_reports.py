@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from bot import console
+from bot.cli import running as console
 from tests.harness import World, sample
 
 DATA = Path(os.environ.get("APV_TEST_DATA") or Path(__file__).parents[3] / "shared" / "data")

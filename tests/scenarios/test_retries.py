@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from bot import console
+from bot.cli import running as console
 from tests import harness
 from tests.harness import CRITICAL, HIGH, World, sample
 

@@ -12,8 +12,8 @@ from aiohttp.test_utils import TestServer
 from structlog.testing import capture_logs
 
 from bot.integrations.errors import Permanent, Retry, VendorError
-from bot.integrations.slack_client import SlackClient
-from bot.integrations.slack_errors import (
+from bot.integrations.slack.client import SlackClient
+from bot.integrations.slack.errors import (
     Ambiguous,
     ChannelUnavailable,
     ContentRefused,

@@ -12,8 +12,9 @@ from aiohttp.test_utils import TestServer
 
 from bot.domain.people import DirectoryUnavailable
 from bot.integrations.errors import Permanent
-from bot.integrations.slack_client import Posted, SlackClient
-from bot.integrations.slack_errors import (
+from bot.integrations.slack.answers import PrivateReplies
+from bot.integrations.slack.client import Posted, SlackClient
+from bot.integrations.slack.errors import (
     Ambiguous,
     ChannelUnavailable,
     ContentRefused,
@@ -21,8 +22,7 @@ from bot.integrations.slack_errors import (
     TokenRefused,
     TriggerExpired,
 )
-from bot.integrations.slack_people import SlackDirectory
-from bot.integrations.slack_reply import PrivateReplies
+from bot.integrations.slack.people import SlackDirectory
 from bot.sandbox.server import SandboxServer
 from bot.sandbox.slack import Channel, SlackSandbox
 

@@ -11,8 +11,8 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 
 from bot.domain.people import DirectoryUnavailable, SlackProfile
-from bot.integrations.slack_client import SlackClient
-from bot.integrations.slack_people import SlackDirectory
+from bot.integrations.slack.client import SlackClient
+from bot.integrations.slack.people import SlackDirectory
 
 Json = dict[str, object]
 

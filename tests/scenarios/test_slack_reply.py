@@ -10,8 +10,8 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 from structlog.testing import capture_logs
 
-from bot.integrations.slack_client import SlackClient
-from bot.integrations.slack_reply import PrivateReplies
+from bot.integrations.slack.answers import PrivateReplies
+from bot.integrations.slack.client import SlackClient
 
 SECRET_TEXT = "nothing was recorded"
 

@@ -16,8 +16,8 @@ from slack_bolt.authorization import AuthorizeResult
 from slack_sdk.web.async_client import AsyncWebClient
 from structlog.testing import capture_logs
 
-from bot.app import Bot
-from bot.integrations.socket_mode import run_socket_mode
+from bot.app.process import Bot
+from bot.integrations.slack.socket_mode import run_socket_mode
 from bot.sandbox.server import SandboxServer
 from bot.sandbox.slack import SlackSandbox
 from tests import harness

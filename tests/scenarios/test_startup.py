@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import make_url
 
-from bot.app import Bot
+from bot.app.process import Bot
 from tests import harness, web
 from tests.command import Terminal
 from tests.conftest import migrate

@@ -8,7 +8,8 @@ import asyncpg
 import pytest
 
 from bot.domain.review import Choice, Review
-from bot.service import outcomes, trail
+from bot.service import audit as trail
+from bot.service import outcomes
 from bot.service.gate import Gate
 from storage import audit, embedded
 from storage.database import Database

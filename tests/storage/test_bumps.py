@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from bot.domain.apv import Apv, PatchStrategy
-from bot.domain.outcome import Accepted, Reason, Refused
+from bot.domain.refusal import Accepted, Reason, Refused
 from bot.domain.review import BUMP_UNDER_WAY, Choice, Status
 from bot.service import bumps, submissions
 from storage.database import Database

@@ -9,11 +9,12 @@ from uuid import UUID
 import pytest
 
 from bot.domain.apv import Apv, Severity
-from bot.domain.outcome import Accepted, Outcome, Reason, Refused, Repeated
 from bot.domain.people import DirectoryUnavailable
+from bot.domain.refusal import Accepted, Outcome, Reason, Refused, Repeated
 from bot.domain.review import Choice, Decision, Review, Status
 from bot.jobs import OpenPull, SyncCard
-from bot.service import outcomes, reviews, trail
+from bot.service import audit as trail
+from bot.service import outcomes, reviews
 from bot.service.gate import Gate
 from bot.service.outcomes import Pull
 from bot.service.people import SlackUser

@@ -10,9 +10,10 @@ import pytest
 from sqlalchemy import text
 
 from bot.domain.apv import Severity
-from bot.domain.outcome import Accepted, Repeated
+from bot.domain.refusal import Accepted, Repeated
 from bot.domain.review import Review
-from bot.service import reviews, trail
+from bot.service import audit as trail
+from bot.service import reviews
 from bot.service.gate import Gate
 from bot.service.group_commit import MOST, Written
 from storage import reviews as stored_reviews

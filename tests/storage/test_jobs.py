@@ -11,8 +11,8 @@ from sqlalchemy import text
 from bot.domain.apv import Severity
 from bot.domain.review import Review
 from bot.jobs import AlertIncident, Job, OpenPull, ReplyInThread, SyncCard, parse, payload, priority
+from bot.service import audit as trail
 from bot.service import jobs as operator
-from bot.service import trail
 from bot.service.gate import Gate
 from storage import jobs, queries
 from storage.database import Database

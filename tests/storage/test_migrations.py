@@ -4,7 +4,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import Connection, inspect
 
-from storage import schema
+from migrations import schema
 from storage.database import Database
 from storage.tables import metadata
 

@@ -8,10 +8,11 @@ from sqlalchemy import event
 
 from bot.domain.apv import PatchStrategy, Severity, Submission, WargameVerdict
 from bot.domain.review import AWAITING, Status
-from bot.service import queue, reviews, submissions
+from bot.service import queries as queue
+from bot.service import reviews, submissions
 from bot.service.gate import Gate
 from bot.service.people import SlackUser
-from bot.service.queue import Filter, Position
+from bot.service.queries import Filter, Position
 from storage.database import Database
 from tests.builders import ALICE, BOB, NOW, TEAM, Clock, apv, gate, run, submit
 

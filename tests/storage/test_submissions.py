@@ -10,7 +10,8 @@ import pytest
 
 from bot.domain.apv import Apv, PatchStrategy, Severity, Submission, WargameVerdict, digest, identity
 from bot.domain.review import Choice, Status
-from bot.service import outcomes, queue, submissions
+from bot.service import outcomes, submissions
+from bot.service import queries as queue
 from bot.service.gate import Gate
 from bot.service.submissions import Fault, NotAccepted, Receipt
 from storage import submissions as stored_submissions

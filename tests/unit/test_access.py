@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 
 from bot.domain.access import Person, entitle
-from bot.domain.outcome import Reason, Refused
 from bot.domain.people import SlackProfile
 from bot.domain.policy import Policy, Principals
+from bot.domain.refusal import Reason, Refused
 from tests.builders import ALICE, BOB, CAROL, DAVE, TEAM, policy, profile
 
 GROUP, LEAD_GROUP = "S0REVIEW", "S0LEADS"

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from aiohttp.test_utils import make_mocked_request
 
-from handlers.auth import REMEMBERED, ApiToken, Auth, Principal, RateLimit, Scope
+from handlers.api.auth import REMEMBERED, ApiToken, Auth, Principal, RateLimit, Scope
 from handlers.http import HttpError
 
 

@@ -6,11 +6,11 @@ from datetime import timedelta
 
 import pytest
 
-from bot.domain import sla
+from bot.domain import deadlines as sla
 from bot.domain.apv import Json
 from bot.domain.bod_26_04 import ROWS, assess
+from bot.domain.deadlines import Told, due_at, turn
 from bot.domain.policy import EscalationStep, Preset, Principals, Reminders, Rule
-from bot.domain.sla import Told, due_at, turn
 from tests.builders import NOW, apv, review
 from tests.unit.test_intake_formats import DATA
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from bot.integrations.errors import Permanent, Retry, VendorError
-from bot.integrations.patches import Change, PathPolicy, TreeEntry, build_change
+from bot.integrations.git.patches import Change, PathPolicy, TreeEntry, build_change
 
 TEN = "".join(f"line {n}\n" for n in range(1, 11)).encode()
 LONG = "".join(f"row {n}\n" for n in range(1, 201)).encode()

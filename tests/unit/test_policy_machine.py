@@ -8,13 +8,13 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
+from bot.domain import claims as turns
 from bot.domain import review as rules
-from bot.domain import turns
 from bot.domain.access import Person
 from bot.domain.apv import WargameVerdict
 from bot.domain.auto import approved_by_policy
-from bot.domain.outcome import Accepted, Outcome
 from bot.domain.policy import Policy
+from bot.domain.refusal import Accepted, Outcome
 from bot.domain.review import Choice, Decision, Review, Status
 from bot.policies.reading import Around, read
 from tests.builders import ALICE, BOB, CAROL, DAVE, NOW, WHY, apv, person, review

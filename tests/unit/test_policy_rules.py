@@ -10,9 +10,9 @@ from bot.domain.access import Person
 from bot.domain.apv import Apv, PatchStrategy, Severity, WargameVerdict
 from bot.domain.auto import approved_by_policy
 from bot.domain.explanation import explain
-from bot.domain.outcome import Accepted, Outcome, Reason, Refused
 from bot.domain.policy import Policy
 from bot.domain.quorum import Tally
+from bot.domain.refusal import Accepted, Outcome, Reason, Refused
 from bot.domain.review import Choice, Decision, Review, Status, decide, tally
 from bot.policies.check import problems, warnings
 from bot.policies.reading import Around, read

@@ -23,8 +23,8 @@ from bot.domain.events import (
     Revised,
     VoteWithdrawn,
 )
-from bot.domain.outcome import Accepted, Outcome, Reason, Refused
 from bot.domain.policy import Policy, Rule
+from bot.domain.refusal import Accepted, Outcome, Reason, Refused
 from bot.domain.review import AWAITING, Choice, Decision, Review, Status, Vote
 from tests.builders import ALICE, BOB, CAROL, DAVE, DIGEST, NOW, TEAM, WHY, person, policy, profile, review
 

@@ -2,7 +2,7 @@
 
 import asyncio
 
-from handlers.mount import Rounds
+from handlers.slack.route import Rounds
 
 
 async def test_one_begins_in_each_round() -> None:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.integrations.slack_signature import verified
+from bot.integrations.slack.signature import verified
 
 SECRET = b"a signing secret"
 NOW = 1_531_420_618.25

@@ -5,12 +5,12 @@ from datetime import timedelta
 
 import pytest
 
+from bot.domain import claims as turns
 from bot.domain import review as rules
-from bot.domain import turns
-from bot.domain.outcome import Accepted, Reason, Refused
+from bot.domain.deadlines import Told, turn
 from bot.domain.policy import Reminders, Rule
+from bot.domain.refusal import Accepted, Reason, Refused
 from bot.domain.review import AWAITING, Status
-from bot.domain.sla import Told, turn
 from tests.builders import ALICE, BOB, CAROL, NOW, person, policy, review
 
 STRANGER = Refused(Reason.GUEST, "Guest accounts cannot decide.")

@@ -1,0 +1,91 @@
+"""Opens the service without a server, for the commands and the demo."""
+
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
+
+from bot.app.process import utc_now
+from bot.config import Settings
+from bot.domain.people import DirectoryUnavailable, SlackProfile
+from bot.intake.faults import InvalidApv
+from bot.intake.formats import read
+from bot.service import submissions
+from bot.service.gate import Gate
+from migrations import schema
+from storage import embedded
+from storage.database import Database
+
+
+class NobodyKnown:
+    """The directory of a command that judges nobody."""
+
+    async def profile(self, user_id: str) -> SlackProfile | None:
+        """Never known."""
+        raise DirectoryUnavailable
+
+    async def group(self, group_id: str) -> frozenset[str]:
+        """Never known."""
+        raise DirectoryUnavailable
+
+    def expect(self, user_id: str, groups: Iterable[str]) -> None:
+        """Nobody is asked."""
+
+    def forget(self, changed_id: str) -> None:
+        """Nothing is remembered."""
+
+
+@asynccontextmanager
+async def database(settings: Settings) -> AsyncIterator[Database]:
+    """The database of the settings; the embedded one is started, migrated and stopped again."""
+    if settings.database_url is not None:
+        opened = Database(settings.database_url.get_secret_value())
+        try:
+            yield opened
+        finally:
+            await opened.close()
+        return
+    server = await embedded.start(settings.apv_bot_home)
+    opened = Database(server.url)
+    try:
+        await schema.upgrade(opened.engine)
+        yield opened
+    finally:
+        await opened.close()
+        await server.stop()
+
+
+@asynccontextmanager
+async def gate(settings: Settings) -> AsyncIterator[Gate]:
+    """The service on that database, for what needs no Slack."""
+    policy = settings.policy()
+    async with database(settings) as opened:
+        yield Gate(
+            database=opened,
+            directory=NobodyKnown(),
+            policy=lambda: policy,
+            team_id=lambda: "",
+            opens_pulls=settings.opens_pulls,
+            default_repository=settings.default_repository,
+            repositories=settings.repositories,
+            now=utc_now,
+        )
+
+
+async def take(opened: Gate, content: bytes, form: str = "auto") -> list[str]:
+    """Submit all that is in a file; returns how much that was, and a line for each review.
+
+    Raises UnknownInput, InvalidApv or NotAccepted, and then nothing was stored.
+    """
+    found = read(content, form, default_repository=opened.default_repository)
+    receipts = await submissions.submit(opened, found, principal="apv-bot submit", source="cli")
+    said = [f"{len(receipts)} read, {sum(receipt.created for receipt in receipts)} new"]
+    for receipt in receipts:
+        dossier = receipt.stored.dossier
+        state = "new" if receipt.created else dossier.review.status.value
+        what = f"{dossier.apv.package_name} {dossier.apv.package_version or ''}".strip()
+        said.append(f"{dossier.review.code}  {dossier.apv.severity:8}  {what}  {dossier.apv.advisory}  ({state})")
+    return said
+
+
+def fault_lines(error: InvalidApv | submissions.NotAccepted) -> list[str]:
+    """Every fault: where it is, and what."""
+    return [f"{'.'.join(map(str, fault.loc))}: {fault.msg}" for fault in error.faults]

@@ -1,0 +1,111 @@
+"""`apv-bot doctor`: tries every dependency once, as the bot would, and says what is wrong in a sentence each."""
+
+import shutil
+from collections.abc import AsyncIterator
+
+import aiohttp
+
+from bot.app import opening
+from bot.app.process import SLACK_TIMEOUT
+from bot.app.vendors import github_client, secret
+from bot.cli import running as console
+from bot.config import Settings
+from bot.domain.policy import Policy
+from bot.integrations.errors import VendorError
+from bot.integrations.github.client import GitHubClient
+from bot.integrations.slack.client import SlackClient
+from migrations import schema
+from storage.embedded import EmbeddedUnavailable
+
+Finding = tuple[str, str, str]
+"""`ok`, `warn` or `fail`; what was looked at; what was found."""
+
+LONELY: Finding = (
+    "warn", "leads", "LEADS is not set and there is one reviewer: nobody could close an escalation of theirs"
+)  # fmt: skip
+
+
+async def examine(settings: Settings) -> None:
+    """Print a line for each thing looked at; raises Failure if any of them stops the bot."""
+    failed = 0
+    async for level, what, found in _findings(settings):
+        failed += level == "fail"
+        print(f"{level:5} {what:10} {found}")
+    if failed:
+        raise console.Failure(f"{failed} of these stop the bot.")
+
+
+async def _findings(settings: Settings) -> AsyncIterator[Finding]:
+    settings.require_to_serve()
+    github = github_client(settings)
+    yield "ok", "settings", "complete"
+    policy = settings.policy()
+    if policy.leads is None and not policy.groups and len(_named(policy)) == 1:
+        yield LONELY
+    git = shutil.which("git")
+    yield ("ok", "git", "found") if git else ("fail", "git", "not found: patches cannot be applied")
+    yield await _database(settings)
+    async for finding in _slack(settings):
+        yield finding
+    yield await _github(settings, github)
+
+
+def _named(policy: Policy) -> frozenset[str]:
+    return policy.reviewers.users | policy.reviewers.emails
+
+
+async def _database(settings: Settings) -> Finding:
+    try:
+        async with opening.database(settings) as opened:
+            state, current = await schema.state(opened.engine), await schema.current(opened.engine)
+    except EmbeddedUnavailable as error:
+        return "fail", "database", str(error)
+    except Exception as error:
+        line = console.outage_line(error)
+        if line is None:
+            raise
+        return "fail", "database", line
+    match state:
+        case "ok":
+            return "ok", "database", f"answers, migrated to {current}"
+        case "ahead":
+            return "ok", "database", f"answers, at {current} of a newer release"
+        case "behind":
+            return "fail", "database", f"is at {current or 'nothing'}, needs {schema.newest()}: run apv-bot migrate"
+
+
+async def _slack(settings: Settings) -> AsyncIterator[Finding]:
+    async with aiohttp.ClientSession(timeout=SLACK_TIMEOUT, trust_env=True) as session:
+        slack = SlackClient(secret(settings.slack_bot_token), settings.slack_api_url, session, lambda _m, _c: None)
+        try:
+            me = await slack.identity()
+        except VendorError as error:
+            yield "fail", "slack", error.reason
+            return
+        yield "ok", "slack", f"speaks as {me.user_id} in {me.team or me.team_id}"
+        policy = settings.policy()
+        reviewers, incomplete = set(_named(policy)), False
+        for group in sorted(policy.groups):
+            try:
+                members = await slack.group_members(group)
+            except VendorError as error:
+                incomplete = True
+                yield "fail", "slack", f"group {group}: {error.reason}"
+            else:
+                reviewers |= members
+                level = "ok" if members else "warn"
+                yield level, "slack", f"group {group} has {len(members)} members"
+    if policy.leads is None and policy.groups and len(reviewers) == 1 and not incomplete:
+        yield LONELY
+
+
+async def _github(settings: Settings, github: GitHubClient | None) -> Finding:
+    if github is None:
+        return "warn", "github", "not set up: approvals are recorded and open nothing"
+    try:
+        await github.check()
+    except VendorError as error:
+        return "fail", "github", error.reason
+    finally:
+        await github.close()
+    return "ok", "github", f"sees {settings.default_repository}"

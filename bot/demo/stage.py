@@ -1,0 +1,213 @@
+"""`apv-bot demo`: the whole bot on this machine, between stand-ins for Slack and GitHub, fed with the sample APVs.
+
+The bot in it is the one that `serve` runs: it knows the stand-ins by their URLs and by nothing else.
+"""
+
+import asyncio
+import contextlib
+import hashlib
+import json
+import os
+import secrets
+import shutil
+import signal
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import aiohttp
+import asyncpg
+from pydantic import SecretStr
+
+from bot import samples, telemetry
+from bot.app import opening
+from bot.app.process import Bot, CannotListen
+from bot.config import ConfigurationError, Settings
+from bot.demo.play import DemoFailed, Stage, play
+from bot.intake.faults import InvalidApv
+from bot.intake.formats import FORMATS, UnknownInput
+from bot.sandbox.feed import Feed, Taken
+from bot.sandbox.github import GitHubSandbox
+from bot.sandbox.server import SandboxServer
+from bot.sandbox.slack import SlackSandbox
+from bot.service.submissions import NotAccepted
+from migrations import schema
+from storage import embedded
+from storage.database import Database
+
+__all__ = ["DemoFailed", "feed", "run"]
+
+OWNER, NAME = "sample", "shop"
+BOT_PORT, SANDBOX_PORT = 8003, 8004
+START_SECONDS = 30.0
+PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")
+
+
+async def run(*, headless: bool) -> None:
+    """Start everything; headless plays the reviewers and returns, otherwise runs until Ctrl-C. Raises DemoFailed."""
+    for name in PROXIES:
+        # Slack's SDK sends even loopback traffic through a proxy.
+        os.environ.pop(name, None)
+        os.environ.pop(name.lower(), None)
+    telemetry.configure(level="warning", form="auto", secrets=[])
+    began = time.monotonic()
+    async with _stage(headless=headless) as stage:
+        if headless:
+            await play(stage)
+            print(f"Every line above happened, in {time.monotonic() - began:.0f} s.")
+        else:
+            await _until_interrupted(stage)
+
+
+def _port() -> int:
+    given = os.environ.get("PORT") or str(BOT_PORT)
+    if not given.isdecimal() or int(given) > 65535:
+        raise ConfigurationError("PORT: must be a number from 0 to 65535")
+    return int(given)
+
+
+async def _until_interrupted(stage: Stage) -> None:
+    print(f"\n  See and click what reviewers see:  {stage.page}")
+    print("  What to write into the box there:  /apv help")
+    print(f"  How the bot is:                    {stage.bot_url}/health/ready")
+    print("\n  Ctrl-C ends it.\n", flush=True)
+    stop = asyncio.Event()
+    for signum in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(signum, stop.set)
+    await stop.wait()
+
+
+@asynccontextmanager
+async def _stage(*, headless: bool) -> AsyncIterator[Stage]:
+    """PostgreSQL, the stand-ins and the bot, started in this order and stopped in the other."""
+    port = 0 if headless else _port()
+    home = Path(os.environ.get("APV_BOT_HOME") or ".apv-bot") / "demo"
+    server = await embedded.start(home)
+    try:
+        await _empty(server.url)
+        print("PostgreSQL runs, embedded, with a new database.")
+        # Last time's Slack is gone with its process, so last time's pull requests go too.
+        shutil.rmtree(home / "github", ignore_errors=True)
+        token, signing_secret, api_token, hook = (secrets.token_hex(16) for _ in range(4))
+        slack = SlackSandbox(bot_token=token, signing_secret=signing_secret)
+        github = GitHubSandbox(home / "github", token=token)
+        github.create_repository(OWNER, NAME, samples.repository_files())
+        async with _sandbox(slack, github, headless=headless) as sandbox:
+            print(f"Stand-ins for Slack and GitHub listen at {sandbox.origin}.")
+            settings = Settings(
+                _env_file=None,
+                # What the environment says is for another bot than this one; no setting's name begins so.
+                _env_prefix="NO_SETTING_",
+                host="127.0.0.1",
+                port=port,
+                database_url=SecretStr(server.url),
+                slack_bot_token=SecretStr(token),
+                slack_signing_secret=SecretStr(signing_secret),
+                slack_api_url=sandbox.slack_api_url,
+                # The stand-in takes messages as fast as they come.
+                slack_pace="off",
+                slack_review_channel=slack.channel("vuln-review").id,
+                slack_incident_channel=slack.channel("incidents").id,
+                reviewers=(slack.group("reviewers").id,),
+                leads=(slack.group("leads").id,),
+                github_token=SecretStr(token),
+                github_api_url=sandbox.github_api_url,
+                github_repo_owner=OWNER,
+                github_repo_name=NAME,
+                github_webhook_secret=SecretStr(hook),
+                api_tokens=(f"scanner:read+submit:{hashlib.sha256(api_token.encode()).hexdigest()}",),
+            )
+            async with _bot(settings) as bot:
+                sandbox.offer(feed(settings))
+                slack.request_url = f"http://127.0.0.1:{bot.port}/slack/events"
+                github.webhooks.set_up(f"http://127.0.0.1:{bot.port}/github/webhooks", hook)
+                stage = Stage(slack, github, bot, api_token, page=f"{sandbox.origin}/")
+                print(f"The bot listens at {stage.bot_url} and is ready.")
+                await _submit(stage)
+                yield stage
+    finally:
+        await server.stop()
+
+
+@asynccontextmanager
+async def _sandbox(slack: SlackSandbox, github: GitHubSandbox, *, headless: bool) -> AsyncIterator[SandboxServer]:
+    server = SandboxServer(slack, github, port=0 if headless else SANDBOX_PORT)
+    try:
+        await server.__aenter__()
+    except OSError:
+        raise DemoFailed(f"Port {SANDBOX_PORT} is taken; is another demo running?") from None
+    try:
+        yield server
+    finally:
+        await server.__aexit__(None, None, None)
+
+
+@asynccontextmanager
+async def _bot(settings: Settings) -> AsyncIterator[Bot]:
+    bot = Bot(settings)
+    serving = asyncio.create_task(bot.run())
+    try:
+        await _ready(bot, serving)
+        yield bot
+    finally:
+        bot.stop.set()
+        with contextlib.suppress(CannotListen):
+            await serving
+
+
+async def _ready(bot: Bot, serving: asyncio.Task[None]) -> None:
+    deadline = time.monotonic() + START_SECONDS
+    async with aiohttp.ClientSession() as session:
+        while time.monotonic() < deadline:
+            if serving.done():
+                raise DemoFailed(f"The bot could not start; is port {bot.settings.port} taken?")
+            if bot.listening.is_set():
+                async with session.get(f"http://127.0.0.1:{bot.port}/health/ready") as answer:
+                    if answer.status == 200:
+                        return
+            await asyncio.sleep(0.05)
+    raise DemoFailed("The bot did not become ready.")
+
+
+async def _empty(url: str) -> None:
+    """A new, migrated database in place of the one that an earlier demo left."""
+    connection = await asyncpg.connect(embedded.plain(url).replace(f"/{embedded.DATABASE}?", "/postgres?"))
+    try:
+        await connection.execute(f"DROP DATABASE IF EXISTS {embedded.DATABASE} WITH (FORCE)")
+        await connection.execute(f"CREATE DATABASE {embedded.DATABASE}")
+    finally:
+        await connection.close()
+    database = Database(url)
+    await schema.upgrade(database.engine)
+    await database.close()
+
+
+def feed(settings: Settings) -> Feed:
+    """What the stand-ins' page may hand to the bot of these settings; taken as `apv-bot submit` takes a file."""
+
+    async def take(content: bytes) -> Taken:
+        try:
+            async with opening.gate(settings) as opened:
+                return Taken(True, await opening.take(opened, content))
+        except UnknownInput as error:
+            return Taken(False, [str(error)])
+        except (InvalidApv, NotAccepted) as error:
+            return Taken(False, opening.fault_lines(error))
+
+    understood = ", ".join(each.title for each in FORMATS.values())
+    return Feed("Push an APV", f"Understood: {understood}.", samples.apvs(), take)
+
+
+async def _submit(stage: Stage) -> None:
+    """Hand the samples in as a scanner would: over the API."""
+    apvs = [json.loads(text) for _, text in samples.apvs()]
+    headers = {"Authorization": f"Bearer {stage.api_token}"}
+    async with (
+        aiohttp.ClientSession(headers=headers) as session,
+        session.post(f"{stage.bot_url}/hitl/reviews", json=apvs) as answer,
+    ):
+        if answer.status != 201:
+            raise DemoFailed(f"The samples were not taken: HTTP {answer.status}.")
+        stored = await answer.json()
+    print(f"{len(stored)} APVs submitted over the API, from real advisories in real releases.")

@@ -1,0 +1,325 @@
+"""From a unified diff and a tree to the tree that the diff makes of it, as git itself applies it.
+
+The diff is applied character for character or refused with a sentence; nothing is guessed, nothing half applied.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from bot.integrations.errors import Permanent, Retry, VendorError
+from bot.integrations.git.command import GitError, IndexEntry, ScratchRepository, tree_sha
+from bot.integrations.git.patch_headers import Headers, read_headers
+
+REGULAR_MODES = frozenset({"100644", "100755"})
+MAX_PATH_BYTES = 4096
+"""What the common systems can check out (PATH_MAX)."""
+MISMATCH = re.compile(
+    r"(?P<path>.+): (?P<what>patch does not apply|(?:already exists|does not exist|does not match) in(?: the)? index"
+    r"|wrong type|has type \d+, expected \d+|.*removal patch leaves file contents)"
+)
+
+
+MACHINE = re.compile(r"unable to (?:create temporary|write)|No space left|insufficient permission")
+"""What git says when the disk is to blame and not the patch."""
+
+
+class TreeEntry(NamedTuple):
+    """One row of a recursive tree listing, as GitHub gives it."""
+
+    mode: str
+    type: str
+    """`blob`, `tree` or `commit` (a submodule)."""
+    sha: str
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
+class PathPolicy:
+    """What a patch may touch; `.git`, paths out of the repository, symlinks and submodules never."""
+
+    allow_workflows: bool = False
+    """Whether files below `.github/workflows` may change: they run with the repository's secrets."""
+    max_files: int = 300
+    max_diff_bytes: int = 1 << 20
+    max_result_bytes: int = 32 << 20
+    """All new contents together: what one API client can reasonably upload."""
+
+
+class ChangedFile(NamedTuple):
+    """One path whose content or mode the patch changes; a rename is a deletion and a new file."""
+
+    path: str
+    mode: str
+    """The new mode; of a deleted file, the one it had."""
+    sha: str | None
+    """The new blob's sha, None when the file is deleted."""
+    content: bytes | None
+    """The new content, None when the file is deleted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What a patch makes of a tree."""
+
+    entries: tuple[ChangedFile, ...]
+    tree_sha: str
+    touched: tuple[str, ...]
+    """Every path that the diff names, old and new, sorted."""
+    files: int
+    insertions: int
+    deletions: int
+
+
+def build_change(
+    base: Iterable[TreeEntry],
+    fetch: Callable[[str], bytes],
+    base_tree: str,
+    diff: str,
+    policy: PathPolicy | None = None,
+) -> Change:
+    """Apply `diff` to the tree `base_tree`, whose recursive listing is `base`.
+
+    A folder may be in the listing without what is below it when none of `touched_paths(diff)` is there.
+
+    `fetch` gives a blob's content by its sha; it is asked only for the files that the diff names.
+    Raises `Permanent` when the diff cannot or may not be applied, `Retry` when git was too slow, and whatever
+    `fetch` raises.
+    """
+    policy = policy or PathPolicy()
+    patch = _encoded(diff, policy)
+    try:
+        with ScratchRepository() as repository:
+            return _applied(repository, base, fetch, base_tree, _Patch(patch, read_headers(patch), policy))
+    except (GitError, OSError):
+        raise Retry("git could not do its work on the worker's machine", code="git_failed") from None
+
+
+def touched_paths(diff: str, policy: PathPolicy | None = None) -> tuple[str, ...]:
+    """Every path that the diff names, old and new, sorted; raises as `build_change` does."""
+    policy = policy or PathPolicy()
+    patch = _encoded(diff, policy)
+    try:
+        with ScratchRepository() as repository:
+            return tuple(_touched(repository, _Patch(patch, read_headers(patch), policy))[0])
+    except (GitError, OSError):
+        raise Retry("git could not do its work on the worker's machine", code="git_failed") from None
+
+
+class _Patch(NamedTuple):
+    text: bytes
+    headers: Headers
+    policy: PathPolicy
+
+
+def _applied(
+    repository: ScratchRepository,
+    base: Iterable[TreeEntry],
+    fetch: Callable[[str], bytes],
+    base_tree: str,
+    patch: _Patch,
+) -> Change:
+    touched, old, new = _touched(repository, patch)
+    before, unread = _read_base(repository, base, base_tree)
+    _check_unread(touched, unread)
+    for path in before.keys() & touched:
+        _check_mode(path, before[path].mode)
+    _add_blobs(repository, {before[row.path].sha for row in old if row.path in before}, fetch)
+    _apply(repository, patch, "--cached", "--whitespace=nowarn")
+    after = repository.index()
+    changed = _changed_paths(before, after, touched, patch.headers)
+    contents = _contents(repository, sorted({after[path].sha for path in changed if path in after}), patch.policy)
+    return Change(
+        entries=tuple(
+            ChangedFile(path, *after[path], contents[after[path].sha])
+            if path in after
+            else ChangedFile(path, before[path].mode, None, None)
+            for path in changed
+        ),
+        tree_sha=tree_sha(after, unread),
+        touched=tuple(touched),
+        files=len({row.path for row in new}),
+        insertions=sum(row.insertions for row in new),
+        deletions=sum(row.deletions for row in new),
+    )
+
+
+def _touched(repository: ScratchRepository, patch: _Patch) -> tuple[list[str], list[_Row], list[_Row]]:
+    """The paths that a patch names, which it may touch; the files before it, and after it."""
+    old = _numstat(repository, patch, "-R")
+    new = _numstat(repository, patch)
+    touched = sorted({row.path for row in old + new})
+    _check_paths(touched, patch.policy)
+    return touched, old, new
+
+
+def _apply(repository: ScratchRepository, patch: _Patch, *options: str) -> bytes:
+    """Run `git apply`; what it has against the patch becomes a sentence."""
+    try:
+        return repository.run("apply", *options, f"-p{patch.headers.strip}", "-", stdin=patch.text)
+    except GitError as refused:
+        raise _refusal(refused, patch.text) from None
+
+
+def _encoded(diff: str, policy: PathPolicy) -> bytes:
+    try:
+        patch = diff.encode()
+    except UnicodeEncodeError:
+        raise _malformed("it holds a character that UTF-8 cannot write") from None
+    if len(patch) > policy.max_diff_bytes:
+        raise Permanent(
+            f"The patch has {len(patch):,} bytes; at most {policy.max_diff_bytes:,} are allowed", code="patch_too_large"
+        )
+    return patch
+
+
+class _Row(NamedTuple):
+    insertions: int
+    deletions: int
+    path: str
+
+
+def _numstat(repository: ScratchRepository, patch: _Patch, *options: str) -> list[_Row]:
+    """The patch as git reads it, by the paths after it; with `-R` by those before it. Binary files have no lines."""
+    out = _apply(repository, patch, *options, "--numstat", "-z")
+    rows = [row.split(b"\t", 2) for row in out.split(b"\0")[:-1]]
+    if len(rows) != patch.headers.files:
+        raise _malformed(f"its headers name {patch.headers.files} files, git finds {len(rows)}")
+    try:
+        return [_Row(int(plus.replace(b"-", b"0")), int(minus.replace(b"-", b"0")), path.decode())
+                for plus, minus, path in rows]  # fmt: skip
+    except UnicodeDecodeError:
+        raise _malformed("it names a file whose name is not UTF-8") from None
+
+
+def _check_paths(touched: list[str], policy: PathPolicy) -> None:
+    if len(touched) > policy.max_files:
+        raise Permanent(
+            f"The patch touches {len(touched):,} files; at most {policy.max_files:,} are allowed",
+            code="patch_too_large",
+        )
+    for path in touched:
+        parts = path.lower().split("/")
+        if path.startswith("/"):
+            raise _forbidden(path, "an absolute path")
+        if ".." in parts:
+            raise _forbidden(path, "a path that leaves its directory")
+        if any(part.rstrip(" .") in {".git", "git~1"} for part in parts):
+            raise _forbidden(path, "a path inside .git")
+        if parts[:2] == [".github", "workflows"] and not policy.allow_workflows:
+            raise _forbidden(path, "a workflow")
+        if len(path.encode()) > MAX_PATH_BYTES:
+            raise _forbidden(path, "too long a path")
+
+
+def _check_mode(path: str, mode: str) -> None:
+    if mode == "120000":
+        raise _forbidden(path, "a symbolic link")
+    if mode == "160000":
+        raise _forbidden(path, "a submodule")
+    if mode not in REGULAR_MODES:
+        raise _forbidden(path, "not a regular file")
+
+
+def _read_base(
+    repository: ScratchRepository, base: Iterable[TreeEntry], base_tree: str
+) -> tuple[dict[str, IndexEntry], dict[str, str]]:
+    """Put all paths without any content into the index: only so does git see what exists, and what is a symlink.
+
+    The second of what it returns are the folders that were not read, by path: no patch of theirs is among the touched.
+    """
+    entries = list(base)
+    folders = {entry.path.rpartition("/")[0] for entry in entries}
+    unread = {entry.path: entry.sha for entry in entries if entry.type == "tree" and entry.path not in folders}
+    try:
+        repository.read_index((entry.mode, entry.sha, entry.path) for entry in entries if entry.type != "tree")
+        files = repository.index()
+    except GitError:
+        files = {}
+    if tree_sha(files, unread) != base_tree:
+        raise Permanent(
+            "The listing of the base's files does not add up to its tree (a name that is not UTF-8, or an odd mode)",
+            code="tree_mismatch",
+        )
+    return files, unread
+
+
+def _check_unread(touched: list[str], unread: dict[str, str]) -> None:
+    """Git knows nothing of folders that were not read: neither of one in a file's place, nor of what is in it."""
+    for path in touched:
+        if path in unread:
+            raise _malformed(f"{_shown(path)} is a folder in the repository")
+        if any(path.startswith(f"{folder}/") for folder in unread):
+            raise Permanent("The listing of the base's files leaves out a folder of the patch", code="tree_mismatch")
+
+
+def _add_blobs(repository: ScratchRepository, shas: set[str], fetch: Callable[[str], bytes]) -> None:
+    for sha in sorted(shas):
+        if repository.add_blob(fetch(sha)) != sha:
+            raise Permanent("A file of the base arrived with other content than its name says", code="tree_mismatch")
+
+
+def _changed_paths(
+    before: dict[str, IndexEntry], after: dict[str, IndexEntry], touched: list[str], headers: Headers
+) -> list[str]:
+    """The paths that are not as they were; what the patch may not have done is refused here."""
+    changed = sorted(path for path in before.keys() | after.keys() if before.get(path) != after.get(path))
+    if not changed:
+        raise Permanent("The patch changes nothing", code="patch_empty")
+    if not set(changed) <= set(touched):
+        raise _malformed("it changes a file that it does not name")
+    for path in after.keys() & changed:
+        _check_mode(path, after[path].mode)
+        if path in before and before[path].mode != after[path].mode and not headers.state_modes:
+            raise _forbidden(path, "a file whose mode would change unasked")
+    return changed
+
+
+def _contents(repository: ScratchRepository, shas: list[str], policy: PathPolicy) -> dict[str, bytes]:
+    size = sum(repository.blob_sizes(shas))
+    if size > policy.max_result_bytes:
+        raise Permanent(
+            f"The patch makes files of {size:,} bytes; at most {policy.max_result_bytes:,} are allowed",
+            code="patch_too_large",
+        )
+    return dict(zip(shas, repository.blobs(shas), strict=True))
+
+
+def _refusal(refused: GitError, patch: bytes) -> VendorError:
+    """Git's last word as a sentence for the card."""
+    if MACHINE.search(refused.line):
+        return Retry("git could not do its work on the worker's machine", code="git_failed")
+    if match := MISMATCH.fullmatch(refused.line):
+        what = re.sub(r" in(?: the)? index", " in the repository", match["what"])
+        return Permanent(
+            f"{_shown(match['path'])} does not match the patch: {what}{_hint(patch)}", code="patch_conflict"
+        )
+    if refused.line.startswith("Out of memory"):
+        return Permanent("The patch asks git for more memory than a patch may have", code="patch_too_large")
+    line = re.sub(r" \(allow with .*\)", "", refused.line)
+    return _malformed(f"{_shown(line)}{_hint(patch)}")
+
+
+def _hint(patch: bytes) -> str:
+    """What often explains a refusal, for the person who sent the patch; never repaired here."""
+    if patch and not patch.endswith(b"\n"):
+        return " (its last line has no line end)"
+    if patch and patch.count(b"\n") == patch.count(b"\r\n"):
+        return " (all its lines end in CRLF)"
+    return ""
+
+
+def _malformed(what: str) -> Permanent:
+    return Permanent(f"The patch is malformed: {what}", code="patch_malformed")
+
+
+def _forbidden(path: str, what: str) -> Permanent:
+    return Permanent(f"The patch may not touch {_shown(path)}: it is {what}", code="forbidden_path")
+
+
+def _shown(text: str) -> str:
+    """Foreign text inside a sentence: printable, of bounded length."""
+    return "".join(c if c.isprintable() else "?" for c in text[:200])

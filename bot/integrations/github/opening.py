@@ -1,0 +1,351 @@
+"""From an approved diff to one branch, one commit and one pull request, without a clone.
+
+Safe to run twice wherever a former run died: it looks before it writes, and what it writes is the same every time.
+"""
+
+from __future__ import annotations
+
+import base64
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from functools import partial
+from typing import Literal, NamedTuple
+
+from github import Github, InputGitAuthor, InputGitTreeElement
+from github.GitCommit import GitCommit
+from github.GithubObject import NotSet
+from github.GitTree import GitTree
+from github.PullRequest import PullRequest as GitHubPull
+from github.Repository import Repository
+
+from bot.integrations.errors import Permanent
+from bot.integrations.git.patches import Change, ChangedFile, PathPolicy, TreeEntry, build_change, touched_paths
+from bot.integrations.github.errors import NotFound, Unprocessable, asking_github
+from bot.integrations.github.files import entries, read_blob
+from bot.integrations.github.watching import mark_approved
+
+AUTHOR_NAME = "apv-bot"
+AUTHOR_EMAIL = "apv-bot@noreply.invalid"
+"""A reserved domain (RFC 2606): no account on GitHub can be taken for the author."""
+MAX_COMMITS_ON_TOP = 20
+"""How far below a pull request's head our commit is looked for: people may have added theirs."""
+
+
+@dataclass(frozen=True, slots=True)
+class PullRequest:
+    """What to open. The same values give the same commit, whenever and however often they are carried out."""
+
+    owner: str
+    name: str
+    base_ref: str | None
+    """The branch to merge into; None is the repository's default branch."""
+    branch: str
+    title: str
+    body: str
+    commit_message: str
+    committed_at: datetime
+    """The commit's date, with its time zone: fixed, or a second run makes another commit."""
+    diff: str
+    labels: tuple[str, ...] = ()
+    reviewers: tuple[str, ...] = ()
+    """Logins, and teams as `organisation/team`."""
+    draft: bool = False
+    approved: str = "Approved"
+    """What the check on the commit says."""
+    policy: PathPolicy = field(default_factory=PathPolicy)
+
+    @property
+    def repository(self) -> str:
+        """`owner/name`."""
+        return f"{self.owner}/{self.name}"
+
+
+@dataclass(frozen=True, slots=True)
+class OpenedPull:
+    """The pull request that there is now, made by this run or found."""
+
+    number: int
+    url: str
+    branch: str
+    base: str
+    approved_head: str
+    """Our commit, which is what was approved."""
+    head_sha: str
+    files: int
+    insertions: int
+    deletions: int
+    state: Literal["open", "closed", "merged"]
+    adopted: bool
+    """Whether it was there already. A closed one is left closed."""
+    notes: tuple[str, ...] = ()
+    """What could not be added to it, a sentence each; none of it makes the pull request worth less."""
+
+
+def open_pull(github: Github, request: PullRequest, *, app: bool = False) -> OpenedPull:
+    """Open the pull request, or adopt what a former run has made of it. `app`: the token is an App's.
+
+    Raises `Permanent` when the patch does not apply or may not (then nothing is pushed), when the branch is somebody
+    else's, or when GitHub refuses; `Retry` when GitHub does not answer as it should.
+    """
+    repository = find_repository(github, request.owner, request.name)
+    pull = _existing_pull(repository, request)
+    commit = _pull_commit(repository, request, pull) if pull else _branch_commit(repository, request)
+    if commit is None:
+        commit, change = _push(repository, request)
+    else:
+        change = _change_of(repository, commit, request)
+    # Before anybody can merge it: a rule of the base branch may ask for it.
+    notes = _mark_approved(repository, commit, request, app=app)
+    adopted = pull is not None
+    if pull is None:
+        pull, adopted = _create_pull(repository, request)
+    return _opened(pull, request, commit, change, notes, adopted=adopted)
+
+
+def find_repository(github: Github, owner: str, name: str) -> Repository:
+    """The repository; `Permanent` when GitHub does not know it."""
+    try:
+        with asking_github(f"show the repository {owner}/{name}"):
+            return github.get_repo(f"{owner}/{name}")
+    except NotFound as error:
+        reason = f"GitHub does not know the repository {owner}/{name}, or the token may not see it"
+        raise Permanent(reason, code=error.code) from None
+
+
+def base_head(repository: Repository, base_ref: str | None) -> str:
+    """The sha at the head of a branch, None being the default one; `Permanent` when there is no such branch."""
+    with asking_github(f"show the repository {repository.full_name}"):
+        branch = base_ref or repository.default_branch
+    sha = _branch_head(repository, branch)
+    if sha is None:
+        raise Permanent(f"The repository {repository.full_name} has no branch {branch}", code="not_found")
+    return sha
+
+
+def _branch_head(repository: Repository, branch: str) -> str | None:
+    try:
+        with asking_github(f"show the branch {branch}"):
+            return repository.get_branch(branch).commit.sha
+    except NotFound:
+        return None
+
+
+# What a former run has left
+
+
+def _existing_pull(repository: Repository, request: PullRequest) -> GitHubPull | None:
+    """The pull request of our branch in any state: the open one, else the newest."""
+    with asking_github(f"list the pull requests of {request.repository}"):
+        found = repository.get_pulls(state="all", head=f"{repository.owner.login}:{request.branch}")
+        ours = [pull for pull in found if pull.head.ref == request.branch]
+        return max(ours, key=lambda pull: (pull.state == "open", pull.number), default=None)
+
+
+def _pull_commit(repository: Repository, request: PullRequest, pull: GitHubPull) -> GitCommit:
+    """Our commit in a pull request, under whatever people have put on top of it."""
+    with asking_github(f"show the commits of {request.repository}"):
+        commit = repository.get_git_commit(pull.head.sha)
+        for _ in range(MAX_COMMITS_ON_TOP):
+            if _is_ours(commit, request) or not commit.parents:
+                break
+            commit = repository.get_git_commit(commit.parents[0].sha)
+        if _is_ours(commit, request):
+            return commit
+    raise _foreign_branch(request)
+
+
+def _branch_commit(repository: Repository, request: PullRequest) -> GitCommit | None:
+    """Our commit at the head of our branch; None when there is no such branch."""
+    sha = _branch_head(repository, request.branch)
+    if sha is None:
+        return None
+    with asking_github(f"show the commits of {request.repository}"):
+        commit = repository.get_git_commit(sha)
+        if _is_ours(commit, request):
+            return commit
+    raise _foreign_branch(request)
+
+
+def _is_ours(commit: GitCommit, request: PullRequest) -> bool:
+    """Whether a commit says what ours would; the tree is compared after, with its parent as the base."""
+    return (
+        len(commit.parents) == 1
+        and commit.message.strip() == request.commit_message.strip()
+        and (commit.author.name, commit.author.email) == (AUTHOR_NAME, AUTHOR_EMAIL)
+        and commit.author.date == _whole_seconds(request.committed_at)
+    )
+
+
+def _change_of(repository: Repository, commit: GitCommit, request: PullRequest) -> Change:
+    """What the diff makes of a commit's parent; `Permanent` when that is not what the commit holds."""
+    base = _read_base(repository, commit.parents[0].sha, request)
+    change = _change(repository, base, request)
+    if change.tree_sha != commit.tree.sha:
+        raise _foreign_branch(request)
+    return change
+
+
+def _foreign_branch(request: PullRequest) -> Permanent:
+    reason = f"The branch {request.branch} of {request.repository} holds somebody else's commits; nothing was pushed"
+    return Permanent(reason, code="branch_taken")
+
+
+# From the diff to a branch
+
+
+class _Base(NamedTuple):
+    """The commit that the diff is applied to, and its files (of a repository too large to list, those around it)."""
+
+    commit: GitCommit
+    tree: GitTree
+    files: list[TreeEntry]
+
+
+def _read_base(repository: Repository, sha: str, request: PullRequest) -> _Base:
+    with asking_github(f"show the files of {request.repository}"):
+        commit = repository.get_git_commit(sha)
+        tree = repository.get_git_tree(commit.tree.sha, recursive=True)
+        wanted = partial(touched_paths, request.diff, request.policy)
+        return _Base(commit, tree, list(entries(repository, tree, wanted)))
+
+
+def _change(repository: Repository, base: _Base, request: PullRequest) -> Change:
+    """What the diff makes of a base; nothing is written."""
+    return build_change(base.files, partial(read_blob, repository), base.tree.sha, request.diff, request.policy)
+
+
+def _push(repository: Repository, request: PullRequest) -> tuple[GitCommit, Change]:
+    """Write blobs, tree and commit, and last the branch: until then nobody can see that anything happened."""
+    base = _read_base(repository, base_head(repository, request.base_ref), request)
+    change = _change(repository, base, request)
+    known = {entry.sha for entry in base.files}
+    with asking_github(f"write to {request.repository}"):
+        elements = [_element(repository, file, known) for file in change.entries]
+        tree = repository.create_git_tree(elements, base.tree)
+        if tree.sha != change.tree_sha:
+            raise Permanent("GitHub made another tree of the patch than git; nothing was pushed", code="tree_mismatch")
+        date = f"{_whole_seconds(request.committed_at):%Y-%m-%dT%H:%M:%SZ}"
+        author = InputGitAuthor(AUTHOR_NAME, AUTHOR_EMAIL, date)
+        commit = repository.create_git_commit(request.commit_message, tree, [base.commit], author, author)
+    try:
+        with asking_github(f"create the branch {request.branch} in {request.repository}"):
+            repository.create_git_ref(f"refs/heads/{request.branch}", commit.sha)
+    except Unprocessable:
+        # A run at the same time was first, perhaps on an older base: then the commit is its, and the tree is ours.
+        found = _branch_commit(repository, request)
+        if found is None:
+            raise
+        return found, _change_of(repository, found, request)
+    return commit, change
+
+
+def _element(repository: Repository, file: ChangedFile, known: set[str]) -> InputGitTreeElement:
+    """One row of the new tree: text within the row, other content as a blob of its own."""
+    if file.sha is None or file.content is None:
+        return InputGitTreeElement(file.path, file.mode, "blob", sha=None)
+    if file.sha in known:
+        return InputGitTreeElement(file.path, file.mode, "blob", sha=file.sha)
+    text = _text(file.content)
+    if text is not None:
+        return InputGitTreeElement(file.path, file.mode, "blob", content=text)
+    blob = repository.create_git_blob(base64.b64encode(file.content).decode("ascii"), "base64")
+    return InputGitTreeElement(file.path, file.mode, "blob", sha=blob.sha)
+
+
+def _text(content: bytes) -> str | None:
+    """The content where GitHub can be trusted to take it as text: not empty, UTF-8, no NUL."""
+    if not content or b"\0" in content:
+        return None
+    try:
+        return content.decode()
+    except UnicodeDecodeError:
+        return None
+
+
+def _whole_seconds(moment: datetime) -> datetime:
+    return moment.astimezone(UTC).replace(microsecond=0)
+
+
+# The pull request
+
+
+def _mark_approved(repository: Repository, commit: GitCommit, request: PullRequest, *, app: bool) -> tuple[str, ...]:
+    """What GitHub refuses of it is a note, not a failure."""
+    try:
+        mark_approved(repository, commit.sha, request.approved, app=app)
+    except Permanent as error:
+        return (error.reason,)
+    return ()
+
+
+def _create_pull(repository: Repository, request: PullRequest) -> tuple[GitHubPull, bool]:
+    """The new pull request, and whether somebody else had made it."""
+    try:
+        with asking_github(f"open a pull request in {request.repository}"):
+            pull = repository.create_pull(
+                base=request.base_ref or repository.default_branch,
+                head=request.branch,
+                title=request.title,
+                body=request.body,
+                draft=request.draft,
+            )
+    except Unprocessable:
+        # A run at the same time was first; whether that is so only GitHub's list tells, not its message.
+        existing = _existing_pull(repository, request)
+        if existing is None:
+            raise
+        return existing, True
+    return pull, False
+
+
+def _opened(
+    pull: GitHubPull,
+    request: PullRequest,
+    commit: GitCommit,
+    change: Change,
+    notes: tuple[str, ...],
+    *,
+    adopted: bool,
+) -> OpenedPull:
+    with asking_github(f"show the pull requests of {request.repository}"):
+        opened = OpenedPull(
+            number=pull.number,
+            url=pull.html_url,
+            branch=request.branch,
+            base=pull.base.ref,
+            approved_head=commit.sha,
+            head_sha=pull.head.sha,
+            files=change.files,
+            insertions=change.insertions,
+            deletions=change.deletions,
+            state="merged" if pull.merged_at else "open" if pull.state == "open" else "closed",
+            adopted=adopted,
+            notes=notes,
+        )
+    return replace(opened, notes=notes + _decorate(pull, request)) if opened.state == "open" else opened
+
+
+def _decorate(pull: GitHubPull, request: PullRequest) -> tuple[str, ...]:
+    """Add the labels and reviewers that are not there yet; what GitHub refuses of them is a note, not a failure."""
+    with asking_github(f"show the pull requests of {request.repository}"):
+        present = {label.name.casefold() for label in pull.labels}
+        asked = {user.login.casefold() for user in pull.requested_reviewers or []}
+        asked |= {team.slug.casefold() for team in pull.requested_teams or []}
+    labels = [label for label in request.labels if label.casefold() not in present]
+    missing = [one for one in request.reviewers if one.rpartition("/")[2].casefold() not in asked]
+    people = [one for one in missing if "/" not in one]
+    teams = [one.rpartition("/")[2] for one in missing if "/" in one]
+    notes = []
+    if labels:
+        try:
+            with asking_github("label the pull request"):
+                pull.add_to_labels(*labels)
+        except Permanent:
+            notes.append(f"GitHub refused to label the pull request: {', '.join(labels)}")
+    if missing:
+        try:
+            with asking_github("request reviews"):
+                pull.create_review_request(people or NotSet, teams or NotSet)
+        except Permanent:
+            notes.append(f"GitHub refused to request reviews: {', '.join(missing)}")
+    return tuple(notes)

@@ -1,0 +1,177 @@
+"""A pull request after it was opened: how it looks, merging it, and answering on it.
+
+Each call that changes something may be made twice: it is looked at first, or bound to the commit that it is for.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from dataclasses import dataclass
+
+from github import Github
+from github.CheckRun import CheckRun
+from github.Commit import Commit
+from github.PullRequest import PullRequest as GitHubPull
+from github.Repository import Repository
+
+from bot.domain.pull import Checks, Seen
+from bot.integrations.errors import Permanent
+from bot.integrations.github.errors import NotFound, asking_github
+
+APPROVED = "apv-bot/approved"
+"""Our own check run (of an App) or commit status (of a token), for branch protection to ask for."""
+WAITING = frozenset({"behind", "blocked"})
+"""Values of `mergeable_state` that stand for a rule of the branch that is not met."""
+BLOCKED = WAITING | {"dirty", "draft", "unknown"}
+"""Values with which GitHub refuses to merge, or does not know yet."""
+GOOD = frozenset({"success", "neutral", "skipped"})
+"""Conclusions of a check run that do not keep a commit from being merged."""
+
+
+@dataclass(frozen=True, slots=True)
+class PullAddress:
+    """Where a pull request is, and the branch it was made of."""
+
+    owner: str
+    name: str
+    number: int
+    branch: str
+
+    @property
+    def repository(self) -> str:
+        """`owner/name`."""
+        return f"{self.owner}/{self.name}"
+
+
+def look(github: Github, address: PullAddress) -> Seen:
+    """How the pull request is now; `Permanent` when GitHub does not show it.
+
+    `github` is lazy: three requests for an open pull request, as the limit is 5,000 an hour for all of them.
+    """
+    with asking_github(f"show pull request #{address.number} of {address.repository}"):
+        repository = github.get_repo(address.repository)
+        pull = repository.get_pull(address.number)
+        state = "merged" if pull.merged else "open" if pull.state == "open" else "closed"
+        asked = [user.login for user in pull.requested_reviewers or []]
+        asked += [team.slug for team in pull.requested_teams or []]
+        checks, failing = _checks(repository, pull.head.sha) if state == "open" else (None, ())
+        return Seen(
+            state=state,
+            head=pull.head.sha,
+            base=pull.base.ref,
+            checks=checks,
+            failing=failing,
+            conflict=None if pull.mergeable is None else not pull.mergeable,
+            branch_gone=state != "open" and not _branch_exists(repository, address.branch),
+            reviewers=tuple(asked),
+            waits=pull.mergeable_state in WAITING and not pull.draft,
+            ready=pull.mergeable is True and pull.mergeable_state not in BLOCKED and not pull.draft,
+            auto_merge=pull.raw_data.get("auto_merge") is not None,
+            by=pull.merged_by.login if pull.merged_by else None,
+        )
+
+
+def _branch_exists(repository: Repository, branch: str) -> bool:
+    try:
+        with asking_github(f"show the branch {branch}"):
+            return bool(repository.get_branch(branch).commit.sha)
+    except NotFound:
+        return False
+
+
+def _checks(repository: Repository, sha: str) -> tuple[Checks | None, tuple[str, ...]]:
+    """What check runs and statuses come to, ours left out, and the names of those that failed."""
+    with asking_github("show the checks of a commit"):
+        commit = repository.get_commit(sha)
+    found: dict[str, Checks] = {}
+    for read in (_of_statuses, _of_runs):
+        # A fine-grained token may be without the right to read one of the two: the other is all there is.
+        with contextlib.suppress(Permanent), asking_github("show the checks of a commit"):
+            found |= read(commit)
+    found.pop(APPROVED, None)
+    failing = tuple(sorted(name for name, result in found.items() if result is Checks.FAILED))
+    if failing:
+        return Checks.FAILED, failing
+    if Checks.RUNNING in found.values():
+        return Checks.RUNNING, ()
+    return (Checks.PASSED if found else None), ()
+
+
+def _of_statuses(commit: Commit) -> dict[str, Checks]:
+    """The newest status of each context."""
+    results = {"success": Checks.PASSED, "pending": Checks.RUNNING}
+    newest_last = reversed(list(commit.get_statuses()))
+    return {status.context: results.get(status.state, Checks.FAILED) for status in newest_last}
+
+
+def _of_runs(commit: Commit) -> dict[str, Checks]:
+    """The newest check run of each name."""
+
+    def result(run: CheckRun) -> Checks:
+        if run.status != "completed":
+            return Checks.RUNNING
+        return Checks.PASSED if run.conclusion in GOOD else Checks.FAILED
+
+    return {run.name: result(run) for run in commit.get_check_runs(filter="latest")}
+
+
+def merge(github: Github, address: PullAddress, head: str, method: str) -> None:
+    """Merge it if its head is `head`; `Permanent` when GitHub refuses, or it is another."""
+    pull = _pull(github, address)
+    try:
+        with asking_github("merge the pull request"):
+            pull.merge(sha=head, merge_method=method)
+    except Permanent as error:
+        # 405 and 409 of the API's "Merge a pull request".
+        reason = {
+            "conflict": "its head is no longer the commit that was approved",
+            "refused": "a rule of the branch is not met, or the repository does not merge in this way",
+        }.get(error.code, error.reason)
+        raise Permanent(reason, code=error.code) from None
+
+
+def arm(github: Github, address: PullAddress, head: str, method: str) -> None:
+    """Have GitHub merge it once its rules are met, if its head is `head`; `Permanent` when GitHub refuses."""
+    pull = _pull(github, address)
+    with asking_github("merge the pull request automatically"):
+        pull.enable_automerge(method.upper(), expected_head_oid=head)
+
+
+def disarm(github: Github, address: PullAddress) -> None:
+    """Have GitHub not merge it by itself."""
+    pull = _pull(github, address)
+    with asking_github("stop the automatic merge"):
+        pull.disable_automerge()
+
+
+def answer(github: Github, address: PullAddress, body: str, mark: str, *, close: bool) -> None:
+    """Comment once, found again by `mark`, which stands in `body`; then close it if it is open and `close` says so."""
+    pull = _pull(github, address)
+    with asking_github("comment on the pull request"):
+        if not any(mark in (comment.body or "") for comment in pull.get_issue_comments()):
+            pull.create_issue_comment(body)
+    if close and pull.state == "open":
+        with asking_github("close the pull request"):
+            pull.edit(state="closed")
+
+
+def mark_approved(repository: Repository, sha: str, summary: str, *, app: bool) -> None:
+    """Say on a commit that it was approved: a check run where an App may, else a commit status. Said once."""
+    with asking_github(f"set {APPROVED} on the commit"):
+        commit = repository.get_commit(sha)
+        if app:
+            if not list(commit.get_check_runs(check_name=APPROVED)):
+                repository.create_check_run(
+                    APPROVED,
+                    sha,
+                    status="completed",
+                    conclusion="success",
+                    output={"title": summary, "summary": summary},
+                )
+        elif not any(status.context == APPROVED for status in commit.get_statuses()):
+            commit.create_status("success", description=summary[:140], context=APPROVED)
+
+
+def _pull(github: Github, address: PullAddress) -> GitHubPull:
+    with asking_github(f"show pull request #{address.number} of {address.repository}"):
+        return github.get_repo(address.repository).get_pull(address.number)

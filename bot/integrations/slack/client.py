@@ -1,0 +1,264 @@
+"""Slack's Web API reduced to what the bot does with it: one attempt a call, every failure a Retry or Permanent.
+
+Nothing here repeats a call: a post whose outcome is unknown must be looked for (`find`) before it is repeated.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import TypeVar
+from uuid import UUID
+
+import aiohttp
+from pydantic import BaseModel
+from slack_sdk.web.async_client import AsyncWebClient
+from slack_sdk.web.async_slack_response import AsyncSlackResponse
+
+from bot.integrations.slack.errors import Ambiguous, MessageGone, classify
+
+Block = Mapping[str, object]
+"""One Block Kit block, as plain data."""
+
+EVENT_TYPE = "apv_review"
+"""`metadata.event_type` of every message the bot posts."""
+
+_CLOCK_SKEW = 5.0
+"""Seconds Slack's clock may be behind ours when a message is looked for."""
+
+_PAGE = 200
+_MOST_PAGES = 500
+
+
+class Identity(BaseModel, frozen=True):
+    """Who the bot's token belongs to."""
+
+    team_id: str
+    user_id: str
+    bot_id: str | None = None
+    team: str | None = None
+    """The workspace's name."""
+    url: str | None = None
+    """The workspace's address."""
+
+
+class Posted(BaseModel, frozen=True):
+    """Where a message is: together the two name it."""
+
+    channel: str
+    ts: str
+
+
+class View(BaseModel, frozen=True):
+    """An open modal."""
+
+    id: str = ""
+    hash: str = ""
+    """Changes with every update: pass it back to update only what was seen."""
+
+
+class SlackUserProfile(BaseModel, frozen=True):
+    """The `profile` of a user, as far as the bot reads it."""
+
+    email: str | None = None
+    real_name: str | None = None
+    display_name: str | None = None
+
+
+class SlackUser(BaseModel, frozen=True):
+    """A user as `users.info` gives them; a flag that is absent is off."""
+
+    id: str
+    team_id: str | None = None
+    name: str | None = None
+    real_name: str | None = None
+    profile: SlackUserProfile = SlackUserProfile()
+    deleted: bool = False
+    is_bot: bool = False
+    is_workflow_bot: bool = False
+    is_connector_bot: bool = False
+    is_restricted: bool = False
+    is_ultra_restricted: bool = False
+    is_stranger: bool = False
+
+
+class _Metadata(BaseModel):
+    event_payload: dict[str, object] | None = None
+
+
+class _Message(BaseModel):
+    ts: str
+    user: str | None = None
+    bot_id: str | None = None
+    metadata: _Metadata | None = None
+
+    def is_from(self, me: Identity) -> bool:
+        return self.user == me.user_id or (self.bot_id is not None and self.bot_id == me.bot_id)
+
+    def outbox_id(self) -> object:
+        return ((self.metadata and self.metadata.event_payload) or {}).get("outbox_id")
+
+
+class _PageMark(BaseModel):
+    next_cursor: str | None = None
+
+
+class _History(BaseModel):
+    messages: list[_Message]
+    response_metadata: _PageMark | None = None
+
+
+class _Opened(BaseModel):
+    view: View = View()
+
+
+class _Person(BaseModel):
+    user: SlackUser
+
+
+class _Members(BaseModel):
+    users: frozenset[str]
+
+
+class _Done(BaseModel):
+    """An answer of which only `ok` matters."""
+
+
+_Answer = TypeVar("_Answer", bound=BaseModel)
+
+
+class SlackClient:
+    """The bot's one client. Every method raises Retry or Permanent (see `slack_errors`) and nothing else.
+
+    `http` is shared, bounds every call with its own ClientTimeout and is closed by its owner.
+    `on_error(method, code)` is called once for each failed call; both words come from bounded sets.
+    """
+
+    def __init__(
+        self, token: str, base_url: str, http: aiohttp.ClientSession, on_error: Callable[[str, str], None]
+    ) -> None:
+        # No retry handlers: the default ones post a message twice when a connection drops after the work.
+        self._web = AsyncWebClient(token=token, base_url=base_url, session=http, retry_handlers=[])
+        self._on_error = on_error
+        self._identity: Identity | None = None
+
+    async def identity(self) -> Identity:
+        """Ask Slack whose token this is; TokenRefused when it is nobody's."""
+        self._identity = await self._call("auth.test", self._web.auth_test(), Identity)
+        return self._identity
+
+    async def post(
+        self, channel: str, text: str, blocks: Sequence[Block] | None, *, outbox_id: UUID, thread_ts: str | None = None
+    ) -> Posted:
+        """Post a message, or with `thread_ts` a reply, that `find` recognises by `outbox_id`.
+
+        `text` is what screen readers and notifications say. Ambiguous: it may be there already.
+        """
+        call = self._web.chat_postMessage(
+            channel=channel,
+            text=text,
+            blocks=_plain(blocks),
+            thread_ts=thread_ts,
+            metadata={"event_type": EVENT_TYPE, "event_payload": {"outbox_id": str(outbox_id)}},
+            # Undocumented for this method, so an extra and never the guarantee.
+            client_msg_id=str(outbox_id),
+            link_names=False,
+            parse="none",
+            unfurl_links=False,
+            unfurl_media=False,
+        )
+        return await self._call("chat.postMessage", call, Posted)
+
+    async def update(self, channel: str, ts: str, text: str, blocks: Sequence[Block] | None) -> None:
+        """Replace a message's text and blocks; its metadata stays. MessageGone: post anew."""
+        call = self._web.chat_update(
+            channel=channel, ts=ts, text=text, blocks=_plain(blocks), link_names=False, parse="none"
+        )
+        await self._call("chat.update", call, _Done)
+
+    async def find(self, channel: str, outbox_id: UUID, since: float, thread_ts: str | None = None) -> str | None:
+        """Look for the message posted with `outbox_id` at or after `since` (epoch seconds): its ts, or None.
+
+        Without `thread_ts` replies are not seen. Needs the history scope of the channel's kind.
+        """
+        me = self._identity or await self.identity()
+        cursor: str | None = None
+        for _ in range(_MOST_PAGES):
+            try:
+                page = await self._history(channel, since - _CLOCK_SKEW, thread_ts, cursor)
+            except MessageGone:  # the thread itself is gone, and with it every reply
+                return None
+            for message in page.messages:
+                if message.is_from(me) and message.outbox_id() == str(outbox_id):
+                    return message.ts
+            cursor = page.response_metadata.next_cursor if page.response_metadata else None
+            if not cursor:
+                return None
+        raise Ambiguous("The Slack channel's history is too long to search.", code="history_too_long")
+
+    async def ephemeral(self, channel: str, user: str, text: str, blocks: Sequence[Block] | None = None) -> None:
+        """Say something in a channel that only `user` sees; they must be a member of it."""
+        call = self._web.chat_postEphemeral(
+            channel=channel, user=user, text=text, blocks=_plain(blocks), link_names=False, parse="none"
+        )
+        await self._call("chat.postEphemeral", call, _Done)
+
+    async def open_view(self, trigger_id: str, view: Mapping[str, object]) -> View:
+        """Open a modal for the click that `trigger_id` (3 s, single use) came with; else TriggerExpired."""
+        call = self._web.views_open(trigger_id=trigger_id, view=dict(view))
+        return (await self._call("views.open", call, _Opened)).view
+
+    async def update_view(self, view_id: str, view: Mapping[str, object], hash: str | None = None) -> View:  # noqa: A002 - Slack's own word
+        """Replace an open modal; with `hash` only if nothing changed it since (Permanent `hash_conflict`)."""
+        call = self._web.views_update(view_id=view_id, view=dict(view), hash=hash)
+        return (await self._call("views.update", call, _Opened)).view
+
+    async def publish_home(self, user: str, view: Mapping[str, object]) -> None:
+        """Show somebody their Home tab; Permanent `user_not_found` when Slack knows no such user."""
+        await self._call("views.publish", self._web.views_publish(user_id=user, view=dict(view)), _Done)
+
+    async def join(self, channel: str) -> None:
+        """Become a member of a public channel; ChannelUnavailable when it is not one."""
+        await self._call("conversations.join", self._web.conversations_join(channel=channel), _Done)
+
+    async def user(self, user_id: str) -> SlackUser:
+        """Describe a user; Permanent `user_not_found` or `user_not_visible` when Slack knows none."""
+        return (await self._call("users.info", self._web.users_info(user=user_id), _Person)).user
+
+    async def group_members(self, group_id: str) -> frozenset[str]:
+        """List the user ids in an enabled user group; Permanent `no_such_subteam` when there is none."""
+        call = self._web.usergroups_users_list(usergroup=group_id)
+        return (await self._call("usergroups.users.list", call, _Members)).users
+
+    async def _history(self, channel: str, oldest: float, thread_ts: str | None, cursor: str | None) -> _History:
+        # Without include_all_metadata Slack returns the event's type but not its payload.
+        if thread_ts is None:
+            call = self._web.conversations_history(
+                channel=channel,
+                oldest=f"{oldest:.6f}",
+                include_all_metadata=True,
+                limit=_PAGE,
+                cursor=cursor,
+            )
+            return await self._call("conversations.history", call, _History)
+        call = self._web.conversations_replies(
+            channel=channel,
+            ts=thread_ts,
+            oldest=f"{oldest:.6f}",
+            include_all_metadata=True,
+            limit=_PAGE,
+            cursor=cursor,
+        )
+        return await self._call("conversations.replies", call, _History)
+
+    async def _call(self, method: str, call: Awaitable[AsyncSlackResponse], shape: type[_Answer]) -> _Answer:
+        try:
+            return shape.model_validate((await call).data)
+        except Exception as error:  # every one that is not classified is raised again
+            failure = classify(error)
+            if failure is None:
+                raise
+        # Outside the handler, so that no vendor's text hangs on it as its context.
+        self._on_error(method, failure.code)
+        raise failure
+
+
+def _plain(blocks: Sequence[Block] | None) -> list[dict[str, object]] | None:
+    return None if blocks is None else [dict(block) for block in blocks]

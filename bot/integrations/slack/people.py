@@ -1,0 +1,199 @@
+"""Who people are and which user groups they are in, as Slack tells it: believed for at most 60 s.
+
+Fails closed: with neither a fresh answer nor Slack answering in time, DirectoryUnavailable.
+"""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from bot.domain.people import DirectoryUnavailable, SlackProfile
+from bot.integrations.errors import Permanent, VendorError
+from bot.integrations.slack.client import SlackClient, SlackUser
+
+BELIEVED = 60.0
+"""Seconds after asking for which an answer is used; the contract's limit."""
+
+REFRESHED = 30.0
+"""Age in seconds from which an answer that is being used is asked for again in the background."""
+
+_PAUSE = 5.0
+"""Seconds between background attempts that fail: usergroups.users.list allows about 20 calls a minute."""
+
+_NO_SUCH_USER = frozenset({"user_not_found", "user_not_visible", "users_not_found"})
+_NO_SUCH_GROUP = frozenset({"no_such_subteam", "subteam_disabled", "plan_upgrade_required"})
+
+_SLACKBOT = "USLACKBOT"
+"""Slack's own bot, which users.info describes with `is_bot` false."""
+
+_T = TypeVar("_T")
+
+
+class SlackDirectory:
+    """The Directory (`bot.domain.people`) kept by Slack.
+
+    `team_id` gives our own workspace; `clock` is monotonic, in seconds; `patience` bounds one lookup, in
+    seconds; `capacity` bounds how many people, and how many groups, are remembered.
+    """
+
+    def __init__(
+        self,
+        client: SlackClient,
+        team_id: Callable[[], str],
+        clock: Callable[[], float] = time.monotonic,
+        *,
+        patience: float = 1.2,
+        capacity: int = 10_000,
+    ) -> None:
+        self._client = client
+        self._team_id = team_id
+        self._people = _Beliefs(self._ask_profile, clock, patience, capacity)
+        self._groups = _Beliefs(self._ask_group, clock, patience, capacity)
+
+    async def profile(self, user_id: str) -> SlackProfile | None:
+        """The person, or None when Slack knows no such user; raises DirectoryUnavailable."""
+        return await self._people.get(user_id)
+
+    async def group(self, group_id: str) -> frozenset[str]:
+        """The user ids in a user group, empty when it is unknown or disabled; raises DirectoryUnavailable."""
+        return await self._groups.get(group_id)
+
+    def expect(self, user_id: str, groups: Iterable[str]) -> None:
+        """Ask at once for what is not believed now; `profile` and `group` wait for the answers."""
+        self._people.expect(user_id)
+        for group_id in groups:
+            self._groups.expect(group_id)
+
+    def forget(self, changed_id: str) -> None:
+        """Drop what is believed of a user or user group that Slack says has changed."""
+        self._people.forget(changed_id)
+        self._groups.forget(changed_id)
+
+    async def aclose(self) -> None:
+        """Stop every question still under way."""
+        await self._people.aclose()
+        await self._groups.aclose()
+
+    async def _ask_profile(self, user_id: str) -> SlackProfile | None:
+        try:
+            user = await self._client.user(user_id)
+        except Permanent as failure:
+            if failure.code in _NO_SUCH_USER:
+                return None
+            raise
+        return _profile(user, self._team_id())
+
+    async def _ask_group(self, group_id: str) -> frozenset[str]:
+        try:
+            return await self._client.group_members(group_id)
+        except Permanent as failure:
+            if failure.code in _NO_SUCH_GROUP:
+                return frozenset()
+            raise
+
+
+def _profile(user: SlackUser, own_team: str) -> SlackProfile:
+    """Reduce a user to what a decision needs. Slack documents `team_id` as always there; absent, it is ours."""
+    profile = user.profile
+    return SlackProfile(
+        user_id=user.id,
+        team_id=user.team_id or own_team,
+        name=profile.real_name or user.real_name or profile.display_name or user.name or user.id,
+        email=profile.email or None,
+        deleted=user.deleted,
+        is_bot=user.is_bot or user.is_workflow_bot or user.is_connector_bot or user.id == _SLACKBOT,
+        is_guest=user.is_restricted or user.is_ultra_restricted,
+        is_stranger=user.is_stranger,
+    )
+
+
+@dataclass(slots=True)
+class _Answer(Generic[_T]):
+    value: _T
+    asked_at: float
+    refresh_at: float
+
+
+class _Beliefs(Generic[_T]):
+    """Answers by key, each believed for BELIEVED seconds from when it was asked for; one question a key at a time."""
+
+    def __init__(
+        self, ask: Callable[[str], Awaitable[_T]], clock: Callable[[], float], patience: float, capacity: int
+    ) -> None:
+        self._ask = ask
+        self._clock = clock
+        self._patience = patience
+        self._capacity = capacity
+        self._answers: dict[str, _Answer[_T]] = {}
+        self._asking: dict[str, asyncio.Task[_T]] = {}
+        self._tasks: set[asyncio.Task[_T]] = set()
+
+    def expect(self, key: str) -> None:
+        if self._believed(key) is None:
+            self._question(key)
+
+    async def get(self, key: str) -> _T:
+        answer = self._believed(key)
+        if answer is not None:
+            if self._clock() >= answer.refresh_at:
+                self._question(key)
+            return answer.value
+        try:
+            # The question goes on when this caller gives up: the next one may find the answer there.
+            return await asyncio.wait_for(asyncio.shield(self._question(key)), self._patience)
+        except (VendorError, TimeoutError):
+            pass
+        raise DirectoryUnavailable("Slack did not answer")
+
+    def forget(self, key: str) -> None:
+        self._answers.pop(key, None)
+        # An answer under way may be older than the change: whoever waits gets it, nobody after.
+        self._asking.pop(key, None)
+
+    async def aclose(self) -> None:
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def _believed(self, key: str) -> _Answer[_T] | None:
+        answer = self._answers.get(key)
+        return answer if answer is not None and self._clock() - answer.asked_at < BELIEVED else None
+
+    def _question(self, key: str) -> asyncio.Task[_T]:
+        task = self._asking.get(key)
+        if task is None:
+            task = asyncio.create_task(self._ask_and_remember(key))
+            self._asking[key] = task
+            self._tasks.add(task)
+            task.add_done_callback(self._asked)
+        return task
+
+    def _asked(self, task: asyncio.Task[_T]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled():
+            task.exception()  # read, because nobody waits for a background question
+
+    async def _ask_and_remember(self, key: str) -> _T:
+        this = asyncio.current_task()
+        asked_at = self._clock()
+        try:
+            value = await self._ask(key)
+        except VendorError:
+            if (answer := self._answers.get(key)) is not None:
+                answer.refresh_at = self._clock() + _PAUSE
+            raise
+        else:
+            if self._asking.get(key) is this:
+                self._remember(key, _Answer(value, asked_at, asked_at + REFRESHED))
+            return value
+        finally:
+            if self._asking.get(key) is this:
+                del self._asking[key]
+
+    def _remember(self, key: str, answer: _Answer[_T]) -> None:
+        self._answers.pop(key, None)
+        self._answers[key] = answer
+        if len(self._answers) > self._capacity:
+            del self._answers[next(iter(self._answers))]

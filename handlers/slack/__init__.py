@@ -1,0 +1,64 @@
+"""Everything the bot reacts to in Slack, in one table: id -> function. What is not in it is acked and ignored."""
+
+import re
+from collections.abc import Awaitable, Callable, Mapping
+from typing import TypeAlias
+
+from slack_bolt import BoltResponse
+from slack_bolt.async_app import AsyncAck, AsyncApp, AsyncBoltRequest
+
+from bot.blocks import ids
+from handlers.slack import actions, commands, errors, events, views
+from handlers.slack.desk import Desk
+
+Handler: TypeAlias = Callable[[Desk, AsyncAck, AsyncBoltRequest], Awaitable[None]]
+
+ACTIONS: Mapping[str, Handler] = {
+    ids.APPROVE: actions.approve,
+    ids.REJECT: actions.reject,
+    ids.ESCALATE: actions.escalate,
+    ids.CLAIM: actions.claim,
+    ids.DIFF: actions.view_diff,
+}
+VIEWS: Mapping[str, Handler] = {
+    ids.VIEW_APPROVE_WHY: views.decide,
+    ids.VIEW_REJECT: views.decide,
+    ids.VIEW_ESCALATE: views.decide,
+}
+COMMANDS: Mapping[str, Handler] = {"/apv": commands.apv}
+EVENTS: Mapping[str, Handler] = {
+    "app_home_opened": events.home_opened,
+    "user_change": events.people_changed,
+    "subteam_updated": events.people_changed,
+    "subteam_members_changed": events.people_changed,
+}
+
+ANYTHING = re.compile(".*", re.DOTALL)
+
+
+def register(app: AsyncApp, desk: Desk) -> None:
+    """Let `app` call the handlers; the first that matches answers, so the catch-alls come last."""
+    for kind, table in (
+        (app.action, ACTIONS),
+        (app.view_submission, VIEWS),
+        (app.command, COMMANDS),
+        (app.event, EVENTS),
+    ):
+        for name, handler in table.items():
+            kind(name)(_listener(handler, desk))
+    ignored = _listener(events.ignored, desk)
+    for catch_all in (app.action, app.view_submission, app.view_closed, app.command, app.event, app.shortcut):
+        catch_all(ANYTHING)(ignored)
+    app.options(ANYTHING)(ignored)
+
+    async def surprise(error: Exception, request: AsyncBoltRequest) -> BoltResponse:
+        return await errors.surprise(desk, error, request)
+
+    app.error(surprise)
+
+
+def _listener(handler: Handler, desk: Desk) -> Callable[[AsyncAck, AsyncBoltRequest], Awaitable[None]]:
+    async def listener(ack: AsyncAck, request: AsyncBoltRequest) -> None:
+        await handler(desk, ack, request)
+
+    return listener

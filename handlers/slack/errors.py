@@ -1,0 +1,46 @@
+"""The one place where a surprise becomes a reply: nothing was recorded, and the person is told so in our own words."""
+
+import structlog
+from pydantic import ValidationError
+from slack_bolt import BoltResponse
+from slack_bolt.async_app import AsyncBoltRequest
+
+from bot.blocks import alerts, ids
+from bot.service.errors import sentence_of
+from handlers.slack.desk import Desk
+from handlers.slack.payloads import Click
+
+log = structlog.get_logger(__name__)
+
+
+async def surprise(desk: Desk, error: Exception, request: AsyncBoltRequest) -> BoltResponse:
+    """Tell the person; a click gets a non-2xx answer, because an acknowledged click is a recorded one."""
+    if isinstance(error, ValidationError | ids.NotOurs):
+        # Signed, yet not what Slack sends: there is nobody to answer.
+        log.warning("slack.malformed", error=type(error).__name__)
+        return BoltResponse(status=400, body="")
+    sentence, expected = sentence_of(error)
+    if expected:
+        log.warning("slack.refused", error=type(error).__name__)
+    else:
+        log.error("slack.surprise", exc_info=error)
+    body = request.body
+    match body.get("type"):
+        case "view_submission":
+            answer = {"response_action": "errors", "errors": {ids.JUSTIFICATION_BLOCK: sentence}}
+            return BoltResponse(status=200, body=answer)
+        case "block_actions":
+            click = Click.model_validate(body)
+            said = alerts.reply(sentence)
+            await desk.replies.tell(
+                response_url=click.response_url,
+                channel=click.channel_id or None,
+                user=click.user.id,
+                text=said.text,
+                blocks=said.blocks,
+            )
+            return BoltResponse(status=503, body="")
+        case None if "command" in body:
+            return BoltResponse(status=200, body={"response_type": "ephemeral", "text": sentence})
+        case _:
+            return BoltResponse(status=503, body="")

@@ -1,0 +1,52 @@
+"""Submitted modals. A fault is shown beside its input and nothing is recorded; a refusal stays in the modal too."""
+
+from slack_bolt.async_app import AsyncAck, AsyncBoltRequest
+
+from bot.blocks import ids
+from bot.domain.refusal import Refused
+from bot.domain.review import Choice, Decision, justification_fault
+from bot.service import reviews
+from handlers.slack.desk import Desk
+from handlers.slack.payloads import Submission, delivery
+
+CHOICES = {
+    ids.VIEW_APPROVE_WHY: Choice.APPROVE,
+    ids.VIEW_REJECT: Choice.REJECT,
+    ids.VIEW_ESCALATE: Choice.ESCALATE,
+}
+CATEGORIES = {ids.VIEW_REJECT: ids.REJECT_REASONS, ids.VIEW_ESCALATE: ids.ESCALATE_REASONS}
+
+
+async def decide(desk: Desk, ack: AsyncAck, request: AsyncBoltRequest) -> None:
+    """Record the decision that the modal asks a reason for."""
+    submission = Submission.model_validate(request.body)
+    view = submission.view
+    category, justification, errors = _read(submission)
+    if errors:
+        await ack(response_action="errors", errors=errors)
+        return
+    review_id, digest, _ = ids.decode_origin(view.private_metadata)
+    decision = Decision(choice=CHOICES[view.callback_id], justification=justification, category=category, digest=digest)
+    outcome = await reviews.decide(
+        desk.gate, submission.who, review_id, decision, source="slack", delivery=delivery(request)
+    )
+    if isinstance(outcome, Refused):
+        await ack(response_action="errors", errors={ids.JUSTIFICATION_BLOCK: outcome.sentence})
+    else:
+        await ack()
+
+
+def _read(submission: Submission) -> tuple[str, str, dict[str, str]]:
+    """The category in words, the justification, and what is wrong with either, by block id."""
+    view, errors = submission.view, {}
+    justification = view.input(ids.JUSTIFICATION_BLOCK, ids.JUSTIFICATION).value or ""
+    if fault := justification_fault(justification):
+        errors[ids.JUSTIFICATION_BLOCK] = fault
+    categories = CATEGORIES.get(view.callback_id)
+    if categories is None:
+        return "", justification, errors
+    picked = view.input(ids.REASON_BLOCK, ids.REASON).selected_option
+    if picked is None or picked.value not in categories:
+        errors[ids.REASON_BLOCK] = "Please pick a reason."
+        return "", justification, errors
+    return categories[picked.value], justification, errors
