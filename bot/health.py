@@ -15,7 +15,7 @@ import structlog
 from bot import metrics
 from bot.domain.apv import Json
 from migrations import schema
-from storage import pace, queries, statistics
+from storage import jobs, pace, statistics
 from storage.database import Database, NotStarted
 
 log = structlog.get_logger(__name__)
@@ -129,7 +129,7 @@ class Health:
     async def _measure(self) -> None:
         try:
             async with self.database.transaction() as tx:
-                numbers, load = await statistics.reviews(tx), await queries.job_load(tx)
+                numbers, load = await statistics.reviews(tx), await jobs.job_load(tx)
         except Exception as error:
             log.debug("health.gauges", error=type(error).__name__)
             return

@@ -1,4 +1,4 @@
-"""Every outside effect as a frozen value: what may be queued. The fields are ids; state is read when a job runs."""
+"""Every outside effect as a frozen value: what may be queued. A job holds ids; its task reads the state."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -15,7 +15,7 @@ URGENCY = {Severity.CRITICAL: 40, Severity.HIGH: 30, Severity.MEDIUM: 20, Severi
 
 @dataclass(frozen=True, slots=True)
 class SyncCard:
-    """Make the Slack card show the review as it is at `revision` or later: post it once, else update it."""
+    """Make the Slack card show the review at `revision` or later: post it once, then update it."""
 
     task: ClassVar[str] = "slack.card"
     lead: ClassVar[int] = 5
@@ -24,7 +24,7 @@ class SyncCard:
 
     @property
     def key(self) -> str:
-        """Unique while queued or running; the revision keeps a change that comes during a run from being lost."""
+        """Unique while queued or running; the revision keeps a change during a run from being lost."""
         return f"{self.task}:{self.review_id}:{self.revision}"
 
 
@@ -50,7 +50,7 @@ class AlertIncident:
     task: ClassVar[str] = "slack.alert"
     lead: ClassVar[int] = 7
     review_id: UUID | None
-    """None: it is about no review."""
+    """None: it concerns no review."""
     entry_id: UUID
 
     @property
@@ -67,16 +67,18 @@ class OpenPull:
     lead: ClassVar[int] = 0
     review_id: UUID
     digest: str
+    version: int = 0
+    """0: queued by a release that named only the digest."""
 
     @property
     def key(self) -> str:
-        """One pull request for one content."""
-        return f"{self.task}:{self.review_id}:{self.digest}"
+        """One pull request per version."""
+        return f"{self.task}:{self.review_id}:{self.version}"
 
 
 @dataclass(frozen=True, slots=True)
 class WatchPull:
-    """Look at the pull request on GitHub, and write down what has become of it."""
+    """Look at the pull request on GitHub, and record what has become of it."""
 
     task: ClassVar[str] = "github.watch"
     lead: ClassVar[int] = 0
@@ -84,17 +86,17 @@ class WatchPull:
     cause: str
     """What brought it: `opened`, `poll`, or the id of GitHub's delivery."""
     asked: datetime | None = None
-    """By the database's clock: a look that began later has seen what this one is to see. None: look in any case."""
+    """By the database's clock: a look that began later makes this one needless. None: look in any case."""
 
     @property
     def key(self) -> str:
-        """One look for each cause that waits."""
+        """One look per cause."""
         return f"{self.task}:{self.review_id}:{self.cause}"
 
 
 @dataclass(frozen=True, slots=True)
 class AnswerPull:
-    """Tell the pull requests of this APV's earlier reviews what an audit entry says: rejected, or to be changed."""
+    """Tell the pull requests of this APV's earlier reviews what an audit entry says: rejected, or changes wanted."""
 
     task: ClassVar[str] = "github.answer"
     lead: ClassVar[int] = 0
@@ -116,11 +118,13 @@ class MakeBump:
     """Before the card, which then has the diff from the start."""
     review_id: UUID
     digest: str
+    version: int = 0
+    """As in `OpenPull`."""
 
     @property
     def key(self) -> str:
-        """One diff for one content."""
-        return f"{self.task}:{self.review_id}:{self.digest}"
+        """One diff per version."""
+        return f"{self.task}:{self.review_id}:{self.version}"
 
 
 Job: TypeAlias = SyncCard | ReplyInThread | AlertIncident | OpenPull | WatchPull | AnswerPull | MakeBump
@@ -141,5 +145,5 @@ def payload(job: Job) -> bytes:
 
 
 def parse(task: str, raw: bytes | None) -> Job:
-    """The job that `payload` wrote; raises KeyError or pydantic's ValidationError for what no release of ours wrote."""
+    """Read what `payload` wrote; raises KeyError or pydantic's ValidationError for what no release of ours wrote."""
     return ADAPTERS[task].validate_json(raw or b"{}")

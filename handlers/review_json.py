@@ -5,19 +5,19 @@ from dataclasses import fields
 from datetime import UTC, datetime
 
 from bot.domain.apv import Apv, Json
-from bot.service.queries import Stored
+from bot.domain.review import Dossier
 
 REPORTED = tuple(f.name for f in fields(Apv))
 
 
-def review_json(stored: Stored, now: datetime) -> dict[str, Json]:
+def review_json(dossier: Dossier, now: datetime) -> dict[str, Json]:
     """Every name of the contract, and `severity_assumed`, without which a review sent back would be another content."""
-    apv, review = stored.dossier.apv, stored.dossier.review
+    apv, review = dossier.apv, dossier.review
     waited = (review.closed_at or now) - review.created_at
     return {
         "apv_id": str(review.id),
         "apv_code": review.code,
-        "priority": stored.priority,
+        "priority": dossier.priority,
         "status": review.status,
         "version": review.version,
         "digest": review.digest,
@@ -29,8 +29,8 @@ def review_json(stored: Stored, now: datetime) -> dict[str, Json]:
         "due_at": utc(review.due_at),
         "waiting_since": round(waited.total_seconds() / 3600, 4),
         "created_at": utc(review.created_at),
-        "updated_at": utc(stored.updated_at),
-        "metadata": stored.metadata,
+        "updated_at": utc(dossier.updated_at),
+        "metadata": dossier.metadata,
     }
 
 

@@ -100,9 +100,12 @@ def broken_links(chain: Chain) -> list[str]:
     return faults
 
 
-async def entry(tx: AsyncConnection, entry_id: UUID) -> RowMapping | None:
+async def entry(tx: AsyncConnection, entry_id: UUID) -> Entry | None:
     """One entry by its id."""
-    return (await tx.execute(select(audit_log).where(audit_log.c.id == entry_id))).mappings().one_or_none()
+    a = audit_log.c
+    query = select(a.kind, a.actor, a.source, a.sentence, a.at, a.detail, a.id).where(a.id == entry_id)
+    row = (await tx.execute(query)).one_or_none()
+    return Entry(*row) if row else None
 
 
 async def history(tx: AsyncConnection, apv_id: UUID) -> list[RowMapping]:

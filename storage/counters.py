@@ -1,4 +1,4 @@
-"""What triggers saw change, counted and told of: taken off `hitl_changes` into the counters and the live feed.
+"""Moves what triggers saw change from `hitl_changes` into the counters and the live feed.
 
 One transaction at a time does it, so events get their `seq` in the order in which their causes were committed.
 """
@@ -11,14 +11,14 @@ from storage.tables import AWAITING_SQL, feed_head, hitl_changes
 
 AT_ONCE = 5_000
 
-# The day before all others stands for all days together.
+# The day "-infinity" stands for all days together.
 FOLD = f"""
 WITH taken AS (
     DELETE FROM hitl_changes
     WHERE id IN (SELECT id FROM hitl_changes ORDER BY id LIMIT {AT_ONCE})
     RETURNING *
 ), made AS (
-    SELECT t.id AS change_id, t.told, d.*, r.created_at AS arrived_at, r.closed_at, r.status,
+    SELECT t.id AS change_id, t.told, d.*, r.created_at AS arrived_at, r.status,
         CASE WHEN c.apv_id IS NULL THEN r.wargame_verdict ELSE c.content ->> 'wargame_verdict' END AS verdict
     FROM taken AS t
     JOIN hitl_decisions AS d ON d.id = t.decision_id
@@ -26,18 +26,12 @@ WITH taken AS (
     LEFT JOIN apv_contents AS c ON c.apv_id = d.apv_id AND c.version = d.version
 ), closing AS (
     SELECT (extract(epoch FROM m.created_at - m.arrived_at) * 1000000)::bigint AS micros FROM made AS m
-    WHERE m.decision <> 'escalate' AND (
-        m.created_at = m.closed_at
-        -- Its content has changed since, and it awaits a decision once more.
-        OR (m.apv_id, m.created_at) IN (
-            SELECT h.apv_id, h.closed_before FROM hitl_changes AS h WHERE h.closed_before IS NOT NULL)
-        -- Another program wrote both, and no column of its own says when the review was closed.
-        OR (m.closed_at IS NULL AND NOT ({AWAITING_SQL.replace("status", "m.status")}) AND NOT EXISTS (
-            SELECT FROM hitl_decisions AS l WHERE l.apv_id = m.apv_id AND l.decision <> 'escalate'
-                AND (l.created_at, l.id) > (m.created_at, m.id))))
-        -- Of two decisions at one moment the second closed it.
-        AND NOT EXISTS (SELECT FROM made AS o
-            WHERE o.apv_id = m.apv_id AND o.created_at = m.created_at AND o.change_id > m.change_id)
+    WHERE isfinite(m.arrived_at) AND isfinite(m.created_at) AND (m.closing
+        -- Another program's row does not say: the last decision on a review that awaits none closed it.
+        OR (m.closing IS NULL AND m.decision <> 'escalate' AND NOT ({AWAITING_SQL.replace("status", "m.status")})
+            AND NOT EXISTS (
+                SELECT FROM hitl_decisions AS l WHERE l.apv_id = m.apv_id AND l.decision <> 'escalate'
+                    AND (l.created_at, l.id) > (m.created_at, m.id))))
 ), reviews_counted AS (
     INSERT INTO hitl_review_counts AS k (status, severity, adopted, number)
     SELECT status, severity, adopted, sum(number) FROM (
@@ -67,7 +61,7 @@ WITH taken AS (
         'pr_number', r.pr_number, 'pr_url', r.pr_url, 'pr_checks', r.pull ->> 'checks')
     FROM taken AS t JOIN apv_reviews AS r ON r.id = t.apv_id
     WHERE t.told = 'apv_updated'
-        -- A decision is told of as one.
+        -- A decision has an event of its own.
         AND NOT EXISTS (SELECT FROM hitl_decisions AS d WHERE d.apv_id = t.apv_id AND d.created_at = t.at)
     UNION ALL
     SELECT m.change_id, parts.part, parts.channel, parts.type, jsonb_build_object(
@@ -87,7 +81,7 @@ WITH taken AS (
 SELECT count(*) FROM taken
 """  # noqa: S608 - of constants
 
-# What is counted in a statement is seen by the next one.
+# A statement does not see its own counts: the next one does.
 TELL_NUMBERS = f"""
 UPDATE feed_events SET payload = jsonb_build_object(
     'pending_reviews', (SELECT coalesce(sum(number), 0) FROM hitl_review_counts WHERE {AWAITING_SQL}),
@@ -102,14 +96,14 @@ HEAD = select(feed_head.c.seq).with_for_update()
 
 
 async def waiting(tx: AsyncConnection) -> bool:
-    """Whether anything has changed that is not counted yet."""
+    """Whether anything is still uncounted."""
     there: bool = (await tx.execute(ANY)).scalar_one()
     return there
 
 
 async def fold(tx: AsyncConnection, now: object) -> int:
-    """Count and tell of what has changed, the first few thousand changes; returns how many there were."""
-    # Two at once would give one seq twice. The statements after this one see all that the one before us did.
+    """Count and tell the first few thousand changes; returns how many there were."""
+    # Two at once would give one seq twice. The statements after this one see everything that the previous fold did.
     before = (await tx.execute(HEAD)).scalar_one()
     folded: int = (await tx.execute(text(FOLD))).scalar_one()
     if folded:

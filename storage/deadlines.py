@@ -1,42 +1,62 @@
-"""When a review that awaits a decision is to be looked at again, and what has been said of it.
+"""Which reviews time has something to say about: deadlines that passed, and clocks that struck.
 
-`clock_at` is the next moment at which time alone changes something; empty: nobody has worked it out yet.
+`clock_at` is the next moment at which time alone changes something; null: not reckoned yet.
 """
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from uuid import UUID
 
-from sqlalchemy import or_, select, text, update
+from sqlalchemy import Select, select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.domain.deadlines import Told
-from storage.tables import AWAITING_SQL, apv_reviews
+from bot.domain.deadlines import Said
+from storage.tables import AWAITING_SQL, UNTOLD_SQL, apv_reviews
 
 T = apv_reviews.c
 NEVER = datetime(9999, 1, 1, tzinfo=UTC)
+AWAITING = (text(AWAITING_SQL), T.digest.is_not(None))
 
 
-async def due(tx: AsyncConnection, now: datetime, *, limit: int) -> Sequence[UUID]:
-    """Reviews to be looked at, those that nobody has looked at yet first."""
-    query = select(T.id).where(text(AWAITING_SQL), T.digest.is_not(None), or_(T.clock_at.is_(None), T.clock_at <= now))
-    return (await tx.execute(query.order_by(T.clock_at.nulls_first()).limit(limit))).scalars().all()
+async def overdue(tx: AsyncConnection, now: datetime, past: Sequence[UUID], *, limit: int) -> Sequence[UUID]:
+    """Reviews past their deadline of which nobody has been told, but for those in `past`."""
+    late = select(T.id).where(T.due_at < now, text(UNTOLD_SQL), *AWAITING)
+    return await _ids(tx, late.order_by(T.due_at), past, limit)
 
 
-async def told(tx: AsyncConnection, review_id: UUID, now: datetime) -> Told | None:
-    """What has been said of a review that the caller has locked; None when it is not to be looked at now."""
-    query = select(T.reminders_told, T.steps_told, T.clock_at).where(T.id == review_id)
-    row = (await tx.execute(query)).one()
-    waits = row.clock_at is not None and row.clock_at > now
-    return None if waits else Told(row.reminders_told, row.steps_told)
+async def mark_breached(tx: AsyncConnection, review_id: UUID, now: datetime) -> bool:
+    """Mark one overdue review; False when another replica did, or somebody decided meanwhile."""
+    mark = update(apv_reviews).where(T.id == review_id, T.due_at < now, text(UNTOLD_SQL), text(AWAITING_SQL))
+    return (await tx.execute(mark.values(breached_at=now))).rowcount == 1
 
 
-async def keep(tx: AsyncConnection, review_id: UUID, said: Told, next_at: datetime | None) -> None:
-    """Remember what has been said, and when to look again; None: not until something else changes."""
+async def due(tx: AsyncConnection, now: datetime, past: Sequence[UUID], *, limit: int) -> Sequence[UUID]:
+    """Reviews whose clock has struck, the earliest first, but for those in `past`."""
+    return await _ids(tx, select(T.id).where(T.clock_at <= now, *AWAITING).order_by(T.clock_at), past, limit)
+
+
+async def unreckoned(tx: AsyncConnection, past: Sequence[UUID], *, limit: int) -> Sequence[UUID]:
+    """Reviews whose clock nobody has set yet, but for those in `past`."""
+    return await _ids(tx, select(T.id).where(T.clock_at.is_(None), *AWAITING), past, limit)
+
+
+async def _ids(tx: AsyncConnection, query: Select[UUID], past: Sequence[UUID], limit: int) -> Sequence[UUID]:
+    return (await tx.execute(query.where(T.id.not_in(past)).limit(limit))).scalars().all()
+
+
+async def said(tx: AsyncConnection, review_id: UUID, now: datetime) -> Said | None:
+    """What has been said of a review that the caller has locked; None when nothing is due now."""
+    query = select(T.reminders_told, T.steps_told, T.clock_at > now).where(T.id == review_id)
+    reminders, steps, waits = (await tx.execute(query)).one()
+    return None if waits else Said(reminders, steps)
+
+
+async def keep(tx: AsyncConnection, review_id: UUID, said: Said, next_at: datetime | None) -> None:
+    """Keep what has been said and when to look again; None: not before something else changes."""
     values = {"reminders_told": said.reminders, "steps_told": said.steps, "clock_at": next_at or NEVER}
     await tx.execute(update(apv_reviews).where(T.id == review_id).values(values))
 
 
 async def restart(tx: AsyncConnection) -> None:
-    """The policy has changed: everything that waits is worked out anew."""
+    """The policy has changed: reckon the clock of every waiting review again."""
     await tx.execute(update(apv_reviews).where(text(AWAITING_SQL), T.clock_at.is_not(None)).values(clock_at=None))

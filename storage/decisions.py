@@ -1,14 +1,16 @@
-"""Decision records, with what was judged as it was then."""
+"""Decision records, each with what was judged as it was then."""
 
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import RowMapping, text
+from sqlalchemy import RowMapping, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.domain.apv import Json
+from bot.domain.review import Choice
+from storage.tables import hitl_decisions
 
 # A row that another program inserted has no content of its own version: the review stands in for it.
 RECORD = """
@@ -28,9 +30,10 @@ OF_REVIEW = text(f"{RECORD} WHERE d.apv_id = :id ORDER BY d.created_at, d.id")
 SAME_KEY = text(f"""{RECORD}
 WHERE d.metadata ? 'idempotency_key' AND d.metadata ->> 'idempotency_key' = :key
 ORDER BY d.created_at LIMIT 1""")
-# Of the content that is judged now: what was said of an earlier one is void, and said anew.
+# On the version that is judged now: a vote on an earlier one is void, and so is one that was withdrawn.
 SAME_REQUEST = text(f"""{RECORD}
-WHERE d.metadata ? 'request' AND d.metadata ->> 'request' = :request AND d.created_at > :since AND d.digest = r.digest
+WHERE d.metadata ? 'request' AND d.metadata ->> 'request' = :request AND d.created_at > :since AND d.version = r.version
+    AND d.withdrawn_at IS NULL
 ORDER BY d.created_at LIMIT 1""")
 
 
@@ -76,7 +79,28 @@ async def of_review(tx: AsyncConnection, review_id: UUID) -> list[DecisionRecord
 
 
 async def of_request(tx: AsyncConnection, request: str, key: str | None, since: datetime) -> DecisionRecord | None:
-    """What the same request came to before: the same key at any time, or the same body after `since`."""
+    """What the same request was answered before: the same key at any time, or the same body after `since`."""
     row = (await tx.execute(SAME_KEY, {"key": key})).mappings().one_or_none() if key else None
     row = row or (await tx.execute(SAME_REQUEST, {"request": request, "since": since})).mappings().one_or_none()
     return _record(row) if row else None
+
+
+@dataclass(frozen=True, slots=True)
+class Approval:
+    """One approval as it was recorded."""
+
+    reviewer_name: str
+    justification: str
+    at: datetime
+
+
+async def approvals(tx: AsyncConnection, review_id: UUID, version: int) -> list[Approval]:
+    """The approvals of one version, oldest first, without those withdrawn."""
+    made = hitl_decisions.c
+    query = select(made.reviewer_name, made.comments, made.created_at).where(
+        made.apv_id == review_id,
+        made.version == version,
+        made.decision == Choice.APPROVE.value,
+        made.withdrawn_at.is_(None),
+    )
+    return [Approval(*row) for row in await tx.execute(query.order_by(made.created_at))]

@@ -1,10 +1,10 @@
-"""Putting jobs into the queue, inside the transaction that decides them.
+"""Puts jobs into the queue, in the transaction that causes them.
 
 The queue's tables are PgQueuer's; its release is pinned, and a test holds QUEUED to what its own enqueue writes.
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -38,9 +38,9 @@ class TransactionDriver:
         return str((await self._connection.exec_driver_sql(query, args)).rowcount)
 
 
-# What PgQueuer's own enqueue does, as parts of a WITH: in the statement that records what causes the jobs, it costs
-# no round trip; and the lane (`storage.lanes`): posts wait for their channel, changes of a card for no post.
-# A job that waits or runs already under the same key is left as it is.
+# What PgQueuer's own enqueue does, as parts of a WITH: in the statement that records the cause of the jobs it costs no
+# round trip. It also sets the lane (`storage.lanes`): posts wait for their channel, updates of a card for no post.
+# A job that already waits or runs under the same key is left alone.
 JOB = "j(n int, review_id uuid, priority int, task text, payload text, key text)"
 QUEUED = """queued AS (
     INSERT INTO pgqueuer (priority, entrypoint, payload, dedupe_key, status, lane)
@@ -101,13 +101,13 @@ ORDER BY j.priority DESC, j.id
 
 
 async def unfinished(tx: AsyncConnection, ids: Sequence[int] | None = None) -> list[Unfinished]:
-    """Jobs queued, running and held, in the order in which they will run; all, or those named."""
+    """Jobs queued, running and held, in the order in which they will run: all, or the named ones."""
     rows = await tx.execute(text(UNFINISHED), {"ids": list(ids) if ids is not None else None})
     return [Unfinished(**row) for row in rows.mappings()]
 
 
 async def requeue(tx: AsyncConnection, ids: Sequence[int]) -> None:
-    """Let held jobs start anew, with all their tries and all their time."""
+    """Let held jobs start again, with all their tries and all their time."""
     held = [JobId(i) for i in ids]
     await Queries(TransactionDriver(tx)).requeue_jobs(held)  # type: ignore[arg-type] # as in enqueue
     await tx.execute(text("UPDATE pgqueuer SET created = now() WHERE id = ANY(:ids)"), {"ids": list(ids)})
@@ -120,7 +120,29 @@ async def discard(tx: AsyncConnection, ids: Sequence[int]) -> None:
 
 
 async def drop(tx: AsyncConnection, job: Job) -> None:
-    """Take back a job that waits or is held; one that runs must see for itself that it is no longer wanted."""
+    """Delete a job that waits or is held; one that runs must find out itself that it is no longer wanted."""
     await tx.execute(
         text("DELETE FROM pgqueuer WHERE dedupe_key = :key AND status IN ('queued', 'failed')"), {"key": job.key}
     )
+
+
+@dataclass(frozen=True, slots=True)
+class JobLoad:
+    """How many jobs are not done, by task and state, and for how long the oldest that is due has waited."""
+
+    jobs: Mapping[tuple[str, str], int]
+    lag_seconds: float
+
+
+JOB_LOAD = """
+SELECT entrypoint, CASE status WHEN 'picked' THEN 'running' WHEN 'failed' THEN 'held' ELSE status::text END,
+    count(*), extract(epoch FROM now() - min(execute_after) FILTER (WHERE status = 'queued'))::float8
+FROM pgqueuer GROUP BY entrypoint, status
+"""
+
+
+async def job_load(tx: AsyncConnection) -> JobLoad:
+    """Measure the queue."""
+    rows = (await tx.execute(text(JOB_LOAD))).all()
+    lag = max((late for _, _, _, late in rows if late is not None), default=0.0)
+    return JobLoad({(task, state): number for task, state, number, _ in rows}, max(0.0, lag))

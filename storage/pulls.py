@@ -1,4 +1,4 @@
-"""What is kept of a review's pull request beside its state, and which reviews a word from GitHub is about."""
+"""When each pull request was last looked at, and which reviews a message from GitHub is about."""
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.domain.apv import Json, Severity
 from bot.domain.pull import Checks, Merging, PullState
-from bot.domain.review import Action, Status
+from bot.domain.review import Status
 from bot.jobs import OpenPull
 from storage.tables import apv_reviews, github_deliveries
 
@@ -20,7 +20,7 @@ T = apv_reviews.c
 
 
 def pull_json(pull: PullState) -> dict[str, Json]:
-    """As the review row holds it."""
+    """As the review row keeps it."""
     return asdict(pull)
 
 
@@ -34,10 +34,9 @@ def pull_of(kept: dict[str, Any] | None) -> PullState | None:
     return PullState(**values)
 
 
-async def keep(tx: AsyncConnection, review_id: UUID, pull: PullState, *, seen_at: datetime | None = None) -> None:
-    """Write down what was seen; `seen_at` is when the look began, by `clock`. The caller has locked the review."""
-    values: dict[str, Any] = {"pull": pull_json(pull)} | ({"pull_seen_at": seen_at} if seen_at else {})
-    await tx.execute(update(apv_reviews).where(T.id == review_id).values(**values))
+async def record_look(tx: AsyncConnection, review_id: UUID, began: datetime) -> None:
+    """Keep when the newest look began, by `clock`; the caller has locked the review."""
+    await tx.execute(update(apv_reviews).where(T.id == review_id).values(pull_seen_at=began))
 
 
 async def clock(tx: AsyncConnection) -> datetime:
@@ -47,35 +46,20 @@ async def clock(tx: AsyncConnection) -> datetime:
 
 
 async def seen_at(tx: AsyncConnection, review_id: UUID) -> datetime | None:
-    """When the newest look that was written down began."""
+    """When the newest recorded look began."""
     began: datetime | None = (await tx.execute(select(T.pull_seen_at).where(T.id == review_id))).scalar_one_or_none()
     return began
 
 
-SETTLE = """
-UPDATE hitl_decisions SET action_taken = :action, outcome_notes = :notes, action_completed_at = :now
-WHERE apv_id = :review AND digest = :digest AND decision = 'approve'
-    AND action_taken IN ('pr_opened', 'pr_merged', 'pr_closed')
-"""
-
-
-async def settle(
-    tx: AsyncConnection, review_id: UUID, digest: str, action: Action, notes: str, *, now: datetime
-) -> None:
-    """What has become of the pull request that these approvals led to."""
-    values = {"action": action.value, "notes": notes, "now": now, "review": review_id, "digest": digest}
-    await tx.execute(text(SETTLE), values)
-
-
 async def first_delivery(tx: AsyncConnection, delivery: str) -> bool:
-    """Write down one delivery of GitHub; False when it was here before."""
+    """Record one delivery of GitHub; False when it came before."""
     row = insert(github_deliveries).values(id=delivery).on_conflict_do_nothing()
     return (await tx.execute(row.returning(github_deliveries.c.id))).one_or_none() is not None
 
 
 @dataclass(frozen=True, slots=True)
 class Pointer:
-    """What a word from GitHub is about: pull requests of a repository by number, branch (head or base) or commit."""
+    """What a message from GitHub is about: pull requests of a repository by number, branch (head or base) or commit."""
 
     repository: str
     numbers: frozenset[int] = frozenset()
@@ -83,7 +67,7 @@ class Pointer:
     commits: frozenset[str] = frozenset()
 
 
-# A number or a head branch names the review in whatever state; base and commit concern those that are open.
+# A number or a head branch names the review in any state; base and commit concern only open pull requests.
 ABOUT = """
 SELECT id, severity FROM apv_reviews
 WHERE lower(repository) = lower(:repository) AND pr_number = ANY(:numbers)
@@ -113,12 +97,12 @@ UPDATE apv_reviews SET pull_polled_at = :now WHERE id IN (
     SELECT id FROM apv_reviews
     WHERE status = 'pr_open' AND (
         pull_polled_at IS NULL OR pull_polled_at <= :before
-        -- GitHub works out whether it merges only when it is asked, and answers the next time.
+        -- GitHub works out whether it can merge only when asked, and answers the next time.
         OR (pull ->> 'conflict' IS NULL AND pull_polled_at <= :window))
     ORDER BY pull_polled_at NULLS FIRST
     LIMIT greatest(0, :most - (
         SELECT count(*) FROM apv_reviews WHERE status = 'pr_open' AND pull_polled_at > :window))
-    -- Another replica that looks at the same moment takes the others.
+    -- Another replica that polls at the same moment takes the others.
     FOR UPDATE SKIP LOCKED
 ) RETURNING id, severity
 """
@@ -127,10 +111,10 @@ UPDATE apv_reviews SET pull_polled_at = :now WHERE id IN (
 async def take_due(
     tx: AsyncConnection, *, now: datetime, before: datetime, window: datetime, most: int
 ) -> list[tuple[UUID, Severity]]:
-    """Open pull requests that nobody has asked about since `before`, marked as asked about now.
+    """Take open pull requests that nobody has asked about since `before`, and mark them as asked about now.
 
-    Where GitHub did not know yet whether they merge, since `window`. Those asked about longest ago, and `most` since
-    `window` in all.
+    `window` instead of `before` where GitHub did not know yet whether they merge. The longest ago first, and at most
+    `most` since `window`.
     """
     rows = await tx.execute(text(DUE), {"now": now, "before": before, "window": window, "most": most})
     return [(row.id, Severity(row.severity)) for row in rows]
@@ -142,12 +126,17 @@ async def earlier_open(tx: AsyncConnection, review_id: UUID) -> Sequence[UUID]:
     return (await tx.execute(query.order_by(T.created_at))).scalars().all()
 
 
+OPENING = """
+SELECT (convert_from(payload, 'UTF8')::jsonb ->> 'review_id')::uuid FROM pgqueuer
+WHERE entrypoint = :task AND status IN ('queued', 'picked')
+"""
+
+
 async def earlier_opening(tx: AsyncConnection, review_id: UUID) -> bool:
-    """Whether the pull request of an earlier review of the same APV is being opened at this moment, or waits to be."""
-    job = text("SELECT dedupe_key FROM pgqueuer WHERE entrypoint = :task AND status IN ('queued', 'picked')")
-    keys = (await tx.execute(job, {"task": OpenPull.task})).scalars().all()
-    query = select(T.id, T.digest).where(_earlier(review_id), T.status == Status.APPROVED.value)
-    return any(OpenPull(row.id, row.digest).key in keys for row in await tx.execute(query))
+    """Whether the pull request of an earlier review of the same APV is being opened, or waits to be."""
+    found = await tx.execute(text(OPENING), {"task": OpenPull.task})
+    query = select(T.id).where(_earlier(review_id), T.status == Status.APPROVED.value)
+    return not set(found.scalars()).isdisjoint((await tx.execute(query)).scalars())
 
 
 def _earlier(review_id: UUID) -> ColumnElement[bool]:

@@ -1,7 +1,6 @@
-"""Writing down what happened: reviews, decisions, audit entries and delivery keys and jobs in one statement.
+"""Records what happened: reviews, decisions, audit entries, delivery keys and jobs, in one statement.
 
-The review rows are locked by the caller (`storage.reviews`), or they are written only where they still are what the
-caller has seen, so what was read is what is replaced.
+The caller has locked the review rows (`storage.reviews`), or names the versions it has seen; any other is not written.
 """
 
 from collections.abc import Mapping, Sequence
@@ -15,13 +14,13 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from bot.domain.apv import Json
 from bot.domain.review import Action, Choice, Review, Vote
 from bot.jobs import Job
-from storage import audit, jobs
+from storage import audit, jobs, pulls
 from storage.database import CommitUnknown, refused, rings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DecisionRow:
-    """One person's decision as it is kept."""
+    """One person's decision, as the table keeps it."""
 
     id: UUID
     choice: Choice
@@ -33,27 +32,29 @@ class DecisionRow:
     comments: str
     confidence: float | None
     action_taken: Action | None
+    closing: bool
+    """It closed the review."""
     modifications: Json = None
     metadata: dict[str, Json] | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Settlement:
-    """What became of the decisions of this review that were still under way."""
+    """What became of the decisions on this review whose outcome was open."""
 
     action: Action
     notes: str | None = None
-    of: str | None = None
-    """The key of the one person whose decisions are meant; None: everybody's."""
+    withdrawn_by: str | None = None
+    """The key of the person who took their approval back; then it is about their decisions alone."""
 
 
-WITHDRAWN = Settlement(Action.RECORDED, "Withdrawn by the person who gave it.")
-"""What becomes of an approval that was taken back; it is kept, and counted no more."""
+PULL_ACTIONS = "'pr_opened', 'pr_merged', 'pr_closed'"
+"""What happens to a pull request replaces what happened to it before."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Change:
-    """All that one thing a person or program did leaves behind."""
+    """Everything that one act of a person or program leaves behind."""
 
     review: Review
     head: audit.Head
@@ -65,7 +66,7 @@ class Change:
     settlement: Settlement | None = None
     jobs: Sequence[Job] = ()
     delivery: bytes | None = None
-    """Identifies the request that asked; when it was seen before, nothing is written."""
+    """Identifies the request; when it was seen before, nothing is written."""
 
 
 RECORD = f"""
@@ -74,8 +75,9 @@ WITH change AS (
         id uuid, delivery text, touched boolean, status text, revision int, votes jsonb, closed_at timestamptz,
         escalated_by text, escalated_by_name text, escalated_at timestamptz, claimed_by text, claimed_by_name text,
         snoozed_until timestamptz, snooze_reason text,
-        pr_number int, pr_url text, pr_branch text, note text, audit_seq int, audit_head text, now timestamptz,
-        settled text, settled_notes text, settled_of text, seen text)
+        pr_number int, pr_url text, pr_branch text, pull jsonb, hold text, note text,
+        audit_seq int, audit_head text, now timestamptz,
+        settled text, settled_notes text, withdrawn_by text, seen text)
 ), held AS (
     SELECT r.id FROM apv_reviews AS r JOIN change AS c ON c.id = r.id AND (c.seen IS NULL OR c.seen = r.xmin::text)
     FOR NO KEY UPDATE OF r SKIP LOCKED
@@ -93,26 +95,30 @@ WITH change AS (
         claimed_by = f.claimed_by, claimed_by_name = f.claimed_by_name,
         snoozed_until = f.snoozed_until, snooze_reason = f.snooze_reason,
         clock_at = CASE WHEN f.snoozed_until IS DISTINCT FROM r.snoozed_until THEN NULL ELSE r.clock_at END,
-        pr_number = f.pr_number, pr_url = f.pr_url, pr_branch = f.pr_branch, note = f.note,
+        pr_number = f.pr_number, pr_url = f.pr_url, pr_branch = f.pr_branch,
+        pull = f.pull, hold = f.hold, note = f.note,
         audit_seq = f.audit_seq, audit_head = f.audit_head,
         updated_at = CASE WHEN f.touched THEN f.now ELSE r.updated_at END
     FROM fresh AS f WHERE r.id = f.id
 ), settled AS (
     UPDATE hitl_decisions AS d
-    SET action_taken = f.settled, outcome_notes = f.settled_notes, action_completed_at = f.now
+    SET action_taken = f.settled, outcome_notes = f.settled_notes, action_completed_at = f.now,
+        withdrawn_at = CASE WHEN f.withdrawn_by IS NOT NULL THEN f.now ELSE d.withdrawn_at END
     FROM fresh AS f
-    WHERE f.settled IS NOT NULL AND d.apv_id = f.id AND (d.action_taken IS NULL OR d.action_taken = 'failed')
-        AND (f.settled_of IS NULL OR d.reviewer_key = f.settled_of)
+    WHERE f.settled IS NOT NULL AND d.apv_id = f.id
+        AND (d.action_taken IS NULL OR d.action_taken = 'failed'
+            OR (f.settled IN ({PULL_ACTIONS}) AND d.action_taken IN ({PULL_ACTIONS})))
+        AND (f.withdrawn_by IS NULL OR d.reviewer_key = f.withdrawn_by)
 ), decided AS (
     INSERT INTO hitl_decisions (
         id, apv_id, apv_code, decision, reviewer_key, reviewer_name, reviewer_email, reviewer_verified, source,
         comments, confidence_override, action_taken, action_completed_at, modifications, metadata, digest, version,
-        created_at)
+        created_at, closing)
     SELECT d.* FROM jsonb_to_recordset($2::jsonb) AS d(
         id uuid, apv_id uuid, apv_code text, decision text, reviewer_key text, reviewer_name text,
         reviewer_email text, reviewer_verified boolean, source text, comments text, confidence_override float8,
         action_taken text, action_completed_at timestamptz, modifications jsonb, metadata jsonb, digest text,
-        version int, created_at timestamptz)
+        version int, created_at timestamptz, closing boolean)
     WHERE d.apv_id IN (SELECT id FROM fresh)
 ), logged AS (
     INSERT INTO audit_log (id, at, apv_id, apv_code, seq, kind, actor, source, sentence, detail, previous, hash)
@@ -130,10 +136,10 @@ SELECT id, id IN (SELECT id FROM fresh) AS written FROM held
 async def record(
     tx: AsyncConnection, changes: Sequence[Change], seen: Mapping[UUID, str] | None = None
 ) -> dict[UUID, bool]:
-    """Write the changes, at most one a review, and queue their jobs; returns of each review whether it was written.
+    """Write the changes, at most one per review, and queue their jobs; maps each review to whether it was written.
 
-    It was not where the delivery was recorded before. `seen` is for reviews that are not locked: one of another version
-    by now, or held by somebody, is left out of what is returned. With `seen` the statement commits itself, and raises
+    False: its delivery was recorded before. `seen` is for reviews that are not locked: one whose row has changed since,
+    or that somebody holds, is missing from the result. With `seen` the statement commits itself, and raises
     CommitUnknown where nobody can say whether it did.
     """
     reviews, decisions, entries = [], [], []
@@ -179,13 +185,15 @@ def _review_json(change: Change, head: audit.Head) -> dict[str, Json]:
         "pr_number": review.pr_number,
         "pr_url": review.pr_url,
         "pr_branch": review.pr_branch,
+        "pull": pulls.pull_json(review.pull) if review.pull else None,
+        "hold": review.hold,
         "note": review.note,
         "audit_seq": head.seq,
         "audit_head": head.hash,
         "now": change.now.isoformat(),
         "settled": settlement.action.value if settlement else None,
         "settled_notes": settlement.notes if settlement else None,
-        "settled_of": settlement.of if settlement else None,
+        "withdrawn_by": settlement.withdrawn_by if settlement else None,
     }
 
 
@@ -194,7 +202,7 @@ def _iso(moment: datetime | None) -> str | None:
 
 
 def vote_json(vote: Vote) -> dict[str, Json]:
-    """A vote in force, as the review row holds it."""
+    """A vote in force, as the review row keeps it."""
     return {
         "person": vote.person,
         "name": vote.name,
@@ -225,4 +233,5 @@ def _decision_json(change: Change, decision: DecisionRow) -> dict[str, Json]:
         "digest": review.digest,
         "version": review.version,
         "created_at": change.now.isoformat(),
+        "closing": decision.closing,
     }

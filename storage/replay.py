@@ -1,4 +1,4 @@
-"""Reading past reviews with their decisions, to be replayed under another policy."""
+"""Reads past reviews with their decisions, to replay them under another policy."""
 
 from collections import defaultdict
 from datetime import datetime
@@ -10,21 +10,20 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from bot.domain.apv import Apv, PatchStrategy, WargameVerdict
 from bot.domain.replay import Cast, Past
 from bot.domain.review import Choice
-from storage.record import WITHDRAWN
 from storage.reviews import STATE, T, review_of
 from storage.tables import hitl_decisions
 
 JUDGED = (T.patch_strategy, T.wargame_verdict, T.wargame_confidence, T.details, T.metadata)
-"""What an automatic approval looks at, beside the state; diffs stay where they are."""
+"""What an automatic approval looks at, beside the state; no diff is read."""
 
 
 async def since(tx: AsyncConnection, moment: datetime) -> list[Past]:
-    """Every review that came since then, oldest first, with the decisions on its content in force."""
+    """Every review that came since then, oldest first, with the decisions on its version in force."""
     made = hitl_decisions.c
     query = (
         select(made.apv_id, made.reviewer_key, made.reviewer_name, made.reviewer_email, made.decision, made.created_at)
-        .join(T.id.table, (T.id == made.apv_id) & (T.digest == made.digest))
-        .where(T.created_at >= moment, made.outcome_notes.is_distinct_from(WITHDRAWN.notes))
+        .join(T.id.table, (T.id == made.apv_id) & (T.version == made.version))
+        .where(T.created_at >= moment, made.withdrawn_at.is_(None))
         .order_by(made.created_at)
     )
     cast: dict[UUID, list[Cast]] = defaultdict(list)

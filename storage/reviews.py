@@ -1,10 +1,10 @@
-"""Reading, locking and inserting reviews. What a rule looks at is locked, or written only if it is unchanged."""
+"""Reads and locks reviews. What a rule looks at is locked, or is written only if it has not changed since."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
-from datetime import datetime
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, fields, replace
+from datetime import UTC, datetime
 from math import isfinite
-from typing import Any
+from typing import Any, TypeVar
 from uuid import UUID
 
 from sqlalchemy import (
@@ -18,6 +18,7 @@ from sqlalchemy import (
     and_,
     any_,
     bindparam,
+    case,
     func,
     literal,
     literal_column,
@@ -29,34 +30,46 @@ from sqlalchemy import (
 )
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.domain.apv import Apv, Json, PatchStrategy, Severity, WargameVerdict
-from bot.domain.review import AWAITING, Choice, Dossier, Review, Status, Vote
+from bot.domain.apv import Apv, PatchStrategy, Severity, WargameVerdict
+from bot.domain.review import AWAITING, Dossier, Hold, Review, Status, Vote
 from storage.audit import Head
 from storage.pulls import pull_of
-from storage.record import WITHDRAWN
-from storage.tables import AWAITING_SQL, apv_reviews, hitl_decisions
+from storage.tables import AWAITING_SQL, TIME, apv_reviews
 
 T = apv_reviews.c
 COLUMN_OF = {"patch_diff": "patch_content"}
-"""Where a column and the field of `Apv` that it holds are named differently."""
+"""Columns whose name differs from the field of `Apv` that they hold."""
 APV_COLUMNS = tuple(f.name for f in fields(Apv) if COLUMN_OF.get(f.name, f.name) in apv_reviews.c)
 DETAILS = tuple(f.name for f in fields(Apv) if f.name not in APV_COLUMNS)
+UNSHOWN = {
+    "audit_seq", "audit_head", "breached_at", "clock_at", "pull_seen_at", "pull_polled_at",
+    "identity", "drafted_from", "reminders_told", "steps_told",
+}  # fmt: skip
 TUPLES = frozenset(f.name for f in fields(Apv) if f.default == ())
 
+FIRST, LAST = datetime(1000, 1, 1, tzinfo=UTC), datetime(9000, 1, 1, tzinfo=UTC)
+"""Another program may write `infinity`, or a year that no datetime has; between these, deadlines can be reckoned."""
+
+
+def _moment(column: ColumnElement[datetime]) -> ColumnElement[datetime]:
+    """The column, moved to FIRST or LAST where a datetime could not hold it."""
+    first, last = literal(FIRST, TIME), literal(LAST, TIME)
+    return case((column >= last, last), (column <= first, first), else_=column).label(column.key)
+
+
 STATE = (
-    T.id, T.apv_code, T.status, T.version, T.revision, T.digest, T.severity, T.created_at,
-    T.package_name, T.package_ecosystem, T.repository, T.reporter, T.due_at,
-    T.votes, T.escalated_by, T.escalated_by_name, T.escalated_at, T.claimed_by, T.claimed_by_name, T.closed_at,
-    T.snoozed_until, T.snooze_reason,
-    T.pr_number, T.pr_url, T.pr_branch, T.note, T.pull, T.metadata.has_key("follows").label("follows"),
+    T.id, T.apv_code, T.status, T.version, T.revision, T.digest, T.severity, _moment(T.created_at),
+    T.package_name, T.package_ecosystem, T.repository, T.reporter, _moment(T.due_at), _moment(T.asked_at),
+    T.votes, T.escalated_by, T.escalated_by_name, _moment(T.escalated_at), T.claimed_by, T.claimed_by_name,
+    _moment(T.closed_at), _moment(T.snoozed_until), T.snooze_reason,
+    T.pr_number, T.pr_url, T.pr_branch, T.hold, T.note, T.pull, T.metadata.has_key("follows").label("follows"),
     # The length of a diff is known without reading it.
     (func.coalesce(func.octet_length(T.patch_content), 0) > 0).label("has_patch"),
 )  # fmt: skip
+PLAIN = tuple({f.name for f in fields(Review)} & {column.name for column in STATE})
+MOMENTS = ("created_at", "due_at", "asked_at", "escalated_at", "closed_at", "snoozed_until")
 
-REVIEW_COLUMNS = tuple({f.name for f in fields(Review)} & {column.name for column in STATE})
-
-
-# Which transaction wrote the row: it names the row's version, whoever changes it.
+# The transaction that wrote the row: it names the row's version, whoever changes it.
 SEEN = literal_column("apv_reviews.xmin::text", Text).label("seen")
 
 
@@ -66,16 +79,16 @@ def _state(which: ColumnElement[bool]) -> Select[Any]:
 
 @dataclass(frozen=True, slots=True)
 class Locked:
-    """A review and the end of its audit chain, which nobody else changes before what is made of them is written."""
+    """A review and the end of its audit chain; nobody else changes them before the caller has written."""
 
     review: Review
     head: Head
     seen: str
-    """The version of its row, which `storage.record` holds it to where the row is not locked."""
+    """The version of its row; `storage.record` writes no other where the row is not locked."""
 
 
-# Two clicks at once: the second waits here and then sees the first's vote, which lies in this same row.
-# Not against those who insert a row that refers to the review: a message of its own, say, while Slack is asked.
+# Two clicks at once: the second waits here, then sees the first one's vote, which is in this same row.
+# Rows that refer to the review can still be inserted: a job keeps its message's row open while it calls Slack.
 LOCK = _state(T.id == bindparam("id")).with_for_update(key_share=True)
 SEE = _state(T.id == any_(bindparam("ids", type_=ARRAY(Uuid))))
 
@@ -87,7 +100,7 @@ async def lock(tx: AsyncConnection, review_id: UUID) -> Locked | None:
 
 
 async def see(connection: AsyncConnection, review_ids: Sequence[UUID]) -> dict[UUID, Locked]:
-    """Those of the reviews that there are, locked against nobody."""
+    """The reviews that exist among these, without a lock."""
     rows = (await connection.execute(SEE, {"ids": review_ids})).mappings()
     return {row["id"]: _locked(row) for row in rows}
 
@@ -96,38 +109,52 @@ def _locked(row: RowMapping) -> Locked:
     return Locked(review_of(row), Head(row["audit_seq"], row["audit_head"]), row["seen"])
 
 
+Value = TypeVar("Value")
+
+
 def review_of(row: RowMapping) -> Review:
-    """Where a review stands, from a row with STATE's columns."""
-    values: dict[str, Any] = {name: row[name] for name in REVIEW_COLUMNS}
-    return Review(
-        **{
-            **values,
-            "code": row["apv_code"],
-            "status": Status(row["status"]),
-            "severity": Severity(row["severity"]),
-            "pull": pull_of(row["pull"]),
-            "votes": tuple(
-                Vote(
-                    v["person"],
-                    v["name"],
-                    datetime.fromisoformat(v["at"]),
-                    v["lead_after_escalation"],
-                    tuple(v.get("groups", ())),
-                )
-                for v in row["votes"]
-            ),
-        }
+    """Where a review stands, from a row with STATE's columns. What cannot be read is named in `unreadable`."""
+    unreadable = [name for name in MOMENTS if row[name] in {FIRST, LAST}]
+
+    def read(name: str, how: Callable[[Any], Value], instead: Value) -> Value:
+        try:
+            return how(row[name])
+        except (AttributeError, LookupError, TypeError, ValueError):
+            unreadable.append(name)
+            return instead
+
+    values: dict[str, Any] = {name: row[name] for name in PLAIN} | {
+        "code": row["apv_code"],
+        "status": Status(row["status"]),
+        "severity": Severity(row["severity"]),
+        "hold": Hold(row["hold"]) if row["hold"] else None,
+        "pull": read("pull", pull_of, None),
+        "votes": read("votes", _votes, tuple[Vote, ...]()),
+    }
+    return Review(**values, unreadable=tuple(unreadable))
+
+
+def _votes(kept: list[dict[str, Any]]) -> tuple[Vote, ...]:
+    return tuple(
+        Vote(
+            v["person"],
+            v["name"],
+            datetime.fromisoformat(v["at"]),
+            v["lead_after_escalation"],
+            tuple(v.get("groups", ())),
+        )
+        for v in kept
     )
 
 
 def apv_of(row: RowMapping) -> Apv:
-    """What was reported, from a whole row."""
+    """What was reported, from a whole row. Raises TypeError for details that no release up to this one writes."""
     values: dict[str, Any] = {name: row[COLUMN_OF.get(name, name)] for name in APV_COLUMNS} | dict(row["details"])
     values["severity"] = Severity(values["severity"])
     values["patch_strategy"] = PatchStrategy(values["patch_strategy"])
     if values["wargame_verdict"] is not None:
         values["wargame_verdict"] = WargameVerdict(values["wargame_verdict"])
-    # A row of another program has no details, and may hold numbers that are none, which JSON cannot say.
+    # A row of another program has no details, and may hold NaN, which JSON cannot say.
     values |= {name: None for name, value in values.items() if isinstance(value, float) and not isfinite(value)}
     values |= {name: tuple(values.get(name, ())) for name in TUPLES}
     return Apv(**values)
@@ -135,7 +162,7 @@ def apv_of(row: RowMapping) -> Apv:
 
 @dataclass(frozen=True, slots=True)
 class Position:
-    """A place in the order of `most_urgent`, which stays where it is while reviews come and go."""
+    """A place in the order of `most_urgent`; it stays the same while reviews come and go."""
 
     priority: int
     due_at: datetime | None
@@ -143,35 +170,34 @@ class Position:
     id: UUID
 
 
-@dataclass(frozen=True, slots=True)
-class Stored:
-    """A review with what was reported and what is kept beside it."""
-
-    dossier: Dossier
-    priority: int
-    updated_at: datetime
-    metadata: Mapping[str, Json]
-
-    @property
-    def position(self) -> Position:
-        """Its place in the queue."""
-        review = self.dossier.review
-        return Position(self.priority, review.due_at, review.created_at, review.id)
+def position(dossier: Dossier) -> Position:
+    """A review's place in the queue."""
+    review = dossier.review
+    return Position(dossier.priority, review.due_at, review.created_at, review.id)
 
 
-def _stored(row: RowMapping) -> Stored:
-    return Stored(Dossier(apv_of(row), review_of(row)), row["priority"], row["updated_at"], row["metadata"])
+def _dossier(row: RowMapping) -> Dossier:
+    review = review_of(row)
+    try:
+        apv = apv_of(row)
+    except (AttributeError, TypeError, ValueError):
+        names = ("severity", "package_name", "package_version", "package_ecosystem", "repository", "cve_id")
+        apv = Apv(**{name: row[name] for name in names} | {"severity": review.severity})
+        review = replace(review, unreadable=(*review.unreadable, "details"))
+    return Dossier(apv, review, row["priority"], row["updated_at"], row["metadata"])
 
 
-FULL = select(*[c for c in apv_reviews.c if c.name not in {"audit_seq", "audit_head"}], *STATE[-2:]).where(
-    T.digest.is_not(None)
+CLAMPED = {*MOMENTS, "updated_at"}
+FULL_OF_ANY = select(
+    *[_moment(c) if c.name in CLAMPED else c for c in apv_reviews.c if c.name not in UNSHOWN], *STATE[-2:]
 )
+FULL = FULL_OF_ANY.where(T.digest.is_not(None))
 
 
-async def get(tx: AsyncConnection, review_id: UUID) -> Stored | None:
+async def get(tx: AsyncConnection, review_id: UUID) -> Dossier | None:
     """One review by its id."""
     row = (await tx.execute(FULL.where(T.id == review_id))).mappings().one_or_none()
-    return _stored(row) if row else None
+    return _dossier(row) if row else None
 
 
 async def state(tx: AsyncConnection, review_id: UUID) -> Review | None:
@@ -180,19 +206,19 @@ async def state(tx: AsyncConnection, review_id: UUID) -> Review | None:
     return review_of(row) if row else None
 
 
-async def get_all(tx: AsyncConnection, review_ids: Sequence[UUID]) -> dict[UUID, Stored]:
+async def get_all(tx: AsyncConnection, review_ids: Sequence[UUID]) -> dict[UUID, Dossier]:
     """Reviews by their ids."""
     query = FULL.where(T.id == any_(bindparam("ids", type_=ARRAY(Uuid))))
-    return {row["id"]: _stored(row) for row in (await tx.execute(query, {"ids": list(review_ids)})).mappings()}
+    return {row["id"]: _dossier(row) for row in (await tx.execute(query, {"ids": list(review_ids)})).mappings()}
 
 
 async def revision(tx: AsyncConnection, review_id: UUID) -> int:
-    """How often the review has changed, without reading it."""
+    """How often the review has changed."""
     counted: int = (await tx.execute(select(T.revision).where(T.id == review_id))).scalar_one()
     return counted
 
 
-async def find(tx: AsyncConnection, name: str) -> Stored | None:
+async def find(tx: AsyncConnection, name: str) -> Dossier | None:
     """One review by its UUID or its `apv_code` (in any case)."""
     try:
         return await get(tx, UUID(name))
@@ -200,12 +226,12 @@ async def find(tx: AsyncConnection, name: str) -> Stored | None:
         if not name.isprintable():  # PostgreSQL takes neither NUL nor half a surrogate pair
             return None
         row = (await tx.execute(FULL.where(T.apv_code == name.upper()))).mappings().one_or_none()
-        return _stored(row) if row else None
+        return _dossier(row) if row else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Filter:
-    """What a list of reviews is limited to; `statuses` None means every status."""
+    """Which reviews a list holds; `statuses` None means every status."""
 
     statuses: frozenset[Status] | None = AWAITING
     severity: Severity | None = None
@@ -219,7 +245,7 @@ class Filter:
         """As SQL."""
         found: list[ColumnElement[bool] | TextClause] = [T.digest.is_not(None)]
         if self.statuses == AWAITING:
-            # Spelled as in the partial index, so that the planner knows it for the same.
+            # Spelled as in the partial index, so that the planner recognises it.
             found.append(text(AWAITING_SQL))
         elif self.statuses is not None:
             found.append(T.status.in_(sorted(self.statuses)))
@@ -245,59 +271,28 @@ async def count(tx: AsyncConnection, what: Filter) -> int:
 
 async def most_urgent(
     tx: AsyncConnection, what: Filter, *, limit: int, offset: int = 0, after: Position | None = None
-) -> list[Stored]:
-    """A page of reviews, most urgent first: priority, then deadline, then age; only those behind `after`."""
+) -> list[Dossier]:
+    """A page of reviews after `after`, most urgent first: by priority, then deadline, then age."""
     query: Select[Any] = FULL.where(*what.conditions())
     if after is not None:
         query = query.where(*_behind(after))
     query = query.order_by(T.priority.desc(), T.due_at, T.created_at, T.id).limit(limit).offset(offset)
-    return [_stored(row) for row in (await tx.execute(query)).mappings()]
+    return [_dossier(row) for row in (await tx.execute(query)).mappings()]
 
 
 def _behind(after: Position) -> list[ColumnElement[bool]]:
-    columns, values = [T.created_at, T.id], [literal(after.created_at, T.created_at.type), literal(after.id, T.id.type)]
+    columns: list[ColumnElement[Any]] = [T.created_at, T.id]
+    values: list[ColumnElement[Any]] = [literal(after.created_at, TIME), literal(after.id, T.id.type)]
     if after.due_at is not None:
-        columns, values = [T.due_at, *columns], [literal(after.due_at, T.due_at.type), *values]
+        # As the position has it: the last row of a page may be one whose deadline no datetime holds.
+        columns, values = [_moment(T.due_at), *columns], [literal(after.due_at, TIME), *values]
     later = tuple_(*columns) > tuple_(*values)
-    # Without a deadline is after every deadline, as the order has it.
+    # A review without a deadline comes after all that have one, as in the order.
     beyond = and_(T.due_at.is_(None), later) if after.due_at is None else or_(later, T.due_at.is_(None))
-    # The first condition is implied by the second, and is the one that the index understands.
+    # The second condition implies the first, which is the one that the index understands.
     return [T.priority <= after.priority, or_(T.priority < after.priority, beyond)]
 
 
 async def set_branch(tx: AsyncConnection, review_id: UUID, branch: str) -> None:
-    """Something is about to be pushed for this review, which the caller has locked."""
+    """Something is about to be pushed for this review; the caller has locked it."""
     await tx.execute(update(apv_reviews).where(T.id == review_id).values(pr_branch=branch))
-
-
-async def overdue(tx: AsyncConnection, now: datetime, *, limit: int) -> Sequence[UUID]:
-    """Reviews that await a decision past their deadline, and of which nobody has been told."""
-    late = select(T.id).where(T.due_at < now, T.breached_at.is_(None), text(AWAITING_SQL), T.digest.is_not(None))
-    return (await tx.execute(late.order_by(T.due_at).limit(limit))).scalars().all()
-
-
-async def mark_breached(tx: AsyncConnection, review_id: UUID, now: datetime) -> bool:
-    """Mark one overdue review; False when somebody else did, or it was decided meanwhile."""
-    mark = update(apv_reviews).where(T.id == review_id, T.due_at < now, T.breached_at.is_(None), text(AWAITING_SQL))
-    return (await tx.execute(mark.values(breached_at=now))).rowcount == 1
-
-
-@dataclass(frozen=True, slots=True)
-class Approval:
-    """One approval as it was recorded."""
-
-    reviewer_name: str
-    justification: str
-    at: datetime
-
-
-async def approvals(tx: AsyncConnection, review_id: UUID, digest: str) -> list[Approval]:
-    """The approvals of one content, in the order given, without those taken back."""
-    made = hitl_decisions.c
-    query = select(made.reviewer_name, made.comments, made.created_at).where(
-        made.apv_id == review_id,
-        made.digest == digest,
-        made.decision == Choice.APPROVE.value,
-        made.outcome_notes.is_distinct_from(WITHDRAWN.notes),
-    )
-    return [Approval(*row) for row in await tx.execute(query.order_by(made.created_at))]

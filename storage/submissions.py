@@ -1,4 +1,4 @@
-"""Writing what was submitted: new reviews with a code of their own, and new content for those that wait."""
+"""Writes what was submitted: new reviews, each with a code, and new content for those that wait."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.domain.apv import Apv, Json, content, digest, identity, priority
-from storage.reviews import APV_COLUMNS, COLUMN_OF, DETAILS, Locked, T, apv_of, lock, see
+from storage.reviews import APV_COLUMNS, COLUMN_OF, DETAILS, FIRST, FULL_OF_ANY, LAST, Locked, T, apv_of, lock, see
 from storage.tables import apv_code_years, apv_contents, apv_reviews
 
 LOCK_NAMES = """
@@ -20,7 +20,7 @@ SELECT pg_advisory_xact_lock(number) FROM (
     ORDER BY number
 ) AS numbers
 """
-"""Few numbers for all names: the server has room for some 6,400 locks in all, and a list may name 2,000."""
+"""256 numbers for all names: the server has room for some 6,400 locks in all, and a list may name 2,000."""
 
 
 async def lock_names(tx: AsyncConnection, names: Sequence[str]) -> None:
@@ -47,7 +47,7 @@ async def by_code(tx: AsyncConnection, code: str) -> tuple[Locked, str] | None:
 
 @dataclass(frozen=True, slots=True)
 class New:
-    """A review that is to be: under `code`, or under the next free one of the year."""
+    """A review to insert, under `code` or under the next free one of the year."""
 
     apv: Apv
     code: str | None
@@ -56,7 +56,7 @@ class New:
 
 
 async def identities_known(tx: AsyncConnection, keys: Sequence[str]) -> set[str]:
-    """Those of the identities that have a review."""
+    """The identities among these that have a review."""
     query = select(T.identity).where(T.identity == any_(bindparam("keys", type_=ARRAY(Text)))).distinct()
     return set((await tx.execute(query, {"keys": list(keys)})).scalars())
 
@@ -73,7 +73,7 @@ async def insert_new(tx: AsyncConnection, news: Sequence[New], now: datetime) ->
         added = set((await tx.execute(insertion, values)).scalars())
         codes = dict.fromkeys(id_ for id_ in codes if id_ not in added)
     await _keep_contents(tx, [(id_, 1, new.apv) for id_, new in zip(ids, news, strict=True)])
-    # Nobody else can have seen them yet.
+    # Nobody else has seen them yet, so they need no lock.
     made = await see(tx, ids)
     return [made[id_] for id_ in ids]
 
@@ -90,19 +90,25 @@ async def replace_content(
     *,
     version: int,
     due_at: datetime | None,
+    asked_at: datetime | None = None,
     drafted_from: str | None = None,
 ) -> Locked:
-    """New content for a review that waits; `drafted_from` is the digest of what the bot added the diff to."""
+    """Give a review that waits new content; `drafted_from` is the digest of what the bot added the diff to.
+
+    `asked_at`: the deadline counts from then, and what was said of an earlier one counts no more.
+    """
     values = {**_values(apv), "version": version, "due_at": due_at, "drafted_from": drafted_from}
-    # Time is reckoned anew; another deadline has its own chain of escalation.
+    # The clock is reckoned again; another deadline has its own chain of escalation.
     values |= {"clock_at": None, "steps_told": case((T.due_at == due_at, T.steps_told), else_=0)}
+    if asked_at is not None:
+        values |= {"asked_at": asked_at, "reminders_told": 0}
     await tx.execute(update(apv_reviews).where(T.id == review_id).values(values))
     await _keep_contents(tx, [(review_id, version, apv)])
     return await _locked(tx, review_id)
 
 
 async def drafted_from(tx: AsyncConnection, review_id: UUID) -> str | None:
-    """The digest of what was submitted, where the bot has added the diff to it."""
+    """The digest of what was submitted, where the bot has added the diff."""
     found: str | None = (await tx.execute(select(T.drafted_from).where(T.id == review_id))).scalar_one()
     return found
 
@@ -123,15 +129,14 @@ async def metadata(tx: AsyncConnection, review_id: UUID) -> Mapping[str, Json]:
     return kept
 
 
-async def unadopted(tx: AsyncConnection, limit: int) -> Sequence[UUID]:
-    """Rows of other programs that nobody has looked at, oldest first."""
-    return (
-        (await tx.execute(select(T.id).where(T.digest.is_(None)).order_by(T.created_at).limit(limit))).scalars().all()
-    )
+async def unadopted(tx: AsyncConnection, past: Sequence[UUID], limit: int) -> Sequence[UUID]:
+    """Rows of other programs that the bot has not taken in yet, oldest first, but for those in `past`."""
+    query = select(T.id).where(T.digest.is_(None), T.id.not_in(past)).order_by(T.created_at).limit(limit)
+    return (await tx.execute(query)).scalars().all()
 
 
 async def lock_unadopted(tx: AsyncConnection, review_id: UUID) -> Unadopted | None:
-    """Such a row, locked; None when somebody else has it or had it."""
+    """Such a row, locked; None when another replica has it or had it."""
     return await _unadopted(tx, T.id == review_id, skip_locked=True)
 
 
@@ -141,9 +146,12 @@ async def unadopted_by_code(tx: AsyncConnection, code: str) -> Unadopted | None:
 
 
 async def _unadopted(tx: AsyncConnection, which: ColumnElement[bool], *, skip_locked: bool = False) -> Unadopted | None:
-    query = select(apv_reviews).where(which, T.digest.is_(None)).with_for_update(skip_locked=skip_locked)
+    query = FULL_OF_ANY.where(which, T.digest.is_(None)).with_for_update(skip_locked=skip_locked)
     row = (await tx.execute(query)).mappings().one_or_none()
-    return Unadopted(row["id"], apv_of(row), row["created_at"], row["due_at"]) if row else None
+    if row is None:
+        return None
+    due_at = None if row["due_at"] in {FIRST, LAST} else row["due_at"]
+    return Unadopted(row["id"], apv_of(row), row["created_at"], due_at)
 
 
 async def _locked(tx: AsyncConnection, review_id: UUID) -> Locked:
@@ -172,7 +180,7 @@ async def _keep_contents(tx: AsyncConnection, kept: Sequence[tuple[UUID, int, Ap
 
 
 async def _next_codes(tx: AsyncConnection, year: int, count: int) -> list[str]:
-    """So many codes that nobody was given; whoever takes some holds the year's counter until the commit."""
+    """The next `count` codes that nobody has; the caller holds the year's counter until the commit."""
     if not count:
         return []
     counter = insert(apv_code_years).values(year=year, last=count)

@@ -27,7 +27,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import JSONB
 
 from bot.domain.apv import PatchStrategy, Severity, WargameVerdict
-from bot.domain.review import AWAITING, Action, Choice, Status
+from bot.domain.review import AWAITING, Action, Choice, Hold, Status
 
 metadata = MetaData(
     naming_convention={
@@ -42,11 +42,15 @@ metadata = MetaData(
 TIME = DateTime(timezone=True)
 
 
-def _one_of(column: str, values: type[Severity | Status | Choice | Action | PatchStrategy | WargameVerdict]) -> str:
+def _one_of(
+    column: str, values: type[Severity | Status | Hold | Choice | Action | PatchStrategy | WargameVerdict]
+) -> str:
     return f"{column} IN ({', '.join(repr(v.value) for v in values)})"
 
 
 AWAITING_SQL = f"status IN ({', '.join(repr(s.value) for s in sorted(AWAITING))})"
+UNTOLD_SQL = "(breached_at IS NULL OR breached_at < due_at)"
+"""Nobody has been told that the deadline in force is missed; an earlier one may have been."""
 
 apv_reviews = Table(
     "apv_reviews",
@@ -93,6 +97,7 @@ apv_reviews = Table(
     Column("revision", Integer, nullable=False, server_default="0"),
     Column("priority", SmallInteger, nullable=False, server_default="0"),
     Column("due_at", TIME),
+    Column("asked_at", TIME),
     Column("breached_at", TIME),
     Column("closed_at", TIME),
     Column("votes", JSONB, nullable=False, server_default=text("'[]'")),
@@ -106,6 +111,7 @@ apv_reviews = Table(
     Column("pr_number", Integer),
     Column("pr_url", Text),
     Column("pr_branch", Text),
+    Column("hold", Text, CheckConstraint(_one_of("hold", Hold), name="hold")),
     Column("note", Text),
     Column("pull", JSONB(none_as_null=True)),
     Column("pull_seen_at", TIME),
@@ -126,7 +132,7 @@ Index(
     apv_reviews.c.id,
     postgresql_where=text(AWAITING_SQL),
 )
-Index("ix_apv_reviews_due", apv_reviews.c.due_at, postgresql_where=text(f"breached_at IS NULL AND {AWAITING_SQL}"))
+Index("ix_apv_reviews_due", apv_reviews.c.due_at, postgresql_where=text(f"{UNTOLD_SQL} AND {AWAITING_SQL}"))
 Index("ix_apv_reviews_clock", apv_reviews.c.clock_at, postgresql_where=text(AWAITING_SQL))
 Index("ix_apv_reviews_unadopted", apv_reviews.c.created_at, postgresql_where=text("digest IS NULL"))
 Index("ix_apv_reviews_claimed_by", apv_reviews.c.claimed_by, postgresql_where=text(AWAITING_SQL))
@@ -179,6 +185,9 @@ hitl_decisions = Table(
     Column("modifications", JSONB(none_as_null=True)),
     Column("outcome_notes", Text),
     Column("action_completed_at", TIME),
+    Column("withdrawn_at", TIME),
+    # Null: another program wrote the row, and did not say.
+    Column("closing", Boolean),
 )
 Index("ix_hitl_decisions_apv_id", hitl_decisions.c.apv_id, hitl_decisions.c.created_at)
 # How a request of the API is known again: by what it said, and by the key that came with it.
@@ -291,6 +300,7 @@ hitl_changes = Table(
     Column("severity", Text),
     Column("adopted", Boolean),
     Column("number", BigInteger),
+    # For releases before revision 0011, which may still run beside this one; now `hitl_decisions.closing` says it.
     Column("closed_before", TIME),
     comment="What triggers saw change and nobody has counted and told of yet.",
 )

@@ -9,18 +9,17 @@ from uuid import UUID
 
 from sqlalchemy import text
 
-from bot.domain.access import Person
 from bot.domain.apv import Apv, PatchStrategy, Severity, Submission
-from bot.domain.people import DirectoryUnavailable, SlackProfile
+from bot.domain.decisions import Decision
+from bot.domain.people import DirectoryUnavailable, Person, SlackProfile
 from bot.domain.policy import Policy, Principals
-from bot.domain.refusal import Outcome, Repeated
-from bot.domain.review import Choice, Decision, Review, Status
-from bot.service import queries as queue
-from bot.service import reviews, submissions
+from bot.domain.review import Choice, Dossier, Outcome, Repeated, Review, Status
+from bot.jobs import OpenPull
+from bot.service import adoption, deadlines, decisions, queries, submissions, upkeep
+from bot.service.decisions import Asker
 from bot.service.gate import Gate
 from bot.service.people import SlackUser
 from storage.database import Database
-from storage.reviews import Stored
 
 NOW = datetime(2026, 3, 4, 5, 6, 7, tzinfo=UTC)
 TEAM = "T0HOME"
@@ -151,10 +150,10 @@ def gate(
     )
 
 
-async def submit(opened: Gate, reported: Apv | None = None, *, code: str | None = None, by: str = "scan") -> Stored:
+async def submit(opened: Gate, reported: Apv | None = None, *, code: str | None = None, by: str = "scan") -> Dossier:
     """Hand one APV in; its review as it is then."""
     (receipt,) = await submissions.submit(opened, [Submission(reported or apv(), code)], principal=by, source="api")
-    return receipt.stored
+    return receipt.dossier
 
 
 async def click(
@@ -168,8 +167,26 @@ async def click(
 ) -> Outcome | Repeated:
     """One person decides in Slack; `seen` False: without the digest of what they were shown."""
     decision = Decision(choice=choice, justification=WHY, digest=on.digest if seen else None)
-    who = SlackUser(user_id, TEAM)
-    return await reviews.decide(opened, who, on.id, decision, source="slack", delivery=delivery)
+    return await decisions.decide(opened, asker(user_id, delivery), on.id, decision)
+
+
+def asker(user_id: str, delivery: bytes | None = None) -> Asker:
+    return Asker(SlackUser(user_id, TEAM), "slack", delivery)
+
+
+def push(of: Review) -> OpenPull:
+    """The job that opens a review's pull request."""
+    return OpenPull(of.id, of.digest, of.version)
+
+
+async def adopt(opened: Gate) -> int:
+    """Take in what other programs inserted, as the sweep does; the number of rows."""
+    return await upkeep.handle_all(opened, adoption.waiting, adoption.adopt)
+
+
+async def miss(opened: Gate) -> int:
+    """Tell of missed deadlines, as the sweep does; the number of reviews."""
+    return await upkeep.handle_all(opened, deadlines.overdue, deadlines.miss)
 
 
 async def rows(database: Database, query: str, **values: object) -> list[Mapping[str, Any]]:
@@ -187,9 +204,9 @@ async def run(database: Database, *statements: str) -> None:
 
 async def now_of(opened: Gate, found: Review) -> Review:
     """The review as it is now."""
-    stored = await queue.find(opened, str(found.id))
-    assert stored is not None
-    return stored.dossier.review
+    dossier = await queries.get(opened, found.id)
+    assert dossier is not None
+    return dossier.review
 
 
 TABLES = (

@@ -5,6 +5,7 @@ from contextlib import asynccontextmanager
 
 from bot.app.process import utc_now
 from bot.config import Settings
+from bot.domain.faults import NotAccepted
 from bot.domain.people import DirectoryUnavailable, SlackProfile
 from bot.intake.faults import InvalidApv
 from bot.intake.formats import read
@@ -79,13 +80,13 @@ async def take(opened: Gate, content: bytes, form: str = "auto") -> list[str]:
     receipts = await submissions.submit(opened, found, principal="apv-bot submit", source="cli")
     said = [f"{len(receipts)} read, {sum(receipt.created for receipt in receipts)} new"]
     for receipt in receipts:
-        dossier = receipt.stored.dossier
+        dossier = receipt.dossier
         state = "new" if receipt.created else dossier.review.status.value
         what = f"{dossier.apv.package_name} {dossier.apv.package_version or ''}".strip()
         said.append(f"{dossier.review.code}  {dossier.apv.severity:8}  {what}  {dossier.apv.advisory}  ({state})")
     return said
 
 
-def fault_lines(error: InvalidApv | submissions.NotAccepted) -> list[str]:
+def fault_lines(error: InvalidApv | NotAccepted) -> list[str]:
     """Every fault: where it is, and what."""
     return [f"{'.'.join(map(str, fault.loc))}: {fault.msg}" for fault in error.faults]

@@ -18,7 +18,6 @@ from typing import Literal
 import aiohttp
 import structlog
 from aiohttp import web
-from pgqueuer.models import Job as QueuedJob
 from slack_bolt.async_app import AsyncApp
 from slack_bolt.authorization import AuthorizeResult
 from slack_sdk.web.async_client import AsyncWebClient
@@ -30,20 +29,19 @@ from bot.config import Settings
 from bot.health import Health
 from bot.integrations.errors import VendorError
 from bot.integrations.github import signature as github_signature
-from bot.integrations.slack.answers import PrivateReplies
+from bot.integrations.slack.answers import Dialogs, PrivateReplies
 from bot.integrations.slack.client import Identity, SlackClient
 from bot.integrations.slack.errors import TokenRefused
 from bot.integrations.slack.people import SlackDirectory
 from bot.integrations.slack.signature import verified
 from bot.integrations.slack.socket_mode import run_socket_mode
-from bot.integrations.slack_dialogs import Dialogs
-from bot.service import bumps, deadlines, outcomes, pulls, statistics, submissions, upkeep
+from bot.service import pulls, upkeep
 from bot.service.feed import Feed
 from bot.service.gate import Gate
 from bot.tasks import bumps as bump_tasks
 from bot.tasks import github as github_tasks
 from bot.tasks import slack as slack_tasks
-from bot.tasks.executor import Held
+from bot.tasks.held import tell_held
 from bot.tasks.pace import Pace, tiers
 from bot.tasks.worker import Worker, work
 from handlers import http, ops, webhooks
@@ -51,7 +49,7 @@ from handlers.api import feed
 from handlers.api import reviews as api
 from handlers.api.auth import Auth
 from handlers.slack import register
-from handlers.slack.desk import Desk
+from handlers.slack.context import Context
 from handlers.slack.route import mount_slack
 from migrations import schema
 from storage import embedded
@@ -295,7 +293,7 @@ class _Run:
             logger=logging.getLogger("slack_bolt"),
         )
         replies = PrivateReplies(self.session, self.slack, self.settings.slack_api_url)
-        register(bolt, Desk(gate=self.gate, replies=replies, views=Dialogs(self.slack), web_origin=self.origin))
+        register(bolt, Context(gate=self.gate, replies=replies, views=Dialogs(self.slack), web_origin=self.origin))
         return bolt
 
     def _web_app(self, bolt: AsyncApp | None) -> web.Application:
@@ -314,7 +312,7 @@ class _Run:
 
     def _worker(self) -> Worker:
         limits = tiers(self.settings.posts_per_second)
-        desk = slack_tasks.SlackDesk(
+        desk = slack_tasks.Context(
             database=self.bot.database,
             slack=self.slack,
             pace=Pace(self.bot.database, limits),
@@ -329,40 +327,24 @@ class _Run:
             jobs.AlertIncident.task: work(jobs.AlertIncident, partial(slack_tasks.alert_incident, desk), at_once=1),
         }
         if self.github is not None:
-            github = github_tasks.GitHubDesk(self.gate, self.github)
+            github = github_tasks.Context(self.gate, self.github)
             tasks[jobs.MakeBump.task] = work(jobs.MakeBump, partial(bump_tasks.make_bump, github), at_once=1)
             tasks[jobs.OpenPull.task] = work(jobs.OpenPull, partial(github_tasks.open_pull, github), at_once=1)
             tasks[jobs.WatchPull.task] = work(jobs.WatchPull, partial(github_tasks.watch_pull, github), at_once=1)
             tasks[jobs.AnswerPull.task] = work(jobs.AnswerPull, partial(github_tasks.answer_pull, github), at_once=1)
+        webhooks = self.settings.github_webhook_secret is not None
+        poll_every = pulls.WITH_WEBHOOKS if webhooks else pulls.WITHOUT_WEBHOOKS
+        every = poll_every if self.github is not None else None
         url = self.bot.database.engine.url.render_as_string(hide_password=False)
         self.bot.worker = Worker(
-            embedded.plain(url), tasks, limits, held=self._held, sweep=self._sweep, prune=self._prune
+            embedded.plain(url),
+            tasks,
+            limits,
+            held=partial(tell_held, self.gate),
+            sweep=partial(upkeep.sweep, self.gate, every),
+            prune=partial(upkeep.prune, self.gate),
         )
         return self.bot.worker
-
-    async def _held(self, queued: QueuedJob, held: Held) -> None:
-        """Say where people look that an effect did not come about."""
-        job = jobs.parse(queued.entrypoint, queued.payload)
-        if job.review_id is None:
-            return  # `jobs list` shows it, and there is no card to tell it under
-        if isinstance(job, jobs.OpenPull):
-            await outcomes.pull_failed(self.gate, job.review_id, job.digest, held.reason, pushed=not held.hopeless)
-            return
-        if isinstance(job, jobs.MakeBump):
-            await bumps.not_made(self.gate, job.review_id, job.digest, held.reason)
-        await outcomes.job_held(self.gate, job.review_id, job.task, held.reason)
-
-    async def _sweep(self) -> None:
-        await submissions.adopt(self.gate)
-        await outcomes.miss_deadlines(self.gate)
-        await statistics.settle(self.gate)
-        await deadlines.keep_time(self.gate)
-        if self.github is not None:
-            webhooks = self.settings.github_webhook_secret is not None
-            await pulls.poll(self.gate, pulls.WITH_WEBHOOKS if webhooks else pulls.WITHOUT_WEBHOOKS)
-
-    async def _prune(self) -> None:
-        await upkeep.throw_away(self.gate)
 
 
 def _count_slack(method: str, error: str) -> None:

@@ -10,35 +10,22 @@ from bot.blocks import kit, words
 from bot.blocks.kit import Block, Message
 from bot.blocks.limits import fitted
 from bot.blocks.text import mrkdwn, mrkdwn_parts
-from bot.domain.events import (
-    ChecksReported,
-    ConflictReported,
-    DeadlineMissed,
-    DeadlineNear,
-    Escalated,
-    JobHeld,
-    MergeRefused,
-    PullFailed,
-    PullLost,
-    PullMerged,
-    PushedOver,
-    Submitted,
-)
+from bot.domain.events import Kind
 from bot.domain.review import Dossier
 
 HEADLINES: Mapping[str, tuple[str, str]] = {
-    Submitted.kind: ("🚨", "New critical APV"),
-    Escalated.kind: ("⚠️", "Escalated: a lead is needed"),
-    DeadlineMissed.kind: ("⏰", "Deadline missed"),
-    DeadlineNear.kind: ("⏳", "A deadline is near"),
-    PullFailed.kind: ("❌", "Pull request failed"),
-    ChecksReported.kind: ("❌", "Checks of a pull request failed"),
-    ConflictReported.kind: ("⚔️", "A pull request conflicts with its base"),
-    PushedOver.kind: ("⚠️", "Somebody pushed to an approved branch"),
-    PullMerged.kind: ("⚠️", "Merged with what nobody approved here"),
-    PullLost.kind: ("❓", "GitHub does not show a pull request"),
-    MergeRefused.kind: ("❌", "A pull request was not merged"),
-    JobHeld.kind: ("🛑", "A job ran out of retries"),
+    Kind.SUBMITTED: ("🚨", "New critical APV"),
+    Kind.ESCALATED: ("⚠️", "Escalated: a lead is needed"),
+    Kind.DEADLINE_MISSED: ("⏰", "Deadline missed"),
+    Kind.DEADLINE_NEAR: ("⏳", "A deadline is near"),
+    Kind.PULL_FAILED: ("❌", "Pull request failed"),
+    Kind.CHECKS_REPORTED: ("❌", "Checks of a pull request failed"),
+    Kind.CONFLICT_REPORTED: ("⚔️", "A pull request conflicts with its base"),
+    Kind.PUSHED_OVER: ("⚠️", "Somebody pushed to an approved branch"),
+    Kind.PULL_MERGED: ("⚠️", "Merged with what nobody approved here"),
+    Kind.PULL_LOST: ("❓", "GitHub does not show a pull request"),
+    Kind.MERGE_REFUSED: ("❌", "A pull request was not merged"),
+    Kind.JOB_HELD: ("🛑", "A job ran out of retries"),
     "policy.broken": ("📜", "The policy file is broken"),
 }
 """The kind of an event -> the headline of its alert."""

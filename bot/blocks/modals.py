@@ -6,7 +6,8 @@ from bot.blocks import diff, ids, kit, words
 from bot.blocks.kit import Block, View
 from bot.blocks.limits import fitted
 from bot.blocks.text import hides, mrkdwn, plain
-from bot.domain.review import JUSTIFICATION_MAX, JUSTIFICATION_MIN, Dossier
+from bot.domain.decisions import JUSTIFICATION_MAX, JUSTIFICATION_MIN
+from bot.domain.review import Dossier
 
 _PAGE = 2800
 """Characters of diff in one block; Slack names no limit for code, so it stays under a section's."""

@@ -31,11 +31,6 @@ class Approval(Protocol):
     def at(self) -> datetime: ...  # noqa: D102
 
 
-def branch(code: str, digest: str) -> str:
-    """The branch of one content: `apv/<apv_code>-<digest8>`."""
-    return f"apv/{code}-{digest[:8]}"
-
-
 def title(apv: Apv) -> str:
     """A conventional title, for example `fix(deps): bump jinja2 from 2.10 to 2.10.1 (CVE-2019-10906)`."""
     version = apv.package_version

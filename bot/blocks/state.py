@@ -6,7 +6,7 @@ from bot.blocks import links
 from bot.blocks.text import date, mention, mrkdwn
 from bot.domain.pull import Checks, Merging
 from bot.domain.quorum import Tally
-from bot.domain.review import AWAITING, Review, Status, Vote, nothing_to_open
+from bot.domain.review import AWAITING, Hold, Review, Status, Vote
 from bot.domain.way_back import checks_sentence
 
 LOOKS: Mapping[Status, tuple[str, str]] = {
@@ -39,8 +39,8 @@ def spoken(review: Review, tally: Tally) -> str:
 
 
 def failed(review: Review) -> bool:
-    """Whether it is approved and its note tells of a failure, not of there being nothing to open."""
-    return review.status is Status.APPROVED and review.note not in (None, "", nothing_to_open(review))
+    """Whether it is approved and no pull request could be opened."""
+    return review.status is Status.APPROVED and review.hold is Hold.PULL_FAILED
 
 
 def lines(review: Review, tally: Tally, web_origin: str | None) -> list[str]:
@@ -116,9 +116,7 @@ def _follows(review: Review) -> str | None:
     note = mrkdwn(review.note, 600) if review.note else ""
     match review.status:
         case Status.APPROVED:
-            if note:
-                return note
-            return "The pull request is being opened." if review.has_patch else nothing_to_open(review)
+            return note or "The pull request is being opened."
         case Status.PR_CLOSED:
             return note or "It was closed without merging and is not opened again."
         case Status.REJECTED:

@@ -86,7 +86,7 @@ async def explain(settings: Settings, name: str) -> None:
         stored = await queue.find(opened, name)
         if stored is None:
             raise console.Failure(f"There is no review {name!r}.")
-        for what, sentence in explanation.explain(stored.dossier.review, opened.policy(), opened.now()):
+        for what, sentence in explanation.explain(stored.review, opened.policy(), opened.now()):
             print(f"{what:9} {sentence}".rstrip())
 
 
@@ -120,6 +120,6 @@ async def simulate(settings: Settings, path: Path, since: str, *, every: bool) -
         print(f"{number:7,}  {change.value}")
     shown = differences if every else differences[:SHOWN]
     for difference in shown:
-        print(f"{difference.code}  {difference.change.value}: {difference.sentence}")
+        print(f"{difference.code}  {difference.kind.value}: {difference.sentence}")
     if len(shown) < len(differences):
         print(f"… and {len(differences) - len(shown):,} more; --all shows them")

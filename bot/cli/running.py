@@ -14,10 +14,11 @@ from sqlalchemy import make_url
 from bot.app.opening import database, fault_lines, gate, take
 from bot.app.process import Bot, CannotListen, Role
 from bot.config import Settings
+from bot.domain.faults import NotAccepted
 from bot.intake.faults import InvalidApv
 from bot.intake.formats import UnknownInput
 from bot.service import audit as trail
-from bot.service import jobs, submissions
+from bot.service import jobs
 from bot.service.errors import database_is_away, outage
 from migrations import schema
 from storage.jobs import Unfinished
@@ -80,7 +81,7 @@ async def submit(settings: Settings, files: Sequence[Path], form: str) -> None:
             except UnknownInput as error:
                 print(f"{path}: {error}", file=sys.stderr)
                 faulty = True
-            except (InvalidApv, submissions.NotAccepted) as error:
+            except (InvalidApv, NotAccepted) as error:
                 for line in fault_lines(error):
                     print(f"{path}: {line}", file=sys.stderr)
                 faulty = True

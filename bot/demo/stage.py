@@ -25,13 +25,13 @@ from bot.app import opening
 from bot.app.process import Bot, CannotListen
 from bot.config import ConfigurationError, Settings
 from bot.demo.play import DemoFailed, Stage, play
+from bot.domain.faults import NotAccepted
 from bot.intake.faults import InvalidApv
 from bot.intake.formats import FORMATS, UnknownInput
 from bot.sandbox.feed import Feed, Taken
 from bot.sandbox.github import GitHubSandbox
 from bot.sandbox.server import SandboxServer
 from bot.sandbox.slack import SlackSandbox
-from bot.service.submissions import NotAccepted
 from migrations import schema
 from storage import embedded
 from storage.database import Database

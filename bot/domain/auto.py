@@ -1,26 +1,27 @@
-"""What a policy approves by itself, without a person; nothing unless its file switches that on."""
+"""What a policy approves automatically, without a person; nothing unless its file switches that on."""
 
-from dataclasses import replace
 from datetime import datetime
 
 from bot.domain.apv import Apv
-from bot.domain.events import Approved
+from bot.domain.decisions import approved
 from bot.domain.policy import Policy
-from bot.domain.refusal import Accepted
-from bot.domain.review import Review, Status, nothing_to_open
+from bot.domain.review import Accepted, Review, Status
+
+
+def judged(came: Accepted, apv: Apv, policy: Policy, *, opens_pulls: bool, now: datetime) -> Accepted:
+    """A review that has just come or changed, also approved where the policy says so."""
+    automatic = approved_by_policy(came.review, apv, policy, opens_pulls=opens_pulls, now=now)
+    return Accepted(automatic.review, (*came.events, *automatic.events)) if automatic else came
 
 
 def approved_by_policy(
     review: Review, apv: Apv, policy: Policy, *, opens_pulls: bool, now: datetime
 ) -> Accepted | None:
-    """A review that has just come or changed, approved if the policy says so; None leaves it to people."""
+    """The review approved by the policy; None leaves it to people."""
     if review.status is not Status.PENDING or not _covered(apv, policy) or policy.frozen(review, now):
         return None
-    follows = "The pull request is being opened." if opens_pulls else nothing_to_open(review)
-    sentence = f"{review.code} was approved by policy {policy.digest[:8]}, without a person. {follows}"
-    note = None if opens_pulls else nothing_to_open(review)
-    approved = replace(review, status=Status.APPROVED, closed_at=now, note=note)
-    return Accepted(approved, (Approved(sentence, opens_pull=opens_pulls),), sentence)
+    sentence = f"{review.code} was approved by policy {policy.digest[:8]}, without a person."
+    return approved(review, sentence, opens_pulls=opens_pulls, now=now)
 
 
 def _covered(apv: Apv, policy: Policy) -> bool:

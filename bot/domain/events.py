@@ -1,310 +1,70 @@
-"""What happened to a review. Each event knows its name in the audit log and the sentence that tells it."""
+"""What happened to a review: a kind, which names it in the audit log, and the sentence that tells it."""
 
 from dataclasses import dataclass
-from typing import ClassVar
+from enum import StrEnum
 
 
-@dataclass(frozen=True, slots=True)
-class Submitted:
-    """A new review exists."""
+class Kind(StrEnum):
+    """Every kind of event; the value is what the audit log holds."""
 
-    kind: ClassVar[str] = "review.submitted"
-    sentence: str
-    critical: bool
-    bump: bool = False
-    """The diff of a version bump is to be made."""
+    SUBMITTED = "review.submitted"
+    REVISED = "review.revised"
+    """Changed content came: version + 1, votes void."""
+    BUMP_NOT_MADE = "bump.not_made"
+    """The bot cannot make the diff of a version bump."""
 
-
-@dataclass(frozen=True, slots=True)
-class Revised:
-    """Changed content came for an undecided review: version + 1, votes void."""
-
-    kind: ClassVar[str] = "review.revised"
-    sentence: str
-    bump: bool = False
-    """As in `Submitted`."""
-    tell: tuple[str, ...] = ()
-    """The keys of those whose approvals are void, to be notified."""
-
-
-@dataclass(frozen=True, slots=True)
-class BumpNotMade:
-    """The diff of a version bump cannot be made, and why."""
-
-    kind: ClassVar[str] = "bump.not_made"
-    sentence: str
-
-
-@dataclass(frozen=True, slots=True)
-class ApprovalRecorded:
+    APPROVAL_RECORDED = "decision.approve"
     """One person approved; more are needed."""
-
-    kind: ClassVar[str] = "decision.approve"
-    sentence: str
-
-
-@dataclass(frozen=True, slots=True)
-class VoteWithdrawn:
-    """One person took their approval back."""
-
-    kind: ClassVar[str] = "decision.withdrawn"
-    sentence: str
-
-
-@dataclass(frozen=True, slots=True)
-class Approved:
-    """The approval that met the quorum."""
-
-    kind: ClassVar[str] = "review.approved"
-    sentence: str
-    opens_pull: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Rejected:
-    """One person rejected, which closes the review."""
-
-    kind: ClassVar[str] = "review.rejected"
-    sentence: str
-
-
-@dataclass(frozen=True, slots=True)
-class ChangesRequested:
-    """The vote is closed until changed content comes."""
-
-    kind: ClassVar[str] = "review.changes_requested"
-    sentence: str
-
-
-@dataclass(frozen=True, slots=True)
-class Escalated:
-    """Only leads vote from now on."""
-
-    kind: ClassVar[str] = "review.escalated"
-    sentence: str
-
-
-@dataclass(frozen=True, slots=True)
-class Claimed:
-    """Somebody says that they are reading it."""
-
-    kind: ClassVar[str] = "review.claimed"
-    sentence: str
-
-
-@dataclass(frozen=True, slots=True)
-class Unclaimed:
-    """Whoever had claimed it reads it no more."""
-
-    kind: ClassVar[str] = "review.unclaimed"
-    sentence: str
-
-
-@dataclass(frozen=True, slots=True)
-class Reassigned:
-    """The claim was given to somebody."""
-
-    kind: ClassVar[str] = "review.reassigned"
-    sentence: str
-    tell: tuple[str, ...]
-    """The key of that person, to be notified."""
-
-
-@dataclass(frozen=True, slots=True)
-class Snoozed:
-    """It is put off until a moment, for a reason."""
-
-    kind: ClassVar[str] = "review.snoozed"
-    sentence: str
-
-
-@dataclass(frozen=True, slots=True)
-class Woken:
-    """It is put off no more: by a person, or because its time has come."""
-
-    kind: ClassVar[str] = "review.woken"
-    sentence: str
-
-
-@dataclass(frozen=True, slots=True)
-class PullOpened:
-    """The pull request exists."""
-
-    kind: ClassVar[str] = "pull.opened"
-    sentence: str
-
-
-@dataclass(frozen=True, slots=True)
-class PullFailed:
-    """No pull request can be opened, and why."""
-
-    kind: ClassVar[str] = "pull.failed"
-    sentence: str
-
-
-@dataclass(frozen=True, slots=True)
-class ChecksReported:
-    """The checks of the pull request run, passed or failed."""
-
-    kind: ClassVar[str] = "pull.checks"
-    sentence: str
-    failed: bool
-
-
-@dataclass(frozen=True, slots=True)
-class ReviewRequested:
-    """Somebody is asked on GitHub to review it."""
-
-    kind: ClassVar[str] = "pull.review_requested"
-    sentence: str
-
-
-@dataclass(frozen=True, slots=True)
-class ConflictReported:
-    """It cannot be merged into its base as that is now, or can again."""
-
-    kind: ClassVar[str] = "pull.conflict"
-    sentence: str
-    conflict: bool
-
-
-@dataclass(frozen=True, slots=True)
-class PushedOver:
-    """Its head is a commit that nobody approved here."""
-
-    kind: ClassVar[str] = "pull.pushed_over"
-    sentence: str
-
-
-@dataclass(frozen=True, slots=True)
-class BranchDeleted:
-    """Its branch is gone."""
-
-    kind: ClassVar[str] = "pull.branch_deleted"
-    sentence: str
-
-
-@dataclass(frozen=True, slots=True)
-class PullMerged:
-    """It is merged; `approved`: what was merged is what was approved."""
-
-    kind: ClassVar[str] = "pull.merged"
-    sentence: str
-    approved: bool
-
-
-@dataclass(frozen=True, slots=True)
-class PullClosed:
-    """It was closed without being merged."""
-
-    kind: ClassVar[str] = "pull.closed"
-    sentence: str
-
-
-@dataclass(frozen=True, slots=True)
-class PullReopened:
-    """A person opened it again."""
-
-    kind: ClassVar[str] = "pull.reopened"
-    sentence: str
-
-
-@dataclass(frozen=True, slots=True)
-class PullLost:
-    """GitHub does not show it any more."""
-
-    kind: ClassVar[str] = "pull.lost"
-    sentence: str
-
-
-@dataclass(frozen=True, slots=True)
-class MergeArmed:
-    """GitHub is asked to merge it once its rules are met."""
-
-    kind: ClassVar[str] = "pull.merge_armed"
-    sentence: str
-
-
-@dataclass(frozen=True, slots=True)
-class MergeRefused:
-    """The policy wants it merged, and it is not."""
-
-    kind: ClassVar[str] = "pull.merge_refused"
-    sentence: str
-
-
-@dataclass(frozen=True, slots=True)
-class Reminded:
-    """It has waited so long that the thread is reminded."""
-
-    kind: ClassVar[str] = "deadline.reminder"
-    sentence: str
-
-
-@dataclass(frozen=True, slots=True)
-class DeadlineNear:
-    """A step of the escalation chain, before the deadline."""
-
-    kind: ClassVar[str] = "deadline.near"
-    sentence: str
-
-
-@dataclass(frozen=True, slots=True)
-class Expired:
+    VOTE_WITHDRAWN = "decision.withdrawn"
+    APPROVED = "review.approved"
+    """The quorum is met, or the policy approved it."""
+    REJECTED = "review.rejected"
+    CHANGES_REQUESTED = "review.changes_requested"
+    ESCALATED = "review.escalated"
+
+    CLAIMED = "review.claimed"
+    UNCLAIMED = "review.unclaimed"
+    REASSIGNED = "review.reassigned"
+    SNOOZED = "review.snoozed"
+    WOKEN = "review.woken"
+
+    REMINDED = "deadline.reminder"
+    DEADLINE_NEAR = "deadline.near"
+    """A step of the escalation chain."""
+    DEADLINE_MISSED = "deadline.missed"
+    EXPIRED = "review.expired"
     """Nobody decided for so long after the deadline that the policy closes it."""
 
-    kind: ClassVar[str] = "review.expired"
-    sentence: str
+    PULL_OPENED = "pull.opened"
+    PULL_FAILED = "pull.failed"
+    CHECKS_REPORTED = "pull.checks"
+    REVIEW_REQUESTED = "pull.review_requested"
+    CONFLICT_REPORTED = "pull.conflict"
+    PUSHED_OVER = "pull.pushed_over"
+    """The head of the pull request is a commit that nobody approved here."""
+    BRANCH_DELETED = "pull.branch_deleted"
+    PULL_MERGED = "pull.merged"
+    PULL_CLOSED = "pull.closed"
+    PULL_REOPENED = "pull.reopened"
+    PULL_LOST = "pull.lost"
+    """GitHub no longer shows it."""
+    MERGE_ARMED = "pull.merge_armed"
+    """GitHub will merge it once its rules are met."""
+    MERGE_REFUSED = "pull.merge_refused"
+
+    JOB_HELD = "job.held"
+    """A job ran out of retries, or no retry can help it."""
 
 
 @dataclass(frozen=True, slots=True)
-class DeadlineMissed:
-    """`due_at` passed without a decision."""
+class Event:
+    """One thing that happened, and who hears of it beside the card and its thread."""
 
-    kind: ClassVar[str] = "deadline.missed"
+    kind: Kind
     sentence: str
-
-
-@dataclass(frozen=True, slots=True)
-class JobHeld:
-    """An effect ran out of retries, or no retry can help it."""
-
-    kind: ClassVar[str] = "job.held"
-    sentence: str
-    task: str
-
-
-Event = (
-    Submitted
-    | Revised
-    | BumpNotMade
-    | ApprovalRecorded
-    | VoteWithdrawn
-    | Approved
-    | Rejected
-    | ChangesRequested
-    | Escalated
-    | Claimed
-    | Unclaimed
-    | Reassigned
-    | Snoozed
-    | Woken
-    | PullOpened
-    | PullFailed
-    | ChecksReported
-    | ReviewRequested
-    | ConflictReported
-    | PushedOver
-    | BranchDeleted
-    | PullMerged
-    | PullClosed
-    | PullReopened
-    | PullLost
-    | MergeArmed
-    | MergeRefused
-    | Reminded
-    | DeadlineNear
-    | Expired
-    | DeadlineMissed
-    | JobHeld
-)
+    alarm: bool = False
+    """The incident channel hears it too."""
+    tell: tuple[str, ...] = ()
+    """Keys of the people whom the thread mentions."""
+    thread: bool = True
+    """The card's thread hears it; False where the thread itself is what failed."""

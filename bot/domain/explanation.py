@@ -1,15 +1,16 @@
-"""Why a review needs what it needs: each demand of the policy with the place in the file where it stands."""
+"""Explains what a review needs: each demand of the policy with its place in the file."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
+from bot.domain.decisions import tally
 from bot.domain.policy import Policy
 from bot.domain.quorum import whom
-from bot.domain.review import AWAITING, Review, Status, tally
+from bot.domain.review import AWAITING, Review, Status
 
 
 def explain(review: Review, policy: Policy, now: datetime) -> Iterator[tuple[str, str]]:
-    """A name and a sentence for each thing that the policy says of this review."""
+    """Yield a name and a sentence for each thing that the policy says of this review."""
     rule, route = policy.rules[review.severity], policy.route(review)
     place = f"severity.{review.severity}"
     number = policy.routes.index(route) + 1 if route else 0
@@ -49,4 +50,4 @@ def _kept_out(review: Review, policy: Policy) -> Iterator[tuple[str, str]]:
     yield "not by", f"{review.reporter}, who reported it"
     for index, machine in enumerate(policy.machines, 1):
         if machine.account.casefold() == review.reporter.casefold():
-            yield "", f"{', '.join(machine.owners.names)}, to whom that account belongs (machine.{index}.owners)"
+            yield "", f"{', '.join(machine.owners.names)}, who own that account (machine.{index}.owners)"

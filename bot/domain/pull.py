@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Literal
 
 
 class Checks(StrEnum):
@@ -37,6 +38,32 @@ class Step(StrEnum):
     MERGE = "merge"
     ARM = "arm"
     DISARM = "disarm"
+
+
+@dataclass(frozen=True, slots=True)
+class Pull:
+    """The pull request of a review, made now or found."""
+
+    number: int
+    url: str
+    branch: str
+    base: str
+    """The branch to merge into."""
+    approved_head: str
+    """The bot's commit, which is what was approved."""
+    head_sha: str
+    """The newest commit: people may have added theirs."""
+    files: int
+    insertions: int
+    deletions: int
+    state: Literal["open", "closed", "merged"]
+    notes: tuple[str, ...] = ()
+    """What could not be added to the pull request, one sentence each. It is complete without them."""
+
+    @property
+    def diffstat(self) -> str:
+        """For example `1 file, +1 -1`."""
+        return f"{self.files} file{'s' if self.files != 1 else ''}, +{self.insertions} -{self.deletions}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,3 +115,8 @@ class PullState:
     def pushed_over(self) -> bool:
         """Whether its head is another commit than the one that was approved."""
         return None not in (self.approved_head, self.head) and self.head != self.approved_head
+
+
+def branch_name(code: str, digest: str) -> str:
+    """The branch of an approved content: the same however often its job runs (contract, section 9)."""
+    return f"apv/{code}-{digest[:8]}"

@@ -1,12 +1,7 @@
-"""What came of asking for something: accepted with what happened, or refused with a reason, each with its sentence."""
+"""A refusal: nothing changed, for a reason that programs read and a sentence that people read."""
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from bot.domain.events import Event
-    from bot.domain.review import Review
 
 
 class Reason(StrEnum):
@@ -33,28 +28,12 @@ class Reason(StrEnum):
     SNOOZE = "snooze"
     JUSTIFICATION = "justification"
     UNKNOWN_REVIEW = "unknown_review"
+    UNREADABLE = "unreadable"
 
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """Nothing changed. `sentence` is for the person who asked, and for nobody else but the audit log."""
+    """Nothing changed. The `sentence` is for the person who asked and for the audit log, for nobody else."""
 
     reason: Reason
     sentence: str
-
-
-@dataclass(frozen=True, slots=True)
-class Accepted:
-    """The review as it is now and what happened to make it so."""
-
-    review: "Review"
-    events: tuple["Event", ...]
-    sentence: str
-
-
-@dataclass(frozen=True, slots=True)
-class Repeated:
-    """The very same request came before and had its effect then: nothing is done or said again."""
-
-
-Outcome = Accepted | Refused

@@ -1,24 +1,25 @@
-"""What would have become of past reviews under another policy: the same people, the same clicks, other rules."""
+"""Replays past reviews under another policy: the same people, the same clicks, other rules."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 
-from bot.domain.access import Person, groups_of
 from bot.domain.apv import Apv, Json
 from bot.domain.auto import approved_by_policy
 from bot.domain.deadlines import due_at
+from bot.domain.decisions import is_lead, tally
+from bot.domain.people import Person, groups_of
 from bot.domain.policy import Policy
-from bot.domain.review import AWAITING, Choice, Review, Status, Vote, tally
+from bot.domain.review import AWAITING, Choice, Review, Status, Vote
 
 APPROVED = frozenset({Status.APPROVED, Status.PR_OPEN, Status.MERGED, Status.PR_CLOSED})
 
 
 @dataclass(frozen=True, slots=True)
 class Cast:
-    """A decision as it was recorded, for the content that was in force last. `key` as in `Person`."""
+    """A decision as it was recorded, on the version in force last. `key` as in `Person`."""
 
     key: str
     name: str
@@ -29,7 +30,7 @@ class Cast:
 
 @dataclass(frozen=True, slots=True)
 class Past:
-    """A review as it ended, or as it stands, and who decided what."""
+    """A review as it ended or as it stands, and who decided what."""
 
     review: Review
     apv: Apv
@@ -37,8 +38,8 @@ class Past:
     metadata: Mapping[str, Json] = field(default_factory=dict)
 
 
-class Change(StrEnum):
-    """What may be otherwise, in the words of the summary."""
+class DifferenceKind(StrEnum):
+    """How a review may differ, in the words of the summary."""
 
     WAITS = "would still wait for approvals"
     APPROVED = "would be approved already"
@@ -51,27 +52,27 @@ class Change(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """One thing that would be otherwise with one review."""
+    """One way in which one review would differ."""
 
     code: str
-    change: Change
+    kind: DifferenceKind
     sentence: str
 
 
 def replay(
     past: Iterable[Past], before: Policy, after: Policy, members: Mapping[str, frozenset[str]] | None, now: datetime
 ) -> list[Difference]:
-    """Everything that would be otherwise under `after`; `before` is the policy in force.
+    """List every difference that `after` would make; `before` is the policy in force.
 
-    `members`: who is in each user group; None while nobody can say, and then whoever decided counts as a member.
+    `members`: who is in each user group; None while Slack cannot say, and then everyone who decided counts as a member.
     """
     return [difference for one in past for difference in _differences(one, before, after, members, now)]
 
 
-def summary(differences: Iterable[Difference]) -> list[tuple[Change, int]]:
-    """How many reviews each change concerns, in the order of `Change`."""
-    counted = Counter(difference.change for difference in differences)
-    return [(change, counted[change]) for change in Change if counted[change]]
+def summary(differences: Iterable[Difference]) -> list[tuple[DifferenceKind, int]]:
+    """How many reviews each kind concerns, in the order of `DifferenceKind`."""
+    counted = Counter(difference.kind for difference in differences)
+    return [(kind, counted[kind]) for kind in DifferenceKind if counted[kind]]
 
 
 def _differences(
@@ -81,40 +82,39 @@ def _differences(
     if found := _decision(past, after, members):
         yield Difference(review.code, *found)
     ended = review.closed_at or now
-    due = due_at(review.created_at, after.rules[review.severity], past.apv, past.metadata)
+    due = due_at(review.waiting_since, after.rules[review.severity], past.apv, past.metadata)
     late, was_late = (moment is not None and ended > moment for moment in (due, review.due_at))
     if review.due_at is not None and late is not was_late:
         becomes_due = f"{due:%Y-%m-%d %H:%M}" if due else "at no time"
         told = f"due {becomes_due} instead of {review.due_at:%Y-%m-%d %H:%M} UTC"
-        yield Difference(review.code, Change.LATE if late else Change.IN_TIME, told)
+        yield Difference(review.code, DifferenceKind.LATE if late else DifferenceKind.IN_TIME, told)
     was, becomes = before.channel_for(review), after.channel_for(review)
     if was != becomes:
-        yield Difference(review.code, Change.ELSEWHERE, f"{becomes} instead of {was}")
+        yield Difference(review.code, DifferenceKind.ELSEWHERE, f"{becomes} instead of {was}")
 
 
-def _decision(past: Past, after: Policy, members: Mapping[str, frozenset[str]] | None) -> tuple[Change, str] | None:
+def _decision(
+    past: Past, after: Policy, members: Mapping[str, frozenset[str]] | None
+) -> tuple[DifferenceKind, str] | None:
     review = past.review
     votes, left_out = _counted(past, after, members)
-    fresh = Review(
-        id=review.id, code=review.code, status=Status.PENDING, version=review.version, revision=0, digest=review.digest,
-        severity=review.severity, has_patch=review.has_patch, created_at=review.created_at,
-        package_name=review.package_name, package_ecosystem=review.package_ecosystem, repository=review.repository,
-        reporter=review.reporter, votes=votes, escalated_by=review.escalated_by, escalated_at=review.escalated_at,
-    )  # fmt: skip
+    fresh = replace(
+        review, status=Status.PENDING, revision=0, votes=votes, claimed_by=None, snoozed_until=None, closed_at=None
+    )
     count = tally(fresh, after)
     automatic = approved_by_policy(fresh, past.apv, after, opens_pulls=True, now=review.created_at)
     why = f"{count.sentence}{f'; {left_out}' if left_out else ''}"
     if review.status in APPROVED:
         by_people = any(cast.choice is Choice.APPROVE for cast in past.decisions)
-        return (Change.WAITS, why) if by_people and not count.met and automatic is None else None
+        return (DifferenceKind.WAITS, why) if by_people and not count.met and automatic is None else None
     if automatic is not None:
-        return Change.AUTOMATIC, f"it is {review.status.value.replace('_', ' ')} now"
+        return DifferenceKind.AUTOMATIC, f"it is {review.status.value.replace('_', ' ')} now"
     if review.status in AWAITING | {Status.EXPIRED}:
-        return (Change.APPROVED, why) if count.met else None
+        return (DifferenceKind.APPROVED, why) if count.met else None
     closings = {Status.REJECTED: Choice.REJECT, Status.CHANGES_REQUESTED: Choice.MODIFY}
     closed_by = [cast for cast in past.decisions if cast.choice is closings.get(review.status)]
     if closed_by and not _entitled(_person(closed_by[-1], after, members), after):
-        return Change.REFUSED, f"{closed_by[-1].name} could not decide"
+        return DifferenceKind.REFUSED, f"{closed_by[-1].name} could not decide"
     return None
 
 
@@ -133,8 +133,8 @@ def _counted(past: Past, after: Policy, members: Mapping[str, frozenset[str]] | 
             left_out.append(f"{cast.name} approved in a freeze window")
         else:
             late = review.escalated_at is not None and cast.at >= review.escalated_at
-            lead = person.lead if after.leads is not None else person.key != review.escalated_by
-            votes[cast.key] = Vote(cast.key, cast.name, cast.at, late and lead, groups_of(person, after))
+            lead = late and is_lead(review, person, after)
+            votes[cast.key] = Vote(cast.key, cast.name, cast.at, lead, groups_of(person, after))
     return tuple(votes.values()), "; ".join(left_out)
 
 

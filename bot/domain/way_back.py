@@ -1,27 +1,14 @@
 """What follows from how a pull request looks now, compared with how it looked last.
 
-Pure, and blind to what brought the news: late, repeated and reordered messages of GitHub come to the same.
+Blind to what brought the news: late, repeated and reordered messages from GitHub come to the same result.
 """
 
 from collections.abc import Iterator
 from dataclasses import replace
 
-from bot.domain.events import (
-    BranchDeleted,
-    ChecksReported,
-    ConflictReported,
-    Event,
-    MergeArmed,
-    MergeRefused,
-    PullClosed,
-    PullLost,
-    PullMerged,
-    PullReopened,
-    PushedOver,
-    ReviewRequested,
-)
-from bot.domain.pull import Checks, MergeMode, Merging, PullState, Seen, Step
-from bot.domain.review import Action, Review, Status
+from bot.domain.events import Event, Kind
+from bot.domain.pull import Checks, MergeMode, Merging, Pull, PullState, Seen, Step
+from bot.domain.review import Accepted, Action, Hold, Review, Status
 
 OPENED = frozenset({Status.PR_OPEN, Status.PR_CLOSED, Status.MERGED})
 """The statuses of a review that has a pull request."""
@@ -31,10 +18,43 @@ NAMED = 5
 """Failing checks named in a sentence; the rest is counted."""
 
 
-def observe(review: Review, seen: Seen) -> tuple[Review, tuple[Event, ...]]:
+def opened(review: Review, pull: Pull) -> Accepted | None:
+    """The pull request exists, found or made; a second time changes nothing."""
+    if review.status is not Status.APPROVED:
+        return None
+    stands = replace(
+        review,
+        status=STATUS[pull.state],
+        pr_number=pull.number,
+        pr_url=pull.url,
+        pr_branch=pull.branch,
+        # The first look will see what is at its head; until then it is as it was pushed.
+        pull=PullState(approved_head=pull.approved_head, head=pull.approved_head, base=pull.base),
+        hold=None,
+        note=None,
+    )
+    words = {"merged": "is already merged", "closed": "was closed and stays closed"}.get(pull.state, "is open")
+    notes = "".join(f" {note}." for note in pull.notes)
+    sentence = f"Pull request #{pull.number} {words}: {pull.branch} ({pull.diffstat}).{notes}"
+    return Accepted(stands, (Event(Kind.PULL_OPENED, sentence),))
+
+
+def failed(review: Review, reason: str, *, pushed: bool) -> Accepted | None:
+    """No pull request comes without a person's help: the review stays approved and says why.
+
+    `pushed`: whether a branch may exist; if not, changed content may still come into this review.
+    """
+    if review.status is not Status.APPROVED:
+        return None
+    held = replace(review, pr_branch=review.pr_branch if pushed else None, hold=Hold.PULL_FAILED, note=reason)
+    sentence = f"No pull request could be opened for {review.code}: {reason}"
+    return Accepted(held, (Event(Kind.PULL_FAILED, sentence, alarm=True),))
+
+
+def observe(review: Review, seen: Seen) -> Accepted:
     """The review with what GitHub shows now, and what happened since."""
     if review.status not in OPENED:
-        return review, ()
+        return Accepted(review)
     before = review.pull or PullState()
     now = replace(
         before,
@@ -49,15 +69,22 @@ def observe(review: Review, seen: Seen) -> tuple[Review, tuple[Event, ...]]:
         unseen=None,
     )
     now = replace(now, merging=_merging(before, now, seen))
-    # Merged is for ever: GitHub reopens no merged pull request.
+    # A merge is final: GitHub never reopens a merged pull request.
     status = Status.MERGED if review.status is Status.MERGED else STATUS[seen.state]
     if review.status is Status.PR_CLOSED and status is Status.PR_OPEN:
-        now = replace(now, closing=None)  # whoever closes it the next time has reasons of their own
+        now = replace(now, closing=None)  # the next close has a reason of its own
     name = f"Pull request #{review.pr_number}"
     events = (*_course(review, status, now, seen, name), *_details(before, now, status, name))
     if status is review.status:
-        return replace(review, pull=now), events
-    return replace(review, status=status, pull=now, note=now.closing if status is Status.PR_CLOSED else None), events
+        return Accepted(replace(review, pull=now), events)
+    note = now.closing if status is Status.PR_CLOSED else None
+    return Accepted(replace(review, status=status, pull=now, note=note), events)
+
+
+def visible(review: Review) -> Review:
+    """The review without what nobody can see of its pull request."""
+    pull = review.pull
+    return replace(review, pull=replace(pull, ready=False, closing=None, base=None)) if pull else review
 
 
 def _course(review: Review, status: Status, now: PullState, seen: Seen, name: str) -> Iterator[Event]:
@@ -66,35 +93,39 @@ def _course(review: Review, status: Status, now: PullState, seen: Seen, name: st
         return
     if status is Status.MERGED:
         by = f" by {seen.by}" if seen.by else ""
-        foreign = ", with commits that nobody approved here" if now.pushed_over else ""
-        yield PullMerged(f"{name} was merged into {seen.base}{by}{foreign}.", approved=not now.pushed_over)
+        foreign = " with unapproved changes" if now.pushed_over else ""
+        sentence = f"{name} was merged into {seen.base}{by}{foreign}."
+        yield Event(Kind.PULL_MERGED, sentence, alarm=now.pushed_over)
     elif status is Status.PR_CLOSED:
-        why = f": {now.closing}" if now.closing else " without merging and is not opened again."
-        yield PullClosed(f"{name} was closed{why}")
+        why = f": {now.closing}" if now.closing else " without merging; the bot will not reopen it."
+        yield Event(Kind.PULL_CLOSED, f"{name} was closed{why}")
     else:
-        yield PullReopened(f"{name} was opened again by somebody on GitHub.")
+        yield Event(Kind.PULL_REOPENED, f"{name} was reopened on GitHub.")
 
 
 def _details(before: PullState, now: PullState, status: Status, name: str) -> Iterator[Event]:
     """Everything else that a reader of the card should know, each told once."""
     if now.branch_gone and not before.branch_gone:
-        yield BranchDeleted(f"The branch of {name[0].lower()}{name[1:]} was deleted.")
+        yield Event(Kind.BRANCH_DELETED, f"The branch of {name[0].lower()}{name[1:]} was deleted.")
     if status is not Status.PR_OPEN:
         return
     if now.pushed_over and now.head != before.head:
-        yield PushedOver(
-            f"Somebody pushed to the branch of {name[0].lower()}{name[1:]}: its head {_short(now.head)} is not the"
-            f" commit {_short(now.approved_head)} that was approved. The approval does not cover it, and the bot does"
-            " not merge it."
+        yield Event(
+            Kind.PUSHED_OVER,
+            f"New commits on the branch of {name[0].lower()}{name[1:]} after approval ({_short(now.head)}, approved"
+            f" {_short(now.approved_head)}). The approval no longer covers this pull request, and the bot does not"
+            " merge it.",
+            alarm=True,
         )
     if now.reviewers and not set(now.reviewers) <= set(before.reviewers):
-        yield ReviewRequested(f"{name} awaits reviews of {', '.join(now.reviewers)}.")
+        yield Event(Kind.REVIEW_REQUESTED, f"{name} waits for reviews from {', '.join(now.reviewers)}.")
     if now.conflict and not before.conflict:
-        yield ConflictReported(f"{name} conflicts with {now.base}: it cannot be merged as it is.", conflict=True)
+        sentence = f"{name} conflicts with {now.base}: it cannot be merged as it is."
+        yield Event(Kind.CONFLICT_REPORTED, sentence, alarm=True)
     elif before.conflict and now.conflict is False:
-        yield ConflictReported(f"{name} no longer conflicts with {now.base}.", conflict=False)
+        yield Event(Kind.CONFLICT_REPORTED, f"{name} no longer conflicts with {now.base}.")
     if now.checks is not None and (now.checks, now.failing) != (before.checks, before.failing):
-        yield ChecksReported(f"{name}: {checks_sentence(now)}.", failed=now.checks is Checks.FAILED)
+        yield Event(Kind.CHECKS_REPORTED, f"{name}: {checks_sentence(now)}.", alarm=now.checks is Checks.FAILED)
 
 
 def checks_sentence(pull: PullState) -> str:
@@ -120,20 +151,22 @@ def _merging(before: PullState, now: PullState, seen: Seen) -> Merging | None:
     return Merging.OFF if before.merging is Merging.ARMED else before.merging
 
 
-def closing(review: Review, because: str) -> tuple[Review, tuple[Event, ...]]:
+def closing(review: Review, because: str) -> Accepted | None:
     """The bot is about to close it; told when GitHub shows it closed."""
     if review.status is not Status.PR_OPEN:
-        return review, ()
-    return replace(review, pull=replace(review.pull or PullState(), closing=because)), ()
+        return None
+    return Accepted(replace(review, pull=replace(review.pull or PullState(), closing=because)))
 
 
-def lost(review: Review, reason: str) -> tuple[Review, tuple[Event, ...]]:
-    """GitHub does not show the pull request; told once."""
+def lost(review: Review, reason: str) -> Accepted | None:
+    """GitHub no longer shows the pull request; told once, until GitHub shows it again."""
     before = review.pull or PullState()
-    if review.status not in OPENED or before.unseen == reason:
-        return review, ()
-    sentence = f"GitHub does not show pull request #{review.pr_number} any more: {reason}."
-    return replace(review, pull=replace(before, unseen=reason)), (PullLost(sentence),)
+    if review.status not in OPENED or before.unseen is not None:
+        return None
+    sentence = f"GitHub no longer shows pull request #{review.pr_number}: {reason}."
+    return Accepted(
+        replace(review, pull=replace(before, unseen=reason)), (Event(Kind.PULL_LOST, sentence, alarm=True),)
+    )
 
 
 def next_step(review: Review, seen: Seen, mode: MergeMode) -> Step | None:
@@ -142,7 +175,7 @@ def next_step(review: Review, seen: Seen, mode: MergeMode) -> Step | None:
     if pull is None or review.status is not Status.PR_OPEN:
         return None
     if pull.pushed_over or pull.approved_head is None:
-        # Whoever armed it: what GitHub would merge is no longer what was approved.
+        # Whoever armed it, GitHub would now merge something that nobody approved.
         return Step.DISARM if seen.auto_merge and mode is MergeMode.AUTO else None
     if pull.merging is Merging.REFUSED or seen.conflict:
         return None
@@ -153,23 +186,26 @@ def next_step(review: Review, seen: Seen, mode: MergeMode) -> Step | None:
     return Step.MERGE if mode is not MergeMode.NEVER and mergeable else None
 
 
-def stepped(review: Review, step: Step, refusal: str | None) -> tuple[Review, tuple[Event, ...]]:
+def stepped(review: Review, step: Step, refusal: str | None) -> Accepted | None:
     """The bot tried a step; `refusal` is why GitHub said no."""
     pull, name = review.pull, f"Pull request #{review.pr_number}"
     if pull is None or review.status is not Status.PR_OPEN:
-        return review, ()
+        return None
     if refusal is not None:
+        sentence = f"{name} was approved and could not be merged: {refusal}."
         refused = replace(review, pull=replace(pull, merging=Merging.REFUSED))
-        return refused, (MergeRefused(f"{name} was approved and could not be merged: {refusal}."),)
+        return Accepted(refused, (Event(Kind.MERGE_REFUSED, sentence, alarm=True),))
     match step:
         case Step.ARM:
-            sentence = f"GitHub merges pull request #{review.pr_number} by itself once its rules are met."
-            return replace(review, pull=replace(pull, merging=Merging.ARMED)), (MergeArmed(sentence),)
+            sentence = f"GitHub will merge pull request #{review.pr_number} automatically once its rules are met."
+            armed = replace(review, pull=replace(pull, merging=Merging.ARMED))
+            return Accepted(armed, (Event(Kind.MERGE_ARMED, sentence),))
         case Step.DISARM:
             sentence = f"{name} is no longer merged automatically: its head is not the commit that was approved."
-            return replace(review, pull=replace(pull, merging=None)), (MergeRefused(sentence),)
+            disarmed = replace(review, pull=replace(pull, merging=None))
+            return Accepted(disarmed, (Event(Kind.MERGE_REFUSED, sentence, alarm=True),))
         case Step.MERGE:
-            return review, ()
+            return None
 
 
 def _short(sha: str | None) -> str:

@@ -1,16 +1,18 @@
-"""The audit log as a whole: read out, and checked for gaps and changes."""
+"""Exports the audit log, and checks it for gaps and changes."""
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from uuid import UUID
 
 from bot.domain.apv import Json
 from bot.service.gate import Gate
 from storage import audit
+from storage.audit import Entry
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What checking the log found: how much was read, and a sentence for each fault."""
+    """What a check of the log found: how much was read, and a sentence for each fault."""
 
     entries: int
     reviews: int
@@ -32,3 +34,9 @@ async def verify(gate: Gate) -> Verdict:
             entries, reviews = entries + len(chain.entries), reviews + 1
             faults += audit.broken_links(chain)
     return Verdict(entries, reviews, tuple(faults))
+
+
+async def entry(gate: Gate, entry_id: UUID) -> Entry | None:
+    """One entry by its id."""
+    async with gate.database.transaction() as tx:
+        return await audit.entry(tx, entry_id)

@@ -1,76 +1,65 @@
-"""The diff of a version bump: content of the bot's own, which people decide on like any other."""
+"""The diff of a version bump: the bot makes this content, and people decide on it like on any other."""
 
-from dataclasses import dataclass, replace
-from uuid import UUID
+from dataclasses import replace
 
-from bot.domain import review as rules
+from bot.domain import contents
 from bot.domain.apv import Apv, Json
-from bot.service.automatic import judged
-from bot.service.consequences import write
+from bot.domain.auto import judged
+from bot.domain.review import Accepted, Dossier, Review
+from bot.jobs import MakeBump
+from bot.service.consequences import BOT, Cause, amend, amend_locked
 from bot.service.gate import Gate
-from bot.service.outcomes import ACTOR
-from bot.service.submissions import VOID
 from storage import reviews, submissions
 
 
-@dataclass(frozen=True, slots=True)
-class Draft:
-    """A diff and the words that say where it comes from."""
-
-    diff: str
-    description: str
-
-
-async def wanted(gate: Gate, review_id: UUID, digest: str) -> Apv | None:
-    """The report whose diff is to be made; None when that is no longer asked for."""
+async def wanted(gate: Gate, job: MakeBump) -> Apv | None:
+    """The report that needs a diff; None when it no longer does."""
     async with gate.database.transaction() as tx:
-        stored = await reviews.get(tx, review_id)
-    if stored is None or stored.dossier.review.digest != digest or not stored.dossier.apv.wants_bump:
-        return None
-    return stored.dossier.apv if rules.takes_new_content(stored.dossier.review) else None
+        dossier = await reviews.get(tx, job.review_id)
+    return dossier.apv if dossier and _is_wanted(dossier, job) else None
 
 
-async def made(gate: Gate, review_id: UUID, digest: str, draft: Draft) -> None:
-    """The review has a diff from now on: a new version, with votes still to come. A second call changes nothing."""
+async def record_diff(gate: Gate, job: MakeBump, diff: str, description: str) -> None:
+    """Give the review its diff: a new version, with votes still to come. A second call changes nothing."""
     async with gate.database.transaction() as tx:
-        former = await reviews.lock(tx, review_id)
-        stored = await reviews.get(tx, review_id)
-        if former is None or stored is None or former.review.digest != digest:
+        former = await reviews.lock(tx, job.review_id)
+        dossier = await reviews.get(tx, job.review_id)
+        if former is None or dossier is None or not _is_wanted(dossier, job):
             return
-        if not rules.takes_new_content(former.review):
-            return
-        apv = stored.dossier.apv
-        told = "\n".join(part for part in (draft.description, apv.patch_description) if part)
-        apv = replace(apv, patch_diff=draft.diff, patch_description=told)
+        told = "\n".join(part for part in (description, dossier.apv.patch_description) if part)
+        apv = replace(dossier.apv, patch_diff=diff, patch_description=told)
         locked = await submissions.replace_content(
             tx,
-            review_id,
+            job.review_id,
             apv,
             version=former.review.version + 1,
             due_at=former.review.due_at,
-            drafted_from=digest,
+            drafted_from=former.review.digest,
         )
-        revised = rules.revise(locked.review, by_bot=True)
+        now = gate.now()
+
+        def rule(review: Review) -> Accepted:
+            revised = contents.revise(review, by_bot=True)
+            return judged(revised, apv, gate.policy(), opens_pulls=gate.opens_pulls, now=now)
+
         detail: dict[str, Json] = {"version": locked.review.version, "digest": locked.review.digest}
-        await write(
-            tx,
-            locked,
-            *judged(gate, revised.review, revised.events, apv),
-            actor=ACTOR,
-            source="bot",
-            now=gate.now(),
-            detail=detail,
-            settlement=VOID,
-        )
+        await amend_locked(tx, locked, rule, Cause(BOT, "bot", now, detail))
 
 
-async def not_made(gate: Gate, review_id: UUID, digest: str, reason: str) -> None:
-    """The card says why there is no diff; a review that has moved on is left as it is."""
-    async with gate.database.transaction() as tx:
-        locked = await reviews.lock(tx, review_id)
-        if locked is None or locked.review.digest != digest:
-            return
-        changed = rules.bump_not_made(locked.review, reason)
-        if changed is not None:
-            detail: dict[str, Json] = {"reason": reason}
-            await write(tx, locked, *changed, actor=ACTOR, source="bot", now=gate.now(), detail=detail)
+async def record_no_diff(gate: Gate, job: MakeBump, reason: str) -> None:
+    """Say on the card why there is no diff; a review that has moved on is left as it is."""
+
+    def rule(review: Review) -> Accepted | None:
+        return contents.bump_not_made(review, reason) if _is_for(job, review) else None
+
+    await amend(gate, job.review_id, rule, Cause(BOT, "bot", gate.now(), {"reason": reason}))
+
+
+def _is_for(job: MakeBump, review: Review) -> bool:
+    return job.version == review.version or (job.version == 0 and job.digest == review.digest)
+
+
+def _is_wanted(dossier: Dossier, job: MakeBump) -> bool:
+    review = dossier.review
+    ready = _is_for(job, review) and dossier.apv.wants_bump and not review.unreadable
+    return ready and contents.takes_new_content(review)

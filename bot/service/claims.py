@@ -1,62 +1,45 @@
-"""Whose turn it is: giving a claim back and giving it to somebody, as `bot.service.reviews` does what people do."""
+"""Claims, snoozes and their ends. Each refuses and raises as `bot.service.decisions.decide` does."""
 
 from uuid import UUID
 
-from bot.domain import claims as turns
-from bot.domain.access import Person
-from bot.domain.refusal import Outcome, Repeated
-from bot.domain.review import Review
+from bot.domain import claims as rules
+from bot.domain.people import Person
+from bot.domain.review import Outcome, Repeated, Review
+from bot.service.decisions import Asker, apply
 from bot.service.gate import Gate
 from bot.service.people import SlackUser, judge
-from bot.service.reviews import apply
 
 
-async def unclaim(
-    gate: Gate, who: SlackUser, review_id: UUID, *, source: str, delivery: bytes | None = None
-) -> Outcome | Repeated:
-    """Give one's own claim back; refused and raised as in `reviews.decide`."""
-    return await apply(
-        gate, who, review_id, turns.unclaim, None, asked="unclaim", now=gate.now(), source=source, delivery=delivery
-    )
+async def claim(gate: Gate, asker: Asker, review_id: UUID) -> Outcome | Repeated:
+    """Say that somebody is reading it."""
+    return await apply(gate, asker, review_id, rules.claim, gate.now(), asked="claim")
 
 
-async def reassign(
-    gate: Gate, who: SlackUser, review_id: UUID, to: SlackUser, *, source: str, delivery: bytes | None = None
-) -> Outcome | Repeated:
-    """Give the claim to `to`, who is judged as if they had asked; refused and raised as in `reviews.decide`."""
+async def unclaim(gate: Gate, asker: Asker, review_id: UUID) -> Outcome | Repeated:
+    """Release one's own claim."""
+    return await apply(gate, asker, review_id, rules.unclaim, gate.now(), asked="unclaim")
+
+
+async def reassign(gate: Gate, asker: Asker, review_id: UUID, to: SlackUser) -> Outcome | Repeated:
+    """Give the claim to `to`, who is judged as if they had asked."""
     target = await judge(gate, to)
 
     def rule(review: Review, person: Person) -> Outcome:
-        return turns.reassign(review, person, target)
+        return rules.reassign(review, person, target)
 
-    return await apply(
-        gate, who, review_id, rule, None, asked="reassign", now=gate.now(), source=source, delivery=delivery
-    )
+    return await apply(gate, asker, review_id, rule, gate.now(), asked="reassign")
 
 
-async def snooze(
-    gate: Gate,
-    who: SlackUser,
-    review_id: UUID,
-    hours: int,
-    reason: str,
-    *,
-    source: str,
-    delivery: bytes | None = None,
-) -> Outcome | Repeated:
-    """Put it off for `hours`; refused and raised as in `reviews.decide`."""
+async def snooze(gate: Gate, asker: Asker, review_id: UUID, hours: int, reason: str) -> Outcome | Repeated:
+    """Put it off for `hours`."""
     now = gate.now()
 
     def rule(review: Review, person: Person) -> Outcome:
-        return turns.snooze(review, person, hours, reason, now)
+        return rules.snooze(review, person, hours, reason, now)
 
-    return await apply(gate, who, review_id, rule, None, asked="snooze", now=now, source=source, delivery=delivery)
+    return await apply(gate, asker, review_id, rule, now, asked="snooze")
 
 
-async def wake(
-    gate: Gate, who: SlackUser, review_id: UUID, *, source: str, delivery: bytes | None = None
-) -> Outcome | Repeated:
-    """End a snooze before its time; refused and raised as in `reviews.decide`."""
-    return await apply(
-        gate, who, review_id, turns.wake, None, asked="wake", now=gate.now(), source=source, delivery=delivery
-    )
+async def wake(gate: Gate, asker: Asker, review_id: UUID) -> Outcome | Repeated:
+    """End a snooze early."""
+    return await apply(gate, asker, review_id, rules.wake, gate.now(), asked="wake")

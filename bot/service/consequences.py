@@ -1,165 +1,154 @@
-"""What follows from an event: its audit entry and its jobs. The one place where events become effects."""
+"""What follows from an event: its audit entry, its jobs, and what becomes of open decisions. Nowhere else."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import assert_never
+from typing import TypeAlias, assert_never
+from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.domain.apv import Json
-from bot.domain.events import (
-    ApprovalRecorded,
-    Approved,
-    BranchDeleted,
-    BumpNotMade,
-    ChangesRequested,
-    ChecksReported,
-    Claimed,
-    ConflictReported,
-    DeadlineMissed,
-    DeadlineNear,
-    Escalated,
-    Event,
-    Expired,
-    JobHeld,
-    MergeArmed,
-    MergeRefused,
-    PullClosed,
-    PullFailed,
-    PullLost,
-    PullMerged,
-    PullOpened,
-    PullReopened,
-    PushedOver,
-    Reassigned,
-    Rejected,
-    Reminded,
-    ReviewRequested,
-    Revised,
-    Snoozed,
-    Submitted,
-    Unclaimed,
-    VoteWithdrawn,
-    Woken,
-)
-from bot.domain.review import Review
+from bot.domain.events import Event, Kind
+from bot.domain.review import Accepted, Action, Hold, Review
+from bot.domain.way_back import ACTION, visible
 from bot.jobs import AlertIncident, AnswerPull, Job, MakeBump, OpenPull, ReplyInThread, SyncCard, WatchPull
+from bot.service.gate import Gate
+from storage import reviews
 from storage.audit import Entry
-from storage.record import Change, Settlement, record
+from storage.record import Change, DecisionRow, Settlement, record
 from storage.reviews import Locked
 
+BOT = "apv-bot"
+"""The actor of what nobody did: time, GitHub and the queue."""
 
-def follow(
-    review: Review, events: Sequence[Event], *, actor: str, source: str, now: datetime, detail: Mapping[str, Json]
-) -> tuple[list[Entry], list[Job]]:
-    """One audit entry an event, and the jobs of all of them; `review` is as it is after them."""
-    entries, jobs = [], []
-    for event in events:
-        told: Json = [*event.tell] if isinstance(event, Revised | Reassigned) else []
-        whom: dict[str, Json] = {"tell": told} if told else {}
-        entry = Entry(event.kind, actor, source, event.sentence, now, {**detail, **whom})
-        entries.append(entry)
-        jobs += _jobs(review, event, entry)
-    return entries, jobs
+Amendment: TypeAlias = Callable[[Review], Accepted | None]
+"""A rule that needs no person: the review and what happened to it; None changes nothing."""
 
 
-async def write(
-    tx: AsyncConnection,
-    locked: Locked,
-    review: Review,
-    events: Sequence[Event],
-    *,
-    actor: str,
-    source: str,
-    now: datetime,
-    detail: Mapping[str, Json],
-    settlement: Settlement | None = None,
-) -> None:
-    """Record what nobody decided: `review` as the events leave it, in place of the one that was locked."""
-    changed = change(locked, review, events, actor=actor, source=source, now=now, detail=detail, settlement=settlement)
-    await record(tx, [changed])
+@dataclass(frozen=True, slots=True)
+class Cause:
+    """Why a review changes: who did it, from where, when, and what else the audit log keeps of it."""
+
+    actor: str
+    source: str
+    at: datetime
+    detail: Mapping[str, Json] = field(default_factory=dict)
+
+
+async def amend(gate: Gate, review_id: UUID, rule: Amendment, cause: Cause) -> None:
+    """Lock a review, ask the rule and record what it says. A review that does not exist is left alone."""
+    async with gate.database.transaction() as tx:
+        if locked := await reviews.lock(tx, review_id):
+            await amend_locked(tx, locked, rule, cause)
+
+
+async def amend_locked(tx: AsyncConnection, locked: Locked, rule: Amendment, cause: Cause) -> Review:
+    """Do the same for a review that the caller has locked; returns it as it is then."""
+    accepted = None if locked.review.unreadable else rule(locked.review)
+    if accepted is None or accepted == Accepted(locked.review):
+        return locked.review
+    await record(tx, [change(locked, accepted, cause)])
+    return accepted.review
 
 
 def change(
     locked: Locked,
-    review: Review,
-    events: Sequence[Event],
+    accepted: Accepted,
+    cause: Cause,
     *,
-    actor: str,
-    source: str,
-    now: datetime,
-    detail: Mapping[str, Json],
-    settlement: Settlement | None = None,
+    decision: DecisionRow | None = None,
+    delivery: bytes | None = None,
 ) -> Change:
-    """What `write` records."""
-    changed = replace(review, revision=locked.review.revision + 1)
-    entries, jobs = follow(changed, events, actor=actor, source=source, now=now, detail=detail)
+    """Everything to record: the review as the events leave it, one audit entry per event, and all their jobs."""
+    shown = bool(accepted.events) or visible(accepted.review) != visible(locked.review)
+    review = replace(accepted.review, revision=locked.review.revision + shown)
+    entries, jobs = [], list[Job]()
+    for event in accepted.events:
+        tell: dict[str, Json] = {"tell": [*event.tell]} if event.tell else {}
+        entry = Entry(event.kind, cause.actor, cause.source, event.sentence, cause.at, {**cause.detail, **tell})
+        entries.append(entry)
+        jobs += _jobs(review, event, entry)
+    if shown and not accepted.events:
+        # Nothing to tell, but the card shows it.
+        jobs = [SyncCard(review.id, review.revision)]
     return Change(
-        review=changed,
+        review=review,
         head=locked.head,
         entries=entries,
-        now=now,
-        touched=True,
-        settlement=settlement,
+        now=cause.at,
+        touched=shown,
+        decision=decision,
+        settlement=_settlement(review, accepted.events, cause),
         jobs=jobs,
+        delivery=delivery,
     )
 
 
-def _jobs(review: Review, event: Event, entry: Entry) -> list[Job]:  # noqa: PLR0912 - one match, held exhaustive
+def _jobs(review: Review, event: Event, entry: Entry) -> list[Job]:
     card = SyncCard(review.id, review.revision)
-    reply = ReplyInThread(review.id, entry.id)
-    alert = AlertIncident(review.id, entry.id)
-    bump = MakeBump(review.id, review.digest)
-    match event:
-        case Submitted(critical=critical, bump=wanted):
-            return [card, *([alert] if critical else []), *([bump] if wanted else [])]
-        case Revised(bump=True):
-            return [card, reply, bump]
-        case BumpNotMade():
+    reply = [ReplyInThread(review.id, entry.id)] if event.thread else []
+    alert = [AlertIncident(review.id, entry.id)] if event.alarm else []
+    bump = [MakeBump(review.id, review.digest, review.version)] if review.hold is Hold.DRAFTING else []
+    match event.kind:
+        case Kind.SUBMITTED:
+            return [card, *alert, *bump]
+        case Kind.REVISED:
+            return [card, *reply, *bump]
+        case Kind.BUMP_NOT_MADE:
             return [card]
-        case Approved(opens_pull=True):
-            return [card, reply, OpenPull(review.id, review.digest)]
-        case Rejected() | ChangesRequested() if review.follows:
-            return [card, reply, AnswerPull(review.id, entry.id)]
-        case Approved() | ApprovalRecorded() | Rejected() | ChangesRequested() | Claimed() | Revised():
-            return [card, reply]
-        case VoteWithdrawn() | Unclaimed() | Reassigned() | Snoozed() | Woken():
-            return [card, reply]
-        case PullOpened():
-            return [card, reply, WatchPull(review.id, "opened")]
+        case Kind.APPROVED:
+            pull = [] if review.hold else [OpenPull(review.id, review.digest, review.version)]
+            return [card, *reply, *pull]
+        case Kind.REJECTED | Kind.CHANGES_REQUESTED:
+            return [card, *reply, *([AnswerPull(review.id, entry.id)] if review.follows else [])]
+        case Kind.PULL_OPENED:
+            return [card, *reply, WatchPull(review.id, "opened")]
+        case Kind.REMINDED | Kind.DEADLINE_NEAR | Kind.JOB_HELD:
+            return [*reply, *alert]
         case (
-            ChecksReported(failed=True)
-            | ConflictReported(conflict=True)
-            | PullMerged(approved=False)
-            | PushedOver()
-            | PullLost()
-            | MergeRefused()
+            Kind.APPROVAL_RECORDED
+            | Kind.VOTE_WITHDRAWN
+            | Kind.ESCALATED
+            | Kind.CLAIMED
+            | Kind.UNCLAIMED
+            | Kind.REASSIGNED
+            | Kind.SNOOZED
+            | Kind.WOKEN
+            | Kind.DEADLINE_MISSED
+            | Kind.EXPIRED
+            | Kind.PULL_FAILED
+            | Kind.CHECKS_REPORTED
+            | Kind.REVIEW_REQUESTED
+            | Kind.CONFLICT_REPORTED
+            | Kind.PUSHED_OVER
+            | Kind.BRANCH_DELETED
+            | Kind.PULL_MERGED
+            | Kind.PULL_CLOSED
+            | Kind.PULL_REOPENED
+            | Kind.PULL_LOST
+            | Kind.MERGE_ARMED
+            | Kind.MERGE_REFUSED
         ):
-            return [card, reply, alert]
-        case (
-            ChecksReported()
-            | ConflictReported()
-            | PullMerged()
-            | PullClosed()
-            | PullReopened()
-            | ReviewRequested()
-            | BranchDeleted()
-            | MergeArmed()
-        ):
-            return [card, reply]
-        case Escalated() | PullFailed() | DeadlineMissed():
-            return [card, reply, alert]
-        case Reminded():
-            return [reply]
-        case DeadlineNear():
-            return [reply, alert]
-        case Expired():
-            return [card, reply]
-        case JobHeld(task=task):
-            # What could not be said in one place is said in the other; a held alert has nowhere left to go.
-            if task == AlertIncident.task:
-                return []
-            return [alert] if task == ReplyInThread.task else [reply, alert]
+            return [card, *reply, *alert]
         case _:
-            assert_never(event)
+            assert_never(event.kind)
+
+
+def _settlement(review: Review, events: Sequence[Event], cause: Cause) -> Settlement | None:
+    """What becomes of decisions whose outcome is open; the first event that says something decides."""
+    for event in events:
+        match event.kind:
+            case Kind.VOTE_WITHDRAWN:
+                return Settlement(Action.RECORDED, "Withdrawn by the person who gave it.", withdrawn_by=cause.actor)
+            case Kind.REVISED:
+                return Settlement(Action.RECORDED, "Void: the content changed before this took effect.")
+            case Kind.REJECTED | Kind.CHANGES_REQUESTED | Kind.EXPIRED:
+                return Settlement(Action.RECORDED, f"The review was closed: {review.status.value.replace('_', ' ')}.")
+            case Kind.APPROVED if review.hold:
+                return Settlement(Action.RECORDED)
+            case Kind.PULL_OPENED | Kind.PULL_MERGED | Kind.PULL_CLOSED | Kind.PULL_REOPENED:
+                return Settlement(ACTION[review.status], f"#{review.pr_number}")
+            case Kind.PULL_FAILED:
+                return Settlement(Action.FAILED, review.note)
+    return None

@@ -1,36 +1,195 @@
-"""Decision records: read, and found again by the request that they came from."""
+"""What a person decides on a review. Each function reads, judges and records in one go; then it is true or it is not.
 
-from collections.abc import Sequence
-from datetime import timedelta
-from uuid import UUID
+Slack says who they are before the row is read; from then on nothing outside is called.
+"""
 
-from bot.service import queries as queue
+import asyncio
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from uuid import UUID, uuid4
+
+from bot import metrics
+from bot.domain import decisions as rules
+from bot.domain.apv import Json
+from bot.domain.decisions import Decision
+from bot.domain.people import Person
+from bot.domain.refusal import Reason, Refused
+from bot.domain.review import (
+    AWAITING,
+    Accepted,
+    Action,
+    Choice,
+    Outcome,
+    Repeated,
+    Review,
+    Status,
+    unreadable_refusal,
+)
+from bot.service.consequences import Cause, change
 from bot.service.gate import Gate
-from storage import decisions
-from storage.decisions import DecisionRecord
+from bot.service.group_commit import Written
+from bot.service.people import ApiCaller, SlackUser, judge
+from storage.audit import Entry
+from storage.record import Change, DecisionRow
+from storage.reviews import Locked
 
-__all__ = ["DecisionRecord"]
-
-SAME = timedelta(minutes=10)
-"""For so long the same body is the same request (contract, section 3)."""
-
-
-async def find(gate: Gate, decision_id: UUID) -> DecisionRecord | None:
-    """One decision by its id."""
-    async with gate.database.transaction() as tx:
-        return await decisions.get(tx, decision_id)
+UNKNOWN = Refused(Reason.UNKNOWN_REVIEW, "This review is gone: the database was replaced since this card was posted.")
 
 
-async def history(gate: Gate, name: str) -> Sequence[DecisionRecord]:
-    """All decisions on a review, by its UUID or `apv_code`, oldest first; none of an unknown one."""
-    stored = await queue.find(gate, name)
-    if stored is None:
-        return ()
-    async with gate.database.transaction() as tx:
-        return await decisions.of_review(tx, stored.dossier.review.id)
+@dataclass(frozen=True, slots=True)
+class Asker:
+    """Who asks, by which way in, and the request's own mark: the same `delivery` again changes nothing."""
+
+    who: SlackUser | ApiCaller
+    source: str
+    delivery: bytes | None = None
 
 
-async def of_request(gate: Gate, request: str, key: str | None) -> DecisionRecord | None:
-    """What the same request came to: `request` and `key` are what a decision's metadata holds under these names."""
-    async with gate.database.transaction() as tx:
-        return await decisions.of_request(tx, request, key, gate.now() - SAME)
+@dataclass(frozen=True, slots=True)
+class Particulars:
+    """What a program adds to a decision: kept with it, and no part of any rule. `confidence` is 0-1."""
+
+    id: UUID = field(default_factory=uuid4)
+    confidence: float | None = None
+    modifications: Json = None
+    metadata: Mapping[str, Json] = field(default_factory=dict)
+
+
+async def decide(
+    gate: Gate, asker: Asker, review_id: UUID, decision: Decision, particulars: Particulars | None = None
+) -> Outcome | Repeated:
+    """Record one person's decision, or their refusal with its reason.
+
+    Raises TimeoutError after `gate.patience`, DirectoryUnavailable, or the database's error: then nothing is recorded.
+    Raises CommitUnknown: then it may be.
+    """
+    began = time.perf_counter()
+    now = gate.now()
+
+    def rule(review: Review, person: Person) -> Outcome:
+        return rules.decide(review, person, decision, gate.policy(), opens_pulls=gate.opens_pulls, now=now)
+
+    made = _Made(decision, particulars or Particulars())
+    outcome = await apply(gate, asker, review_id, rule, now, asked=decision.choice.value, made=made)
+    metrics.DECISION_SECONDS.observe(time.perf_counter() - began)
+    if isinstance(outcome, Accepted):
+        review = outcome.review
+        metrics.DECISIONS.labels(decision.choice, review.severity, asker.source).inc()
+        if review.closed_at is not None:
+            metrics.REVIEW_WAIT_SECONDS.labels(review.severity).observe((now - review.created_at).total_seconds())
+    return outcome
+
+
+async def withdraw(gate: Gate, asker: Asker, review_id: UUID) -> Outcome | Repeated:
+    """Take one's own approval back; refuses and raises as `decide` does. Its record stays, and says so."""
+
+    def rule(review: Review, person: Person) -> Outcome:
+        return rules.withdraw(review, person, gate.policy())
+
+    return await apply(gate, asker, review_id, rule, gate.now(), asked="withdraw")
+
+
+async def consider(gate: Gate, asker: Asker, review_id: UUID, decision: Decision) -> Outcome | Repeated:
+    """Whether to ask somebody for a justification at all; a refusal is recorded, and `decide` judges again."""
+    now = gate.now()
+
+    def rule(review: Review, person: Person) -> Outcome:
+        refusal = rules.consider(review, person, decision, gate.policy(), now=now)
+        return refusal or Accepted(review)
+
+    return await apply(gate, asker, review_id, rule, now, asked=decision.choice.value)
+
+
+@dataclass(frozen=True, slots=True)
+class _Made:
+    decision: Decision
+    particulars: Particulars
+
+
+async def apply(
+    gate: Gate,
+    asker: Asker,
+    review_id: UUID,
+    rule: Callable[[Review, Person], Outcome],
+    now: datetime,
+    *,
+    asked: str,
+    made: _Made | None = None,
+) -> Outcome | Repeated:
+    """Judge who asks, read the review, ask the rule and record its outcome; raises as `decide` does.
+
+    `asked` names in the audit log what was refused.
+    """
+    outcome: Outcome = UNKNOWN
+
+    def amend(locked: Locked) -> Change | None:
+        nonlocal outcome
+        if locked.review.unreadable:
+            outcome = unreadable_refusal(locked.review)
+            return None
+        outcome = person if isinstance(person, Refused) else rule(locked.review, person)
+        if isinstance(outcome, Refused):
+            detail: dict[str, Json] = {"reason": outcome.reason.value, "asked": asked}
+            entry = Entry("decision.refused", asker.who.id, asker.source, outcome.sentence, now, detail)
+            return Change(
+                review=locked.review, head=locked.head, entries=[entry], now=now, touched=False, delivery=asker.delivery
+            )
+        assert isinstance(person, Person), "a refused person is refused"
+        row = _decision_row(outcome, person, made, asker.source) if made else None
+        detail = {"version": outcome.review.version} | (
+            _detail(outcome.review, made, row, gate) if made and row else {}
+        )
+        cause = Cause(person.key, asker.source, now, detail)
+        return change(locked, outcome, cause, decision=row, delivery=asker.delivery)
+
+    async with asyncio.timeout(gate.patience):
+        person = await judge(gate, asker.who)
+        written = await gate.commits.write(review_id, amend)
+    return Repeated() if written is Written.REPEATED else outcome
+
+
+def _detail(review: Review, made: _Made, row: DecisionRow, gate: Gate) -> dict[str, Json]:
+    claimed: dict[str, Json] = {} if row.reviewer_verified else {"reviewer_verified": False}
+    # The policy that judged it; the table `policies` has its text.
+    policy: dict[str, Json] = {"policy": digest} if (digest := gate.policy().digest) else {}
+    return claimed | policy | {
+        "digest": review.digest,
+        "decision_id": str(row.id),
+        "decision": row.choice.value,
+        "category": made.decision.category,
+        "justification": row.comments,
+    }  # fmt: skip
+
+
+def _decision_row(outcome: Accepted, person: Person, made: _Made, source: str) -> DecisionRow:
+    decision, particulars = made.decision, made.particulars
+    category: dict[str, Json] = {"category": decision.category} if decision.category else {}
+    return DecisionRow(
+        id=particulars.id,
+        choice=decision.choice,
+        reviewer_key=person.key,
+        reviewer_name=person.name,
+        reviewer_email=person.email,
+        reviewer_verified=person.verified,
+        source=source,
+        comments=decision.justification.strip(),
+        confidence=particulars.confidence,
+        action_taken=_action(outcome.review, decision.choice),
+        closing=outcome.review.status not in AWAITING,
+        modifications=particulars.modifications,
+        metadata=category | dict(particulars.metadata),
+    )
+
+
+def _action(review: Review, choice: Choice) -> Action | None:
+    match choice:
+        case Choice.REJECT:
+            return Action.RECORDED
+        case Choice.MODIFY:
+            return Action.CHANGES_REQUESTED
+        case Choice.ESCALATE:
+            return Action.ESCALATED
+        case Choice.APPROVE:
+            return Action.RECORDED if review.status is Status.APPROVED and review.hold else None

@@ -1,4 +1,4 @@
-"""What every service function works with, put together once at start."""
+"""What every service function works with, put together once at start-up."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field

@@ -1,7 +1,7 @@
-"""Clicks that arrive while others are being committed are committed together, in one transaction.
+"""Commits clicks that arrive during another commit together, in one transaction.
 
-A click that comes alone waits for nobody. One that cannot be in a group (its review is locked or has changed since it
-was read, or the group failed) gets a transaction of its own, so no click is refused on account of another.
+A click that comes alone does not wait. One that cannot join a group (its review is locked or has changed since it was
+read, or the group failed) gets a transaction of its own, so no click is refused because of another.
 """
 
 import asyncio
@@ -10,7 +10,6 @@ from collections.abc import Callable, Sequence
 from contextvars import Context
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import TypeAlias
 from uuid import UUID
 
 from storage import reviews
@@ -21,9 +20,6 @@ from storage.reviews import Locked
 MOST = 32
 """Clicks in one transaction: enough that a round trip costs each of them little."""
 
-Rule: TypeAlias = Callable[[Locked], Change]
-"""What is to be written of the review as it is; asked again where that has changed by then."""
-
 
 class Written(Enum):
     """What became of a click."""
@@ -31,15 +27,17 @@ class Written(Enum):
     RECORDED = "recorded"
     REPEATED = "repeated"
     """Its delivery was recorded before, so nothing was written."""
+    NOTHING = "nothing"
+    """The rule had nothing to write."""
     UNKNOWN_REVIEW = "unknown review"
 
 
 @dataclass(eq=False, slots=True)
 class _Asked:
     review_id: UUID
-    rule: Rule
+    rule: Callable[[Locked], Change | None]
     answer: asyncio.Future[Written | None] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
-    """None: not in a group."""
+    """None: it was in no group."""
     recording: bool = False
 
 
@@ -52,10 +50,11 @@ class GroupCommit:
         self._waiting: deque[_Asked] = deque()
         self._running: asyncio.Task[None] | None = None
 
-    async def write(self, review_id: UUID, rule: Rule) -> Written:
-        """Read the review, ask the rule what to write and commit it; raises what the database does.
+    async def write(self, review_id: UUID, rule: Callable[[Locked], Change | None]) -> Written:
+        """Read the review, ask the rule what to write, and commit that; raises what the database raises.
 
-        Cancelled, it has written nothing; CommitUnknown: it may have.
+        The rule is asked again where the review has changed meanwhile. Cancelled, nothing is written; CommitUnknown: it
+        may be.
         """
         asked = _Asked(review_id, rule)
         self._waiting.append(asked)
@@ -78,7 +77,7 @@ class GroupCommit:
             self._running = None
 
     def _next_group(self) -> list[_Asked]:
-        """Whoever waits, and one a review: the second is to see what the first left behind."""
+        """Those who wait, one per review: the second must see what the first left behind."""
         group: dict[UUID, _Asked] = {}
         later = []
         while self._waiting and len(group) < MOST:
@@ -93,34 +92,38 @@ class GroupCommit:
         try:
             async with asyncio.timeout(self._patience), self._database.statements() as connection:
                 seen = await reviews.see(connection, [asked.review_id for asked in group])
-                changes = [
-                    asked.rule(seen[asked.review_id])
+                asked_for = {
+                    asked.review_id: asked.rule(seen[asked.review_id])
                     for asked in group
                     if asked.review_id in seen and _still_wanted(asked)
-                ]
+                }
+                changes = [change for change in asked_for.values() if change is not None]
                 versions = {review_id: one.seen for review_id, one in seen.items()}
                 recorded = await record(connection, changes, versions)
-            written = {key: Written.RECORDED if fresh else Written.REPEATED for key, fresh in recorded.items()}
+            written = {review_id: Written.NOTHING for review_id, change in asked_for.items() if change is None}
+            written |= {key: Written.RECORDED if fresh else Written.REPEATED for key, fresh in recorded.items()}
         except CommitUnknown as error:
             for asked in group:
                 if asked.recording and not asked.answer.done():
                     asked.answer.set_exception(error)
-        except Exception:  # noqa: S110 - each is tried alone, and says for itself what is wrong with it
+        except Exception:  # noqa: S110 - each is tried alone, and says itself what is wrong
             pass
         for asked in group:
             if not asked.answer.done():
                 asked.answer.set_result(written.get(asked.review_id))
 
-    async def _alone(self, review_id: UUID, rule: Rule) -> Written:
+    async def _alone(self, review_id: UUID, rule: Callable[[Locked], Change | None]) -> Written:
         async with self._database.transaction() as tx:
             locked = await reviews.lock(tx, review_id)
             if locked is None:
                 return Written.UNKNOWN_REVIEW
-            recorded = await record(tx, [rule(locked)])
+            if (change := rule(locked)) is None:
+                return Written.NOTHING
+            recorded = await record(tx, [change])
         return Written.RECORDED if recorded[review_id] else Written.REPEATED
 
 
 def _still_wanted(asked: _Asked) -> bool:
-    """Whoever has given up by now was told that nothing is recorded; from here on that can no longer be said."""
+    """A click that gave up by now was told that nothing is recorded; from here on nobody can say that any more."""
     asked.recording = not asked.answer.done()
     return asked.recording

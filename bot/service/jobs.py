@@ -1,12 +1,30 @@
-"""What an operator does about effects that did not come about: look, retry, discard. Each is in the audit log."""
+"""Held jobs: told where people look, then shown, retried or discarded. Each act is in the audit log."""
 
 from collections.abc import Sequence
+from uuid import UUID
 
+from bot.domain.events import Event, Kind
+from bot.domain.review import Accepted, Review
+from bot.jobs import AlertIncident, ReplyInThread
+from bot.service.consequences import BOT, Cause, amend
 from bot.service.gate import Gate
 from storage import jobs, reviews
 from storage.audit import Entry
 from storage.jobs import Unfinished
 from storage.record import Change, record
+
+__all__ = ["Unfinished"]
+
+
+async def record_held(gate: Gate, review_id: UUID, task: str, reason: str) -> None:
+    """Say that a job of this review is held, where it can still be said; a held alert is only recorded."""
+    alarm, thread = task != AlertIncident.task, task not in {AlertIncident.task, ReplyInThread.task}
+
+    def rule(review: Review) -> Accepted:
+        sentence = f"The job {task} of {review.code} is held: {reason}"
+        return Accepted(review, (Event(Kind.JOB_HELD, sentence, alarm=alarm, thread=thread),))
+
+    await amend(gate, review_id, rule, Cause(BOT, "bot", gate.now(), {"task": task, "reason": reason}))
 
 
 async def unfinished(gate: Gate) -> list[Unfinished]:
@@ -16,12 +34,12 @@ async def unfinished(gate: Gate) -> list[Unfinished]:
 
 
 async def retry(gate: Gate, ids: Sequence[int] | None, actor: str) -> list[Unfinished]:
-    """Queue held jobs anew, all of them or those named; returns which were."""
+    """Retry held jobs, all or the named ones; returns those that were held."""
     return await _settle(gate, ids, actor, "retried")
 
 
 async def discard(gate: Gate, ids: Sequence[int] | None, actor: str) -> list[Unfinished]:
-    """Give held jobs up, all of them or those named; returns which were."""
+    """Discard held jobs, all or the named ones; returns those that were held."""
     return await _settle(gate, ids, actor, "discarded")
 
 
@@ -32,7 +50,7 @@ async def _settle(gate: Gate, ids: Sequence[int] | None, actor: str, verb: str) 
         await (jobs.requeue if verb == "retried" else jobs.discard)(tx, chosen)
         for job in held:
             locked = await reviews.lock(tx, job.review_id) if job.review_id else None
-            if locked is None:
+            if locked is None or locked.review.unreadable:
                 continue
             entry = Entry(f"job.{verb}", actor, "cli", f"The job {job.task} was {verb}.", gate.now(), {"job": job.id})
             change = Change(review=locked.review, head=locked.head, entries=[entry], now=gate.now(), touched=False)

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from bot.domain.access import Person, entitle
+from bot.domain.people import Person, entitle
 from bot.domain.policy import Policy
 from bot.domain.refusal import Refused
 from bot.service.gate import Gate

@@ -1,41 +1,50 @@
-"""Reading: one review, the queue, and what somebody claimed."""
+"""Reads reviews, lists of them, and decision records."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import timedelta
+from uuid import UUID
 
 from bot.domain.apv import Severity
-from bot.domain.review import AWAITING
+from bot.domain.review import AWAITING, Dossier
 from bot.service.gate import Gate
-from storage import reviews, statistics
-from storage.reviews import Filter, Position, Stored
+from storage import decisions, reviews, statistics
+from storage.decisions import DecisionRecord
+from storage.reviews import Filter, Position, position
 
-__all__ = ["Filter", "Position", "Stored"]
+__all__ = ["DecisionRecord", "Filter", "Position", "position"]
+
+SAME = timedelta(minutes=10)
+"""For so long the same body is the same request (contract, section 3)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Page:
     """Reviews, most urgent first, how many there are in all, and whether any come after these."""
 
-    reviews: Sequence[Stored]
+    reviews: Sequence[Dossier]
     total: int
     more: bool
 
 
-async def find(gate: Gate, name: str) -> Stored | None:
+async def get(gate: Gate, review_id: UUID) -> Dossier | None:
+    """One review by its id."""
+    async with gate.database.transaction() as tx:
+        return await reviews.get(tx, review_id)
+
+
+async def find(gate: Gate, name: str) -> Dossier | None:
     """One review by UUID or `apv_code`."""
-    if not name.isprintable():
-        # No name holds control characters or surrogates, and PostgreSQL refuses some of them as text.
-        return None
     async with gate.database.transaction() as tx:
         return await reviews.find(tx, name)
 
 
 async def page(gate: Gate, what: Filter, *, limit: int, offset: int = 0, after: Position | None = None) -> Page:
-    """A page of reviews: those `offset` further than `after`, or than the head of the queue."""
+    """A page of reviews, `offset` further than `after` or than the head of the queue."""
     async with gate.database.transaction() as tx:
         found = await reviews.most_urgent(tx, what, limit=limit + 1, offset=offset, after=after)
         if what == Filter(statuses=what.statuses, severity=what.severity):
-            # Counted already: what a million reviews would cost to count does not slow the list.
+            # The counters know it: counting a million reviews would slow the list.
             total = (await statistics.reviews(tx)).count(what.statuses, what.severity, taken_in=True)
         else:
             total = await reviews.count(tx, what)
@@ -43,7 +52,7 @@ async def page(gate: Gate, what: Filter, *, limit: int, offset: int = 0, after: 
 
 
 async def waiting(gate: Gate, severity: Severity | None, *, limit: int) -> Page:
-    """The head of the queue, what is snoozed behind everything else."""
+    """The head of the queue; snoozed reviews come last."""
     async with gate.database.transaction() as tx:
         found = await reviews.most_urgent(tx, Filter(severity=severity, snoozed=False), limit=limit + 1)
         if room := limit + 1 - len(found):
@@ -53,5 +62,26 @@ async def waiting(gate: Gate, severity: Severity | None, *, limit: int) -> Page:
 
 
 async def claimed_by(gate: Gate, person: str, *, limit: int) -> Page:
-    """What this person claimed and nobody has decided."""
+    """The open reviews that this person claimed."""
     return await page(gate, Filter(claimed_by=person), limit=limit)
+
+
+async def decision(gate: Gate, decision_id: UUID) -> DecisionRecord | None:
+    """One decision by its id."""
+    async with gate.database.transaction() as tx:
+        return await decisions.get(tx, decision_id)
+
+
+async def history(gate: Gate, name: str) -> Sequence[DecisionRecord]:
+    """All decisions on a review, by its UUID or `apv_code`, oldest first; empty for an unknown one."""
+    dossier = await find(gate, name)
+    if dossier is None:
+        return ()
+    async with gate.database.transaction() as tx:
+        return await decisions.of_review(tx, dossier.review.id)
+
+
+async def of_request(gate: Gate, request: str, key: str | None) -> DecisionRecord | None:
+    """What the same request was answered; `request` and `key` are as in a decision's metadata."""
+    async with gate.database.transaction() as tx:
+        return await decisions.of_request(tx, request, key, gate.now() - SAME)

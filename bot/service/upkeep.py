@@ -1,23 +1,99 @@
-"""What keeps the database from growing: rows that served their time go, in small transactions."""
+"""What happens without anybody asking: what is due, what other programs inserted, counting, polling, pruning."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import timedelta
+from functools import lru_cache
+from uuid import UUID
 
 import structlog
 
+from bot.service import adoption, deadlines, pulls, statistics
+from bot.service.errors import database_is_away
 from bot.service.gate import Gate
-from storage.pruning import BATCH, PASSING, prune
+from storage.pruning import BATCH, PASSING
+from storage.pruning import prune as prune_batch
 
 log = structlog.get_logger(__name__)
 
+Find = Callable[[Gate, Sequence[UUID]], Awaitable[Sequence[UUID]]]
+Handle = Callable[[Gate, UUID], Awaitable[bool]]
 
-async def throw_away(gate: Gate) -> int:
-    """Delete everything that nobody can need any more; returns how many rows that were."""
+DUE: tuple[tuple[Find, Handle], ...] = (
+    (deadlines.overdue, deadlines.miss),
+    (deadlines.due, deadlines.keep_time),
+)
+NEW: tuple[tuple[Find, Handle], ...] = (
+    (adoption.waiting, adoption.adopt),
+    (deadlines.unreckoned, deadlines.keep_time),
+)
+
+
+async def sweep(gate: Gate, poll_every: timedelta | None) -> None:
+    """Do every duty until nothing is left to do; raises only what the database raises when it is away.
+
+    What is due goes before what is new, again after each page of it. One row that fails stops no other, and one duty no
+    other. `poll_every`: how often open pull requests are asked about; None without GitHub.
+    """
+    await _duty("due", _say_what_is_due(gate))
+    for find, handle in NEW:
+        await _duty("new", handle_all(gate, find, handle, _say_what_is_due))
+    await _duty("statistics", statistics.settle(gate))
+    if poll_every is not None:
+        await _duty("poll", pulls.poll(gate, poll_every))
+
+
+async def _say_what_is_due(gate: Gate) -> None:
+    for find, handle in DUE:
+        await handle_all(gate, find, handle)
+
+
+async def handle_all(
+    gate: Gate, find: Find, handle: Handle, after_page: Callable[[Gate], Awaitable[None]] | None = None
+) -> int:
+    """Handle all reviews that `find` finds, page by page, and pass over those that fail; returns how many were handled."""
+    past: list[UUID] = []
+    total = 0
+    while found := await find(gate, past):
+        for review_id in found:
+            try:
+                handled = await handle(gate, review_id)
+            except Exception as error:
+                if database_is_away(error):
+                    raise
+                handled = False
+                _say_once(review_id, type(error).__name__)
+            if handled:
+                total += 1
+            else:
+                past.append(review_id)
+        if after_page is not None:
+            await after_page(gate)
+    return total
+
+
+async def _duty(name: str, duty: Awaitable[object]) -> None:
+    try:
+        await duty
+    except Exception as error:
+        if database_is_away(error):
+            raise
+        log.exception("sweep.failed", duty=name, exc_info=error)
+
+
+@lru_cache(maxsize=1024)
+def _say_once(review_id: UUID, error: str) -> None:
+    log.warning("review.passed_over", review_id=str(review_id), error=error)
+
+
+async def prune(gate: Gate) -> None:
+    """Delete everything that nobody needs any more, in small transactions."""
     total = 0
     for what in PASSING:
         while True:
             async with gate.database.transaction() as tx:
-                deleted = await prune(tx, what)
+                deleted = await prune_batch(tx, what)
             total += deleted
             if deleted < BATCH:
                 break
     if total:
         log.info("database.pruned", rows=total)
-    return total

@@ -1,6 +1,6 @@
-"""The jobs that speak to Slack, each safe to run twice: a message is looked for by its id before it is posted again."""
+"""The jobs that speak to Slack, each safe to run twice: it looks for a message by its id before it posts it again."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -10,25 +10,26 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from bot.blocks import alerts
 from bot.blocks.card import card
 from bot.blocks.kit import Message
-from bot.domain import deadlines as sla
+from bot.domain import deadlines
+from bot.domain.decisions import tally
 from bot.domain.policy import Policy
-from bot.domain.review import tally
 from bot.integrations.errors import Retry, VendorError
 from bot.integrations.slack.client import SlackClient
 from bot.integrations.slack.errors import ChannelUnavailable, MessageGone
 from bot.jobs import AlertIncident, ReplyInThread, SyncCard
 from bot.tasks.pace import Pace
 from storage import audit, messages, pace, reviews
+from storage.audit import Entry
 from storage.database import Database
 from storage.pace import UPDATES
 
 
 class Unpostable(Exception):
-    """The job speaks of something that is not in the database."""
+    """The job is about something that is not in the database."""
 
 
 @dataclass(frozen=True, slots=True)
-class SlackDesk:
+class Context:
     """What the Slack jobs work with."""
 
     database: Database
@@ -47,114 +48,118 @@ class Place:
     channel: str
     ts: str
     painted: bool = True
-    """False: it was found there, and shows what was true when it was posted."""
+    """False: it was found there, and shows the state of when it was posted."""
 
 
-async def sync_card(desk: SlackDesk, job: SyncCard) -> None:
-    """Runs twice: the second run finds the revision rendered already, or repaints the newest state."""
-    await _ensure_card(desk, job.review_id, job.revision)
+async def sync_card(context: Context, job: SyncCard) -> None:
+    """Runs twice: the second run finds the revision rendered already, or renders the newest state."""
+    await _ensure_card(context, job.review_id, job.revision)
 
 
-async def reply_in_thread(desk: SlackDesk, job: ReplyInThread) -> None:
+async def reply_in_thread(context: Context, job: ReplyInThread) -> None:
     """Runs twice: the second run finds the reply's ts, or the reply itself in the thread."""
-    place = await _newest_card(desk, job.review_id)
-    async with desk.database.transaction() as tx:
+    place = await _newest_card(context, job.review_id)
+    async with context.database.transaction() as tx:
         entry = await audit.entry(tx, job.entry_id)
         if entry is None:
             raise Unpostable
         message_id = await messages.begin(tx, messages.REPLY, job.entry_id, job.review_id, place.channel)
-    await _say_once(desk, message_id, alerts.reply(entry["sentence"], entry["detail"].get("tell", ())), place.ts)
+    await _say_once(context, message_id, alerts.reply(entry.sentence, _told(entry)), place.ts)
 
 
-async def alert_incident(desk: SlackDesk, job: AlertIncident) -> None:
+async def alert_incident(context: Context, job: AlertIncident) -> None:
     """Runs twice: as a reply does."""
-    policy, dossier, home, channel = desk.policy(), None, "", desk.policy().incident_channel
-    async with desk.database.transaction() as tx:
+    policy, dossier, home, channel = context.policy(), None, "", context.policy().incident_channel
+    async with context.database.transaction() as tx:
         entry = await audit.entry(tx, job.entry_id)
         if job.review_id is not None:
-            stored = await reviews.get(tx, job.review_id)
-            if stored is None:
+            dossier, place = await reviews.get(tx, job.review_id), await messages.card_of(tx, job.review_id)
+            if dossier is None:
                 raise Unpostable
-            dossier, place = stored.dossier, await messages.card_of(tx, job.review_id)
             channel = policy.incident_channel_for(dossier.review)
-            # An alert does not wait for the card, which is about to be posted there.
+            # An alert does not wait for the card, which will be posted there.
             home = place[0] if place else policy.channel_for(dossier.review)
         if entry is None:
             raise Unpostable
         message_id = await messages.begin(tx, messages.ALERT, job.entry_id, job.review_id, channel)
-    await _say_once(desk, message_id, alerts.alert(entry["kind"], entry["sentence"], dossier=dossier, channel=home))
+    await _say_once(context, message_id, alerts.alert(entry.kind, entry.sentence, dossier=dossier, channel=home))
 
 
-async def _newest_card(desk: SlackDesk, review_id: UUID) -> Place:
-    """The card to reply under: one that is gone is posted anew, or elsewhere, before anything is said beneath it."""
-    async with desk.database.transaction() as tx:
+def _told(entry: Entry) -> Sequence[str]:
+    keys = entry.detail.get("tell")
+    return [str(key) for key in keys] if isinstance(keys, list) else ()
+
+
+async def _newest_card(context: Context, review_id: UUID) -> Place:
+    """The card to reply under; one that is gone is posted again, here or elsewhere, before any reply."""
+    async with context.database.transaction() as tx:
         revision = await reviews.revision(tx, review_id)
     try:
-        return await _ensure_card(desk, review_id, revision)
+        return await _ensure_card(context, review_id, revision)
     except VendorError:
-        # Painting is the card's own job, and tried again there; what happened can be told under the card as it is.
-        return await _ensure_card(desk, review_id, 0)
+        # Updating the card is a job of its own, with its own retries; the reply can go under the card as it is.
+        return await _ensure_card(context, review_id, 0)
 
 
-async def _ensure_card(desk: SlackDesk, review_id: UUID, revision: int) -> Place:
-    """The card, posted or repainted if Slack has nothing as new as `revision`."""
-    async with desk.database.transaction() as tx:
+async def _ensure_card(context: Context, review_id: UUID, revision: int) -> Place:
+    """The card, posted or updated if Slack has nothing as new as `revision`."""
+    async with context.database.transaction() as tx:
         review = await reviews.state(tx, review_id)
         if review is None:
             raise Unpostable
-        channel = desk.policy().channel_for(review)
+        channel = context.policy().channel_for(review)
         message_id = await messages.begin(tx, messages.CARD, review_id, review_id, channel)
 
     async def content(tx: AsyncConnection) -> tuple[Message, int]:
-        stored = await reviews.get(tx, review_id)
-        if stored is None:
+        dossier = await reviews.get(tx, review_id)
+        if dossier is None:
             raise Unpostable
-        review, policy = stored.dossier.review, desk.policy()
+        review, policy = dossier.review, context.policy()
         drawn = card(
-            stored.dossier,
-            tally(review, policy, desk.now()),
-            now=desk.now(),
+            dossier,
+            tally(review, policy, context.now()),
+            now=context.now(),
             why_approve=policy.rules[review.severity].justification,
-            web_origin=desk.web_origin,
-            why_due=sla.why_due(policy.rules[review.severity], stored.dossier.apv, stored.metadata),
+            web_origin=context.web_origin,
+            why_due=deadlines.why_due(policy.rules[review.severity], dossier.apv, dossier.metadata),
         )
         return drawn, review.revision
 
-    return await _ensure(desk, message_id, content, revision)
+    return await _ensure(context, message_id, content, revision)
 
 
-async def _say_once(desk: SlackDesk, message_id: UUID, said: Message, thread_ts: str | None = None) -> None:
+async def _say_once(context: Context, message_id: UUID, said: Message, thread_ts: str | None = None) -> None:
     async def content(_tx: AsyncConnection) -> tuple[Message, int]:
         return said, 0
 
-    await _ensure(desk, message_id, content, 0, thread_ts)
+    await _ensure(context, message_id, content, 0, thread_ts)
 
 
 async def _ensure(
-    desk: SlackDesk,
+    context: Context,
     message_id: UUID,
     content: Callable[[AsyncConnection], Awaitable[tuple[Message, int]]],
     revision: int,
     thread_ts: str | None = None,
 ) -> Place:
     """Make Slack have the message at `revision` or later, exactly once, whatever died before."""
-    fallback = desk.policy().incident_channel
+    fallback = context.policy().incident_channel
     while True:
-        # Committed before Slack is called: whoever comes after a crash knows that something may be there.
-        async with desk.database.transaction() as tx:
+        # Committed before Slack is called: the next run after a crash knows that something may be there.
+        async with context.database.transaction() as tx:
             before = await messages.attempt(tx, message_id)
         if before.ts is not None and before.rendered_revision >= revision:
             return Place(before.channel, before.ts)
-        # Before the row is locked: a turn that is waited for would keep a connection from everybody else.
-        await (desk.pace.turn_to_post(before.channel) if before.ts is None else desk.pace.turn_to_update())
+        # Before the row is locked: waiting for a turn would keep a connection from everybody else.
+        await (context.pace.turn_to_post(before.channel) if before.ts is None else context.pace.turn_to_update())
         try:
-            async with desk.database.transaction() as tx:
+            async with context.database.transaction() as tx:
                 message = await messages.lock(tx, message_id)
                 if message.ts is not None and message.rendered_revision >= revision:
                     return Place(message.channel, message.ts)
                 said, shown = await content(tx)
-                place = await _put(desk.slack, message, said, before.attempted_at, thread_ts)
-                # Somebody may have clicked on a card that was there before we knew: it is still to be painted.
+                place = await _put(context.slack, message, said, before.attempted_at, thread_ts)
+                # Somebody may have clicked a card that was there before we knew of it: it still needs an update.
                 rendered = shown if place.painted else 0
                 await messages.sent(tx, message_id, place.channel, place.ts, rendered)
                 await pace.works(tx, place.channel)
@@ -163,22 +168,22 @@ async def _ensure(
         except MessageGone:
             if message.ts is None:
                 raise  # it is the thread that is gone
-            async with desk.database.transaction() as tx:
+            async with context.database.transaction() as tx:
                 await messages.bury(tx, message_id, message.ts)
         except ChannelUnavailable as error:
-            async with desk.database.transaction() as tx:
+            async with context.database.transaction() as tx:
                 await pace.refuses(tx, message.channel, error.code)
             if thread_ts is not None or message.channel == fallback:
                 raise
-            async with desk.database.transaction() as tx:
+            async with context.database.transaction() as tx:
                 # A card that cannot be changed where it is moves too: its review must stay decidable.
                 # Written down before the fallback is tried, so that it is looked for there after a crash.
                 await messages.move(tx, message_id, fallback)
         except Retry as error:
             if message.ts is None:
-                raise await desk.pace.pause(message.channel, error) from None
+                raise await context.pace.pause(message.channel, error) from None
             if error.code == "ratelimited":
-                raise await desk.pace.pause(UPDATES, error) from None
+                raise await context.pace.pause(UPDATES, error) from None
             raise
 
 

@@ -1,4 +1,4 @@
-"""The queue's worker, supervised: whatever ends it but a stop, it comes back; jobs in hand are finished first."""
+"""The queue's worker, supervised: it comes back from everything but a stop, and finishes the jobs in hand first."""
 
 import asyncio
 import logging
@@ -20,6 +20,7 @@ from pgqueuer.models import Job as QueuedJob
 
 from bot import jobs
 from bot.tasks.executor import EffectExecutor, Held, is_outage
+from storage.database import end
 from storage.lanes import LaneQueries, Tiers
 
 log = structlog.get_logger(__name__)
@@ -27,11 +28,11 @@ log = structlog.get_logger(__name__)
 DEQUEUE_TIMEOUT = timedelta(seconds=2)
 """Retries send no notification, so the queue is looked at this often."""
 HEARTBEAT_TIMEOUT = timedelta(seconds=10)
-"""A job whose worker has been silent for so long is taken over."""
+"""Another worker takes over a job whose worker has been silent for so long."""
 SWEEP_SECONDS = 10.0
-"""How often rows of other programs and missed deadlines are looked for (contract: within 30 s)."""
+"""How often the worker looks for due reviews and rows of other programs (contract: within 30 s)."""
 PRUNE_SECONDS = 3600.0
-"""How often rows that served their time are thrown away."""
+"""How often rows that nobody needs any more are deleted."""
 
 LONGEST_PAUSE = 2.0
 """Seconds between two tries to reach the database."""
@@ -80,7 +81,7 @@ class Worker:
     running: bool = field(default=False, init=False)
     _pause: float = field(default=0.0, init=False)
     _names: list[UUID] = field(default_factory=list, init=False)
-    """Under which names the queue may still hold jobs for this process."""
+    """The names under which the queue may still hold jobs of this process."""
 
     async def run(self, stop: asyncio.Event) -> None:
         """Work until `stop` is set and the jobs in hand are finished."""
@@ -120,7 +121,7 @@ class Worker:
             )
             sweeping = asyncio.create_task(_repeat(self.sweep, SWEEP_SECONDS, queue.shutdown))
             pruning = asyncio.create_task(_repeat(self.prune, PRUNE_SECONDS, queue.shutdown))
-            stopping = asyncio.create_task(stop.wait())
+            stopping = asyncio.create_task(_stopped(stop, None))
             self.running = True
             log.info("worker.started")
             try:
@@ -128,8 +129,8 @@ class Worker:
             finally:
                 self.running = False
                 queue.shutdown.set()
-                for task in (stopping, sweeping, pruning):
-                    task.cancel()
+                # A sweep that is cancelled in a commit must be told again, which `end` does.
+                await end(stopping, sweeping, pruning)
                 await running
 
     def _register(self, queue: PgQueuer) -> None:
@@ -147,14 +148,14 @@ class Worker:
 
 
 class QueueLog(logging.Filter):
-    """What the queue's library complains of, by place and class: its texts hold SQL, and an outage needs no trace."""
+    """Reports the queue library's troubles by place and class: its texts hold SQL, and an outage needs no trace."""
 
     def __init__(self) -> None:
         super().__init__()
         self._said: dict[tuple[str, str], float] = {}
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Say it in our words, once in a while; a held job was told of already."""
+        """Say it in our words, not too often; a held job was told already."""
         if record.levelno < logging.WARNING:
             return True
         kind = record.exc_info[0] if record.exc_info else None
@@ -178,10 +179,10 @@ def _entrypoint(
     return entrypoint
 
 
-async def _repeat(do: Callable[[], Awaitable[object]], seconds: float, end: asyncio.Event) -> None:
-    """Do it now, and again so long after each time."""
-    # Cancelled in the middle of a commit it would not hear of it, hence the event.
-    while not end.is_set():
+async def _repeat(do: Callable[[], Awaitable[object]], seconds: float, over: asyncio.Event) -> None:
+    """Do it now, and again that long after each run."""
+    # A commit may swallow a cancellation, hence the event.
+    while not over.is_set():
         try:
             await do()
         except Exception as error:
@@ -189,10 +190,10 @@ async def _repeat(do: Callable[[], Awaitable[object]], seconds: float, end: asyn
                 log.warning("sweep.failed", error=type(error).__name__)
             else:
                 log.exception("sweep.surprise", exc_info=error)
-        await _stopped(end, seconds)
+        await _stopped(over, seconds)
 
 
-async def _stopped(stop: asyncio.Event, seconds: float) -> None:
+async def _stopped(stop: asyncio.Event, seconds: float | None) -> None:
     try:
         await asyncio.wait_for(stop.wait(), seconds)
     except TimeoutError:

@@ -12,16 +12,16 @@ from aiohttp import web
 from pydantic import ValidationError
 
 from bot.domain.apv import Json
-from bot.domain.refusal import Accepted, Reason, Refused
-from bot.domain.review import Decision
+from bot.domain.decisions import Decision
+from bot.domain.refusal import Reason, Refused
+from bot.domain.review import Accepted
 from bot.intake.bounds import as_stored, faults_in
 from bot.intake.faults import Fault
-from bot.service import decisions, reviews
-from bot.service import queries as queue
-from bot.service.decisions import DecisionRecord
+from bot.service import decisions, queries
+from bot.service.decisions import Asker, Particulars
 from bot.service.gate import Gate
 from bot.service.people import ApiCaller
-from bot.service.reviews import Particulars
+from bot.service.queries import DecisionRecord
 from handlers.api import models
 from handlers.api.auth import Auth, Principal
 from handlers.api.models import NewDecision, OlderDecision
@@ -40,7 +40,7 @@ REPEATABLE = Parameter(
     name=KEY, where="header", schema={"type": "string", "minLength": 1, "maxLength": KEY_LIMIT},
     about="The same key again answers the first record again, whatever has come since.",
 )  # fmt: skip
-STATUSES = {Reason.CLOSED: 409, Reason.STALE: 409, Reason.UNKNOWN_REVIEW: 404}
+STATUSES = {Reason.CLOSED: 409, Reason.STALE: 409, Reason.UNKNOWN_REVIEW: 404, Reason.UNREADABLE: 409}
 """A refusal by policy is 403."""
 
 
@@ -97,7 +97,7 @@ class _Decisions:
         self.auth.admit(request, "read")
         name = request.match_info["id"]
         async with asyncio.timeout(READ_SECONDS):
-            found = await decisions.find(self.gate, UUID(name)) if _is_uuid(name) else None
+            found = await queries.decision(self.gate, UUID(name)) if _is_uuid(name) else None
         if found is None:
             raise HttpError(404, f"Decision {name} not found")
         return answer(record_json(found))
@@ -106,7 +106,7 @@ class _Decisions:
         """All decisions on one review, oldest first."""
         self.auth.admit(request, "read")
         async with asyncio.timeout(READ_SECONDS):
-            found = await decisions.history(self.gate, request.match_info["apv_id"])
+            found = await queries.history(self.gate, request.match_info["apv_id"])
         return answer([record_json(record) for record in found])
 
     async def _review_id(self, sent: object) -> UUID:
@@ -117,15 +117,15 @@ class _Decisions:
         if not isinstance(name, str):
             kind = "missing" if name is None else "string_type"
             raise _unprocessable([Fault(kind, ("apv_id",), "the UUID or the apv_code of a review is required")])
-        stored = await queue.find(self.gate, name.strip())
+        stored = await queries.find(self.gate, name.strip())
         if stored is None:
             shown = name if name.isprintable() and len(name) <= 100 else "with this name"
             raise HttpError(404, f"APV {shown} not found")
-        return stored.dossier.review.id
+        return stored.review.id
 
     async def _before(self, again: dict[str, str]) -> DecisionRecord | None:
         async with asyncio.timeout(READ_SECONDS):
-            return await decisions.of_request(self.gate, again["request"], again.get("idempotency_key"))
+            return await queries.of_request(self.gate, again["request"], again.get("idempotency_key"))
 
     async def _record(
         self, review_id: UUID, asked: NewDecision | OlderDecision, again: dict[str, str], principal: Principal
@@ -134,7 +134,7 @@ class _Decisions:
             choice=asked.decision,
             justification=(asked.comments or "") if isinstance(asked, OlderDecision) else asked.justification,
             digest=asked.digest,
-            checked_length=False,
+            any_length=isinstance(asked, OlderDecision),
         )
         token = principal.name if self.auth.tokens is not None else None
         email = (asked.reviewer_email or "").strip() or None
@@ -145,10 +145,10 @@ class _Decisions:
             modifications=as_stored(cast("Json", asked.modifications)),
             metadata={**named, **again},
         )
-        who = ApiCaller(token, asked.reviewer_name, email)
-        outcome = await reviews.decide(self.gate, who, review_id, decision, source="api", particulars=particulars)
+        asker = Asker(ApiCaller(token, asked.reviewer_name, email), "api")
+        outcome = await decisions.decide(self.gate, asker, review_id, decision, particulars)
         if isinstance(outcome, Accepted):
-            record = await decisions.find(self.gate, particulars.id)
+            record = await queries.decision(self.gate, particulars.id)
             assert record is not None, "it is committed"
             return record
         assert isinstance(outcome, Refused), "without a delivery nothing is a repetition"

@@ -9,8 +9,9 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from pydantic_core import PydanticCustomError
 
 from bot.domain.apv import Json, PatchStrategy, Severity
+from bot.domain.decisions import JUSTIFICATION_MIN
 from bot.domain.pull import Checks
-from bot.domain.review import JUSTIFICATION_MIN, Action, Choice, Status
+from bot.domain.review import Action, Choice, Status
 from bot.intake.apv_json import ApvSubmission
 from bot.intake.bounds import TEXT_LIMIT
 

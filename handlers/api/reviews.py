@@ -7,15 +7,14 @@ from dataclasses import dataclass
 from aiohttp import web
 
 from bot.domain.apv import Json, Severity, Submission
+from bot.domain.faults import NotAccepted
 from bot.domain.review import Choice
 from bot.intake import apv_json
 from bot.intake.apv_json import ApvSubmission
 from bot.intake.faults import InvalidApv
-from bot.service import queries as queue
-from bot.service import statistics, submissions
+from bot.service import queries, statistics, submissions
 from bot.service.gate import Gate
 from bot.service.statistics import DecisionNumbers
-from bot.service.submissions import NotAccepted
 from handlers.api import decisions, documents, models, routes
 from handlers.api import query as review_query
 from handlers.api.auth import Auth
@@ -81,7 +80,7 @@ class _Api:
         except NotAccepted as refused:
             raise _unprocessable(refused.faults, alone=alone) from None
         now = self.gate.now()
-        shown: list[Json] = [review_json(receipt.stored, now) for receipt in receipts]
+        shown: list[Json] = [review_json(receipt.dossier, now) for receipt in receipts]
         status = 201 if any(receipt.created for receipt in receipts) else 200
         return answer(shown[0] if alone else shown, status)
 
@@ -90,7 +89,7 @@ class _Api:
         self.auth.admit(request, "read")
         asked = review_query.read(request.query)
         async with asyncio.timeout(READ_SECONDS):
-            page = await queue.page(self.gate, asked.what, limit=asked.limit, offset=asked.skip, after=asked.after)
+            page = await queries.page(self.gate, asked.what, limit=asked.limit, offset=asked.skip, after=asked.after)
         now = self.gate.now()
         return answer(
             {
@@ -99,7 +98,7 @@ class _Api:
                 "skip": asked.skip,
                 "limit": asked.limit,
                 "offset": asked.skip,
-                "next_cursor": review_query.cursor(page.reviews[-1].position) if page.more else None,
+                "next_cursor": review_query.cursor(queries.position(page.reviews[-1])) if page.more else None,
             }
         )
 
@@ -108,7 +107,7 @@ class _Api:
         self.auth.admit(request, "read")
         name = request.match_info["id"]
         async with asyncio.timeout(READ_SECONDS):
-            stored = await queue.find(self.gate, name)
+            stored = await queries.find(self.gate, name)
         if stored is None:
             raise HttpError(404, f"APV {name} not found")
         return answer(review_json(stored, self.gate.now()))

@@ -9,9 +9,9 @@ from slack_bolt.async_app import AsyncAck, AsyncApp, AsyncBoltRequest
 
 from bot.blocks import ids
 from handlers.slack import actions, commands, errors, events, views
-from handlers.slack.desk import Desk
+from handlers.slack.context import Context
 
-Handler: TypeAlias = Callable[[Desk, AsyncAck, AsyncBoltRequest], Awaitable[None]]
+Handler: TypeAlias = Callable[[Context, AsyncAck, AsyncBoltRequest], Awaitable[None]]
 
 ACTIONS: Mapping[str, Handler] = {
     ids.APPROVE: actions.approve,
@@ -36,7 +36,7 @@ EVENTS: Mapping[str, Handler] = {
 ANYTHING = re.compile(".*", re.DOTALL)
 
 
-def register(app: AsyncApp, desk: Desk) -> None:
+def register(app: AsyncApp, context: Context) -> None:
     """Let `app` call the handlers; the first that matches answers, so the catch-alls come last."""
     for kind, table in (
         (app.action, ACTIONS),
@@ -45,20 +45,20 @@ def register(app: AsyncApp, desk: Desk) -> None:
         (app.event, EVENTS),
     ):
         for name, handler in table.items():
-            kind(name)(_listener(handler, desk))
-    ignored = _listener(events.ignored, desk)
+            kind(name)(_listener(handler, context))
+    ignored = _listener(events.ignored, context)
     for catch_all in (app.action, app.view_submission, app.view_closed, app.command, app.event, app.shortcut):
         catch_all(ANYTHING)(ignored)
     app.options(ANYTHING)(ignored)
 
     async def surprise(error: Exception, request: AsyncBoltRequest) -> BoltResponse:
-        return await errors.surprise(desk, error, request)
+        return await errors.surprise(context, error, request)
 
     app.error(surprise)
 
 
-def _listener(handler: Handler, desk: Desk) -> Callable[[AsyncAck, AsyncBoltRequest], Awaitable[None]]:
+def _listener(handler: Handler, context: Context) -> Callable[[AsyncAck, AsyncBoltRequest], Awaitable[None]]:
     async def listener(ack: AsyncAck, request: AsyncBoltRequest) -> None:
-        await handler(desk, ack, request)
+        await handler(context, ack, request)
 
     return listener

@@ -1,22 +1,27 @@
-"""The slash command `/apv`. Every answer is seen only by the person who typed it."""
+"""The slash command `/apv`: questions, and acts on one review. Only the person who typed it sees the answer."""
 
 import asyncio
 import re
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import TypeAlias
+from uuid import UUID
 
 from slack_bolt.async_app import AsyncAck, AsyncBoltRequest
 
 from bot.blocks import alerts, commands
 from bot.blocks.kit import Message
 from bot.domain.apv import Severity
-from bot.domain.refusal import Accepted, Outcome, Refused, Repeated
-from bot.domain.review import tally
-from bot.service import claims as turns
-from bot.service import queries as queue
-from bot.service import reviews, statistics
+from bot.domain.decisions import tally
+from bot.domain.refusal import Refused
+from bot.domain.review import Accepted, Outcome, Repeated
+from bot.service import claims, decisions, queries, statistics
+from bot.service.decisions import Asker
+from bot.service.gate import Gate
 from bot.service.people import SlackUser
-from handlers.slack.desk import Desk
-from handlers.slack.payloads import Command, delivery
+from handlers.slack.context import Context
+from handlers.slack.payloads import Command, asker
 
 MENTION = re.compile(r"<@(?P<id>[UW][A-Z0-9]{1,30})(\|[^>]*)?>")
 """A person in a command whose manifest says `should_escape`: `<@U123|name>`."""
@@ -24,23 +29,71 @@ MENTION = re.compile(r"<@(?P<id>[UW][A-Z0-9]{1,30})(\|[^>]*)?>")
 SNOOZE = re.compile(r"(?P<hours>[0-9]{1,4})h\b(?P<reason>.*)", re.ASCII | re.DOTALL)
 
 
-async def apv(desk: Desk, ack: AsyncAck, request: AsyncBoltRequest) -> None:
+async def apv(context: Context, ack: AsyncAck, request: AsyncBoltRequest) -> None:
     """`/apv <subcommand> [argument]`; the very same request again is not answered again."""
     command = Command.of(request.body)
-    verb, *rest = command.text.split(maxsplit=1) or [""]
-    answer = SUBCOMMANDS.get(verb.lower())
-    if answer is None:
-        said: Message | None = commands.unknown(command.text)
-    else:
-        async with asyncio.timeout(desk.gate.patience):
-            said = await answer(desk, command.who, "".join(rest).strip(), delivery(request))
+    verb, argument = _split(command.text)
+    verb = verb.lower()
+    async with asyncio.timeout(context.gate.patience):
+        if question := QUESTIONS.get(verb):
+            said: Message | None = await question(context, command.who, argument)
+        elif verb in ACTS or verb in ACTS_WITH_MORE:
+            said = await _act(context, asker(command.who, request), verb, argument)
+        else:
+            said = commands.unknown(command.text)
     if said is None:
         await ack()
     else:
         await ack(text=said.text, blocks=[dict(block) for block in said.blocks], response_type="ephemeral")
 
 
-async def _queue(desk: Desk, _who: SlackUser, argument: str, _delivery: bytes) -> Message:
+def _split(text: str) -> tuple[str, str]:
+    first, *rest = text.split(maxsplit=1) or [""]
+    return first, "".join(rest).strip()
+
+
+@dataclass(frozen=True, slots=True)
+class Act:
+    """What a verb does to a review, and what the person is told then; `{code}` stands for the review's code."""
+
+    do: Callable[[Gate, Asker, UUID], Awaitable[Outcome | Repeated]]
+    done: str
+
+
+async def _act(context: Context, asker: Asker, verb: str, argument: str) -> Message | None:
+    name, more = _split(argument) if verb in ACTS_WITH_MORE else (argument, "")
+    dossier = await queries.find(context.gate, name)
+    if dossier is None:
+        return _unknown(name)
+    act = ACTS_WITH_MORE[verb](context, more) if verb in ACTS_WITH_MORE else ACTS[verb]
+    if isinstance(act, Message):
+        return act
+    match await act.do(context.gate, asker, dossier.review.id):
+        case Repeated():
+            return None
+        case Refused(sentence=sentence):
+            return alerts.reply(sentence)
+        case Accepted():
+            return alerts.reply(act.done.format(code=dossier.review.code))
+
+
+def _reassign(context: Context, to: str) -> Act | Message:
+    named = MENTION.fullmatch(to)
+    if named is None:
+        return alerts.reply("To whom? Mention them: /apv reassign ID @user.")
+    target = SlackUser(named["id"], context.gate.team_id())
+    return Act(partial(claims.reassign, to=target), "You have given {code} away; its thread says to whom.")
+
+
+def _snooze(_context: Context, more: str) -> Act | Message:
+    asked = SNOOZE.fullmatch(more)
+    if asked is None:
+        return alerts.reply("For how long, and why? For example: /apv snooze ID 4h waiting for the vendor.")
+    hours, reason = int(asked["hours"]), asked["reason"].strip()
+    return Act(partial(claims.snooze, hours=hours, reason=reason), f"You have snoozed {{code}} for {hours} h.")
+
+
+async def _queue(context: Context, _who: SlackUser, argument: str) -> Message:
     severity = None
     if argument:
         try:
@@ -48,101 +101,34 @@ async def _queue(desk: Desk, _who: SlackUser, argument: str, _delivery: bytes) -
         except ValueError:
             known = ", ".join(s.value for s in Severity)
             return alerts.reply(f"There is no severity “{argument[:40]}”. Severities are {known}.")
-    page = await queue.waiting(desk.gate, severity, limit=commands.LISTED)
-    return commands.queue([s.dossier for s in page.reviews], page.total, severity, desk.gate.now())
+    page = await queries.waiting(context.gate, severity, limit=commands.LISTED)
+    return commands.queue(page.reviews, page.total, severity, context.gate.now())
 
 
-async def _show(desk: Desk, _who: SlackUser, argument: str, _delivery: bytes) -> Message:
-    stored = await queue.find(desk.gate, argument)
-    if stored is None:
+async def _show(context: Context, _who: SlackUser, argument: str) -> Message:
+    dossier = await queries.find(context.gate, argument)
+    if dossier is None:
         return _unknown(argument)
-    count = tally(stored.dossier.review, desk.gate.policy(), desk.gate.now())
-    return commands.show(stored.dossier, count, now=desk.gate.now(), web_origin=desk.web_origin)
+    count = tally(dossier.review, context.gate.policy(), context.gate.now())
+    return commands.show(dossier, count, now=context.gate.now(), web_origin=context.web_origin)
 
 
-async def _stats(desk: Desk, _who: SlackUser, _argument: str, _delivery: bytes) -> Message:
-    now = await statistics.collect(desk.gate)
-    return commands.stats(waiting=now.reviews.waiting(), decided=now.decisions.of, today=now.decisions.today)
+async def _stats(context: Context, _who: SlackUser, _argument: str) -> Message:
+    now = await statistics.collect(context.gate)
+    return commands.stats(
+        waiting=now.reviews.waiting(),
+        decided=now.decisions.of,
+        today=now.decisions.today,
+        median_seconds=now.times.median or None,
+    )
 
 
-async def _mine(desk: Desk, who: SlackUser, _argument: str, _delivery: bytes) -> Message:
-    page = await queue.claimed_by(desk.gate, who.id, limit=commands.LISTED)
-    return commands.mine([s.dossier for s in page.reviews], page.total, desk.gate.now())
+async def _mine(context: Context, who: SlackUser, _argument: str) -> Message:
+    page = await queries.claimed_by(context.gate, who.id, limit=commands.LISTED)
+    return commands.mine(page.reviews, page.total, context.gate.now())
 
 
-async def _claim(desk: Desk, who: SlackUser, argument: str, delivered: bytes) -> Message | None:
-    stored = await queue.find(desk.gate, argument)
-    if stored is None:
-        return _unknown(argument)
-    review = stored.dossier.review
-    outcome = await reviews.claim(desk.gate, who, review.id, source="slack", delivery=delivered)
-    return _said(outcome, f"You have claimed {review.code}.")
-
-
-async def _unclaim(desk: Desk, who: SlackUser, argument: str, delivered: bytes) -> Message | None:
-    stored = await queue.find(desk.gate, argument)
-    if stored is None:
-        return _unknown(argument)
-    review = stored.dossier.review
-    outcome = await turns.unclaim(desk.gate, who, review.id, source="slack", delivery=delivered)
-    return _said(outcome, f"You no longer claim {review.code}.")
-
-
-async def _reassign(desk: Desk, who: SlackUser, argument: str, delivered: bytes) -> Message | None:
-    name, _, to = argument.partition(" ")
-    stored = await queue.find(desk.gate, name)
-    if stored is None:
-        return _unknown(name)
-    named = MENTION.fullmatch(to.strip())
-    if named is None:
-        return alerts.reply("To whom? Mention them: /apv reassign ID @user.")
-    review, target = stored.dossier.review, SlackUser(named["id"], desk.gate.team_id())
-    outcome = await turns.reassign(desk.gate, who, review.id, target, source="slack", delivery=delivered)
-    return _said(outcome, f"You have given {review.code} away; its thread says to whom.")
-
-
-async def _snooze(desk: Desk, who: SlackUser, argument: str, delivered: bytes) -> Message | None:
-    name, _, rest = argument.partition(" ")
-    stored = await queue.find(desk.gate, name)
-    if stored is None:
-        return _unknown(name)
-    asked = SNOOZE.fullmatch(rest.strip())
-    if asked is None:
-        return alerts.reply("For how long, and why? For example: /apv snooze ID 4h waiting for the vendor.")
-    review, hours, reason = stored.dossier.review, int(asked["hours"]), asked["reason"].strip()
-    outcome = await turns.snooze(desk.gate, who, review.id, hours, reason, source="slack", delivery=delivered)
-    return _said(outcome, f"You have snoozed {review.code} for {hours} h.")
-
-
-async def _wake(desk: Desk, who: SlackUser, argument: str, delivered: bytes) -> Message | None:
-    stored = await queue.find(desk.gate, argument)
-    if stored is None:
-        return _unknown(argument)
-    review = stored.dossier.review
-    outcome = await turns.wake(desk.gate, who, review.id, source="slack", delivery=delivered)
-    return _said(outcome, f"You have woken {review.code}.")
-
-
-async def _withdraw(desk: Desk, who: SlackUser, argument: str, delivered: bytes) -> Message | None:
-    stored = await queue.find(desk.gate, argument)
-    if stored is None:
-        return _unknown(argument)
-    review = stored.dossier.review
-    outcome = await reviews.withdraw(desk.gate, who, review.id, source="slack", delivery=delivered)
-    return _said(outcome, f"You have withdrawn your approval of {review.code}.")
-
-
-def _said(outcome: Outcome | Repeated, done: str) -> Message | None:
-    match outcome:
-        case Repeated():
-            return None
-        case Refused():
-            return alerts.reply(outcome.sentence)
-        case Accepted():
-            return alerts.reply(done)
-
-
-async def _help(_desk: Desk, _who: SlackUser, _argument: str, _delivery: bytes) -> Message:
+async def _help(_context: Context, _who: SlackUser, _argument: str) -> Message:
     return commands.usage()
 
 
@@ -152,17 +138,17 @@ def _unknown(argument: str) -> Message:
     return alerts.reply(f"There is no review “{argument[:60]}”. /apv queue lists those that wait.")
 
 
-SUBCOMMANDS: Mapping[str, Callable[[Desk, SlackUser, str, bytes], Awaitable[Message | None]]] = {
-    "": _help,
-    "claim": _claim,
-    "help": _help,
-    "mine": _mine,
-    "queue": _queue,
-    "reassign": _reassign,
-    "show": _show,
-    "snooze": _snooze,
-    "stats": _stats,
-    "unclaim": _unclaim,
-    "wake": _wake,
-    "withdraw": _withdraw,
+Question: TypeAlias = Callable[[Context, SlackUser, str], Awaitable[Message]]
+
+QUESTIONS: Mapping[str, Question] = {
+    "": _help, "help": _help, "mine": _mine, "queue": _queue, "show": _show, "stats": _stats,
+}  # fmt: skip
+ACTS: Mapping[str, Act] = {
+    "claim": Act(claims.claim, "You have claimed {code}."),
+    "unclaim": Act(claims.unclaim, "You no longer claim {code}."),
+    "wake": Act(claims.wake, "You have woken {code}."),
+    "withdraw": Act(decisions.withdraw, "You have withdrawn your approval of {code}."),
 }
+ACTS_WITH_MORE: Mapping[str, Callable[[Context, str], Act | Message]] = {"reassign": _reassign, "snooze": _snooze}
+"""Acts that need more than a review: what follows its name is read first, and may be answered by what is missing."""
+SUBCOMMANDS = frozenset({*QUESTIONS, *ACTS, *ACTS_WITH_MORE})

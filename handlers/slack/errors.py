@@ -7,13 +7,13 @@ from slack_bolt.async_app import AsyncBoltRequest
 
 from bot.blocks import alerts, ids
 from bot.service.errors import sentence_of
-from handlers.slack.desk import Desk
+from handlers.slack.context import Context
 from handlers.slack.payloads import Click
 
 log = structlog.get_logger(__name__)
 
 
-async def surprise(desk: Desk, error: Exception, request: AsyncBoltRequest) -> BoltResponse:
+async def surprise(context: Context, error: Exception, request: AsyncBoltRequest) -> BoltResponse:
     """Tell the person; a click gets a non-2xx answer, because an acknowledged click is a recorded one."""
     if isinstance(error, ValidationError | ids.NotOurs):
         # Signed, yet not what Slack sends: there is nobody to answer.
@@ -32,7 +32,7 @@ async def surprise(desk: Desk, error: Exception, request: AsyncBoltRequest) -> B
         case "block_actions":
             click = Click.model_validate(body)
             said = alerts.reply(sentence)
-            await desk.replies.tell(
+            await context.replies.tell(
                 response_url=click.response_url,
                 channel=click.channel_id or None,
                 user=click.user.id,

@@ -1,4 +1,4 @@
-"""What Slack tells unasked: who changed is asked about again before they decide; who opens the Home tab is shown it."""
+"""What Slack reports unasked: changed people, who are looked up again before they decide, and opened Home tabs."""
 
 import asyncio
 
@@ -6,9 +6,8 @@ from pydantic import BaseModel
 from slack_bolt.async_app import AsyncAck, AsyncBoltRequest
 
 from bot.blocks.home import LISTED, home
-from bot.service import queries as queue
-from bot.service import statistics
-from handlers.slack.desk import Desk
+from bot.service import queries, statistics
+from handlers.slack.context import Context
 from handlers.slack.payloads import Id
 
 
@@ -32,19 +31,19 @@ class Envelope(BaseModel):
     event: Event
 
 
-async def people_changed(desk: Desk, ack: AsyncAck, request: AsyncBoltRequest) -> None:
-    """A user or user group changed. Nothing is recorded, so the same event again does no harm."""
+async def people_changed(context: Context, ack: AsyncAck, request: AsyncBoltRequest) -> None:
+    """A user or user group changed. Nothing is recorded, so the same event twice does no harm."""
     event = Envelope.model_validate(request.body).event
     for changed in (event.user, event.subteam):
         if changed is not None:
-            desk.gate.directory.forget(changed.id)
+            context.gate.directory.forget(changed.id)
     if event.subteam_id is not None:
-        desk.gate.directory.forget(event.subteam_id)
+        context.gate.directory.forget(event.subteam_id)
     await ack()
 
 
 class HomeOpened(BaseModel):
-    """The event of somebody who opens the app; `tab` is `home` or `messages`."""
+    """Somebody opened the app; `tab` is `home` or `messages`."""
 
     user: Id
     tab: str = "home"
@@ -56,27 +55,27 @@ class HomeEnvelope(BaseModel):
     event: HomeOpened
 
 
-async def home_opened(desk: Desk, ack: AsyncAck, request: AsyncBoltRequest) -> None:
-    """Somebody opened their Home tab. It is drawn anew each time, so the same event again does no harm."""
+async def home_opened(context: Context, ack: AsyncAck, request: AsyncBoltRequest) -> None:
+    """Somebody opened their Home tab. It is rendered each time, so the same event twice does no harm."""
     event = HomeEnvelope.model_validate(request.body).event
     if event.tab == "home":
-        async with asyncio.timeout(desk.gate.patience):
-            mine = await queue.claimed_by(desk.gate, event.user, limit=LISTED)
-            urgent = await queue.waiting(desk.gate, None, limit=LISTED)
-            numbers = await statistics.collect(desk.gate)
+        async with asyncio.timeout(context.gate.patience):
+            mine = await queries.claimed_by(context.gate, event.user, limit=LISTED)
+            urgent = await queries.waiting(context.gate, None, limit=LISTED)
+            numbers = await statistics.collect(context.gate)
             view = home(
-                mine=[stored.dossier for stored in mine.reviews],
+                mine=mine.reviews,
                 mine_total=mine.total,
-                urgent=[stored.dossier for stored in urgent.reviews],
+                urgent=urgent.reviews,
                 waiting=numbers.reviews.waiting(),
                 decided=numbers.decisions.of,
                 today=numbers.decisions.today,
-                now=desk.gate.now(),
+                now=context.gate.now(),
             )
-            await desk.views.publish_home(event.user, dict(view))
+            await context.views.publish_home(event.user, dict(view))
     await ack()
 
 
-async def ignored(_desk: Desk, ack: AsyncAck, _request: AsyncBoltRequest) -> None:
-    """Whatever nobody listens to is acknowledged: Slack counts an unhandled request as our failure."""
+async def ignored(_context: Context, ack: AsyncAck, _request: AsyncBoltRequest) -> None:
+    """Acknowledge what has no listener: Slack counts an unhandled request as our failure."""
     await ack()

@@ -1,4 +1,4 @@
-"""Slack's payloads as values: only what is used of them, checked, from a body whose signature has been."""
+"""Slack's payloads as values: the parts that the bot uses, checked. The signature has been verified before."""
 
 import hashlib
 import json
@@ -8,10 +8,11 @@ from typing import Annotated, Literal, Self
 from pydantic import BaseModel, Field
 from slack_bolt.async_app import AsyncBoltRequest
 
+from bot.service.decisions import Asker
 from bot.service.people import SlackUser
 
 Id = Annotated[str, Field(pattern=r"^[!-~]{1,100}$")]
-"""What Slack names somebody or something by: never anything that a database or a log could not hold."""
+"""An id of Slack's: never anything that a database or a log could not hold."""
 
 
 class Team(BaseModel):
@@ -41,7 +42,7 @@ class Action(BaseModel):
 
 
 class Interaction(BaseModel):
-    """What a click and a submitted modal have in common."""
+    """What a click and a submitted modal share."""
 
     user: User
     team: Team | None = None
@@ -160,7 +161,7 @@ class Challenge(BaseModel):
 
 
 class Typed(Command):
-    """A slash command on its way to whoever listens for it."""
+    """A slash command on its way to its listener."""
 
     command: str
 
@@ -173,11 +174,11 @@ SHAPES: Mapping[str, type[BaseModel]] = {
     "url_verification": Challenge,
     "command": Typed,
 }
-"""What a body of each type must have for Bolt to find its listener: on any other it raises."""
+"""What a body of each type needs for Bolt to find its listener; on anything else Bolt raises."""
 
 
 def is_known(body: Mapping[str, object]) -> bool:
-    """Whether somebody may listen to it; False for any other type that Slack has. Raises ValidationError."""
+    """Whether a listener may exist; False for Slack's other types. Raises ValidationError."""
     kind = "command" if "command" in body else Kind.model_validate(body).type
     shape = SHAPES.get(kind)
     if shape is not None:
@@ -186,6 +187,11 @@ def is_known(body: Mapping[str, object]) -> bool:
 
 
 def delivery(request: AsyncBoltRequest) -> bytes:
-    """Names this very request: its signature, which a replay repeats; over a socket, which signs nothing, its body."""
+    """Identify this request: by its signature, which a replay repeats; over a socket, which has none, by its body."""
     signature = request.headers.get("x-slack-signature", [""])[0]
     return hashlib.sha256((signature or json.dumps(request.body, sort_keys=True)).encode()).digest()
+
+
+def asker(who: SlackUser, request: AsyncBoltRequest) -> Asker:
+    """Who asks, by this very request."""
+    return Asker(who, "slack", delivery(request))

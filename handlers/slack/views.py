@@ -3,11 +3,12 @@
 from slack_bolt.async_app import AsyncAck, AsyncBoltRequest
 
 from bot.blocks import ids
+from bot.domain.decisions import Decision, justification_fault
 from bot.domain.refusal import Refused
-from bot.domain.review import Choice, Decision, justification_fault
-from bot.service import reviews
-from handlers.slack.desk import Desk
-from handlers.slack.payloads import Submission, delivery
+from bot.domain.review import Choice
+from bot.service import decisions
+from handlers.slack.context import Context
+from handlers.slack.payloads import Submission, asker
 
 CHOICES = {
     ids.VIEW_APPROVE_WHY: Choice.APPROVE,
@@ -17,7 +18,7 @@ CHOICES = {
 CATEGORIES = {ids.VIEW_REJECT: ids.REJECT_REASONS, ids.VIEW_ESCALATE: ids.ESCALATE_REASONS}
 
 
-async def decide(desk: Desk, ack: AsyncAck, request: AsyncBoltRequest) -> None:
+async def decide(context: Context, ack: AsyncAck, request: AsyncBoltRequest) -> None:
     """Record the decision that the modal asks a reason for."""
     submission = Submission.model_validate(request.body)
     view = submission.view
@@ -27,9 +28,7 @@ async def decide(desk: Desk, ack: AsyncAck, request: AsyncBoltRequest) -> None:
         return
     review_id, digest, _ = ids.decode_origin(view.private_metadata)
     decision = Decision(choice=CHOICES[view.callback_id], justification=justification, category=category, digest=digest)
-    outcome = await reviews.decide(
-        desk.gate, submission.who, review_id, decision, source="slack", delivery=delivery(request)
-    )
+    outcome = await decisions.decide(context.gate, asker(submission.who, request), review_id, decision)
     if isinstance(outcome, Refused):
         await ack(response_action="errors", errors={ids.JUSTIFICATION_BLOCK: outcome.sentence})
     else:

@@ -29,7 +29,6 @@ SCOPES_OF_CALL = {
     "users_info": {"users:read", "users:read.email"},
     "views_open": set[str](),
     "views_publish": set[str](),
-    "views_update": set[str](),
 }
 """What Slack's documentation asks for each call, for public and private channels; addresses have their own scope."""
 SCOPES_OF_EVENT = {
@@ -50,7 +49,7 @@ def faults(manifest: object) -> list[str]:
 def calls() -> set[str]:
     """The methods of Slack's SDK that the integrations call."""
     found = set[str]()
-    for path in (ROOT / "bot/integrations").glob("*.py"):
+    for path in (ROOT / "bot/integrations").rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text("utf-8"))):
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
                 owner = node.func.value

@@ -35,7 +35,7 @@ def test_the_walk_has_four_stops_that_exist() -> None:
 def test_each_stop_leads_to_the_next() -> None:
     """The handler calls the service, and the service the rule; the job is what the queue names."""
     (handler, start), (service, decide), (_rule, _), (_task, _) = STOPS
-    assert {"reviews", "decide", "ack"} <= called_names(ROOT / handler, start)
+    assert {"decisions", "decide", "ack"} <= called_names(ROOT / handler, start)
     assert {"rules", "commits", "write"} <= called_names(ROOT / service, decide)
     assert "github_tasks.open_pull" in (ROOT / "bot/app/process.py").read_text("utf-8")
 

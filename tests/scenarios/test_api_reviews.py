@@ -13,7 +13,6 @@ import pytest
 from sqlalchemy import text
 
 from bot import samples
-from bot.service import submissions
 from storage.database import Database
 from tests.web import APV, HOLDER, Clock, apv, apvs, asks, gate, gets, nowhere, said_to, serving_api, submits
 
@@ -416,7 +415,7 @@ async def test_a_row_of_another_program_is_shown_once_taken_in(
         columns = "apv_code, severity, package_name, patch_content, created_at"
         values = "'APV-2026-5', 'high', 'flask', 'a diff', :now"
         await tx.execute(text(f"INSERT INTO apv_reviews ({columns}) VALUES ({values})"), {"now": clock()})
-    assert await submissions.adopt(gate(database, clock)) == 1
+    assert await adopt(gate(database, clock)) == 1
     review = await gets(scanner, "/hitl/reviews/APV-2026-5")
     assert set(NAMES.split()) <= set(review)
     assert (review["patch_diff"], review["priority"], review["due_at"]) == ("a diff", 7, "2026-11-23T12:00:00Z")

@@ -15,8 +15,9 @@ from aiohttp.test_utils import TestServer, unused_port
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
+from bot.domain.pull import Pull
 from bot.integrations.errors import Permanent, Retry, VendorError
-from bot.integrations.github.client import AppInstallation, GitHubClient, OpenedPull, PullAddress, PullRequest
+from bot.integrations.github.client import AppInstallation, GitHubClient, PullAddress, PullRequest
 from bot.sandbox.github import Fault, GitHubSandbox
 
 TOKEN = "ghp_the_tests_own"
@@ -137,7 +138,7 @@ async def shop(tmp_path: Path) -> AsyncIterator[Shop]:
     assert github.unexpected == []
 
 
-def assert_one_of_each(shop: Shop, opened: OpenedPull) -> None:
+def assert_one_of_each(shop: Shop, opened: Pull) -> None:
     """One branch of ours with one commit on the base, and one pull request for it."""
     ours = [name for name in shop.github.branches() if name.startswith("apv/")]
     assert ours == [REQUEST.branch]
@@ -150,7 +151,7 @@ async def test_a_diff_becomes_one_branch_one_commit_and_one_pull_request(shop: S
     opened = await shop.client.open_pull(REQUEST)
 
     assert_one_of_each(shop, opened)
-    assert (opened.state, opened.adopted, opened.notes) == ("open", False, ())
+    assert (opened.state, opened.notes) == ("open", ())
     assert (opened.files, opened.insertions, opened.deletions) == (1, 1, 1)
     assert opened.url.endswith(f"/acme/shop/pull/{opened.number}")
     assert opened.head_sha == shop.github.branches()[REQUEST.branch]
@@ -197,7 +198,7 @@ async def test_a_second_run_finds_what_the_first_made(shop: Shop) -> None:
     first = await shop.client.open_pull(REQUEST)
     written = shop.writes()
     second = await shop.client.open_pull(REQUEST)
-    assert second == replace(first, adopted=True)
+    assert second == first
     assert shop.writes() == written
 
 
@@ -274,7 +275,7 @@ async def test_the_base_may_move_between_the_branch_and_the_pull_request(shop: S
 async def test_two_runs_at_the_same_time_end_with_one_pull_request(shop: Shop, end: str) -> None:
     """A run that is overtaken just before it writes adopts what the other wrote, even on a base that moved."""
     other = shop.connect()
-    results: list[OpenedPull] = []
+    results: list[Pull] = []
 
     async def overtake() -> None:
         if end == "/git/refs":
@@ -284,7 +285,7 @@ async def test_two_runs_at_the_same_time_end_with_one_pull_request(shop: Shop, e
     shop.before[end] = overtake
     opened = await shop.client.open_pull(REQUEST)
     await other.close()
-    assert opened == replace(results[0], adopted=True)
+    assert opened == results[0]
     assert_one_of_each(shop, opened)
 
 
@@ -325,7 +326,7 @@ async def test_a_pull_request_that_a_person_closed_stays_closed(shop: Shop) -> N
     assert (await shop.client.open_pull(REQUEST)).state == "closed"
     shop.git("update-ref", "-d", f"refs/heads/{REQUEST.branch}")
     again = await shop.client.open_pull(REQUEST)
-    assert (again.number, again.state, again.adopted) == (first.number, "closed", True)
+    assert (again.number, again.state) == (first.number, "closed")
     assert [pull.state for pull in shop.github.pulls()] == ["closed"]
     assert REQUEST.branch not in shop.github.branches()
 

@@ -20,7 +20,7 @@ from bot.integrations.github.client import PullAddress
 from bot.jobs import OpenPull, WatchPull
 from bot.sandbox.github import Pull
 from bot.sandbox.github.faults import Fault
-from bot.tasks.github import GitHubDesk, open_pull, watch_pull
+from bot.tasks.github import Context, open_pull, watch_pull
 from storage import reviews
 from tests import builders, harness
 from tests.harness import HIGH, NAME, OWNER, Card, World, sample
@@ -42,16 +42,16 @@ async def opened(world: World) -> tuple[Card, Pull]:
 
 
 @asynccontextmanager
-async def desk(world: World, **rules: Any) -> AsyncIterator[GitHubDesk]:
+async def desk(world: World, **rules: Any) -> AsyncIterator[Context]:
     """What the GitHub jobs work with where the policy says so of pull requests."""
     client = github_client(world.settings)
     assert client is not None
     policy = replace(world.settings.policy(), pull_request=PullRules(**rules))
-    yield GitHubDesk(replace(builders.gate(world.database), policy=lambda: policy, now=world.clock), client)
+    yield Context(replace(builders.gate(world.database), policy=lambda: policy, now=world.clock), client)
     await client.close()
 
 
-async def look(world: World, card: Card, at: GitHubDesk) -> None:
+async def look(world: World, card: Card, at: Context) -> None:
     await watch_pull(at, WatchPull(UUID((await world.review(card))["apv_id"]), "test"))
     await world.settle()
 
@@ -84,7 +84,7 @@ async def approved(world: World) -> Review:
     """A review whose patch fits the repository, approved with no bot there to open anything."""
     submitted = apv_json.parse(sample(HIGH), default_repository=f"{OWNER}/{NAME}")
     gate = builders.gate(world.database)
-    review = (await builders.submit(gate, submitted.apv)).dossier.review
+    review = (await builders.submit(gate, submitted.apv)).review
     await builders.click(gate, builders.ALICE, review)
     return review
 
@@ -282,7 +282,7 @@ async def test_asking_for_changes_of_the_next_review_asks_for_them_on_the_pull_r
     async with world.database.transaction() as tx:
         stored = await reviews.find(tx, second.code)
     assert stored is not None
-    await builders.click(builders.gate(world.database), builders.ALICE, stored.dossier.review, Choice.MODIFY)
+    await builders.click(builders.gate(world.database), builders.ALICE, stored.review, Choice.MODIFY)
     await world.until(lambda: bool(pull.comments), lambda: "no comment")
     await world.settle()
     (comment,) = pull.comments

@@ -8,12 +8,12 @@ import asyncpg
 import pytest
 
 from bot.domain.review import Choice, Review
-from bot.service import audit as trail
-from bot.service import outcomes
+from bot.service import audit as service
+from bot.service import jobs, pulls
 from bot.service.gate import Gate
 from storage import audit, embedded
 from storage.database import Database
-from tests.builders import ALICE, BOB, DAVE, apv, click, everything, gate, log, rows, submit
+from tests.builders import ALICE, BOB, DAVE, apv, click, everything, gate, log, push, rows, submit
 
 
 @pytest.fixture
@@ -27,7 +27,7 @@ async def superuser(database_url: str) -> AsyncIterator[asyncpg.Connection]:
 
 async def decided(opened: Gate, name: str = "jinja2") -> Review:
     """A review with a refusal and an approval in its log."""
-    review = (await submit(opened, apv(package_name=name))).dossier.review
+    review = (await submit(opened, apv(package_name=name))).review
     await click(opened, DAVE, review)
     await click(opened, ALICE, review)
     return review
@@ -104,7 +104,7 @@ OTHER = {
 async def test_nothing_else_of_a_decision_changes(database: Database, superuser: asyncpg.Connection) -> None:
     """Every column there is, so a new one is guarded from the day it is made."""
     opened = gate(database)
-    review = (await submit(opened)).dossier.review
+    review = (await submit(opened)).review
     await click(opened, ALICE, review, Choice.REJECT)
     before = await everything(database)
     columns = await superuser.fetch(
@@ -144,16 +144,16 @@ async def test_an_intact_log_verifies(database: Database) -> None:
     """Whatever happened: submissions, refusals, decisions, outcomes."""
     opened = gate(database)
     review = await decided(opened)
-    await outcomes.pull_failed(opened, review.id, review.digest, 'Odd “text” — ü \\ " \n 🐍', pushed=False)
-    await outcomes.job_held(opened, review.id, "slack.reply", "Slack is away.")
+    await pulls.failed(opened, push(review), 'Odd “text” — ü \\ " \n 🐍', pushed=False)
+    await jobs.record_held(opened, review.id, "slack.reply", "Slack is away.")
     await decided(opened, "other")
-    verdict = await trail.verify(opened)
-    assert verdict == trail.Verdict(entries=8, reviews=2, faults=())
+    verdict = await service.verify(opened)
+    assert verdict == service.Verdict(entries=8, reviews=2, faults=())
 
 
 async def test_an_empty_log_verifies(database: Database) -> None:
     """There is nothing that could be wrong."""
-    assert await trail.verify(gate(database)) == trail.Verdict(0, 0, ())
+    assert await service.verify(gate(database)) == service.Verdict(0, 0, ())
 
 
 async def tampered(superuser: asyncpg.Connection, *statements: str) -> None:
@@ -184,7 +184,7 @@ async def test_a_changed_entry_is_found(database: Database, superuser: asyncpg.C
     await decided(opened)
     await decided(opened, "other")
     await tampered(superuser, statement)
-    faults = (await trail.verify(opened)).faults
+    faults = (await service.verify(opened)).faults
     kind = "decision.approve" if "kind" in statement else "decision.refused"
     assert faults == (f"APV-2026-0001: entry 2 ({kind}) is not as it was written",)
 
@@ -207,7 +207,9 @@ async def test_a_changed_entry_with_a_hash_that_fits_is_found(
         UUID(str(forged["id"])),
         forged["hash"],
     )
-    assert (await trail.verify(opened)).faults == ("APV-2026-0001: entry 3 (review.approved) is not as it was written",)
+    assert (await service.verify(opened)).faults == (
+        "APV-2026-0001: entry 3 (review.approved) is not as it was written",
+    )
 
 
 async def test_a_removed_entry_is_found(database: Database, superuser: asyncpg.Connection) -> None:
@@ -215,7 +217,7 @@ async def test_a_removed_entry_is_found(database: Database, superuser: asyncpg.C
     opened = gate(database)
     await decided(opened)
     await tampered(superuser, f"DELETE FROM audit_log {SECOND}")
-    (fault, *_) = (await trail.verify(opened)).faults
+    (fault, *_) = (await service.verify(opened)).faults
     assert fault == "APV-2026-0001: entry 2 is missing; 3 stands in its place"
 
 
@@ -224,7 +226,7 @@ async def test_a_removed_last_entry_is_found(database: Database, superuser: asyn
     opened = gate(database)
     await decided(opened)
     await tampered(superuser, "DELETE FROM audit_log WHERE seq = 3")
-    assert (await trail.verify(opened)).faults == ("APV-2026-0001: the log ends at entry 2, the review at 3",)
+    assert (await service.verify(opened)).faults == ("APV-2026-0001: the log ends at entry 2, the review at 3",)
 
 
 async def test_a_whole_history_that_was_removed_is_found(database: Database, superuser: asyncpg.Connection) -> None:
@@ -232,7 +234,7 @@ async def test_a_whole_history_that_was_removed_is_found(database: Database, sup
     opened = gate(database)
     await decided(opened)
     await tampered(superuser, "DELETE FROM audit_log")
-    assert (await trail.verify(opened)).faults == ("APV-2026-0001: the log ends at entry 0, the review at 3",)
+    assert (await service.verify(opened)).faults == ("APV-2026-0001: the log ends at entry 0, the review at 3",)
 
 
 @pytest.mark.parametrize("seq", ["4", "NULL", "2"])
@@ -245,7 +247,7 @@ async def test_an_entry_that_was_put_in_is_found(database: Database, superuser: 
         f"SELECT gen_random_uuid(), at, apv_id, apv_code, {seq}, kind, actor, source, sentence, hash, hash "
         "FROM audit_log WHERE seq = 3"
     )
-    assert (await trail.verify(opened)).faults
+    assert (await service.verify(opened)).faults
 
 
 async def test_checking_while_people_decide_finds_no_fault(database: Database) -> None:
@@ -257,7 +259,7 @@ async def test_checking_while_people_decide_finds_no_fault(database: Database) -
     async with database.transaction() as tx:
         async for chain in audit.chains(tx):
             for review in await rows(database, "SELECT id FROM apv_reviews"):
-                await outcomes.job_held(opened, review["id"], "slack.card", "Slack is away.")
+                await jobs.record_held(opened, review["id"], "slack.card", "Slack is away.")
             faults += audit.broken_links(chain)
     assert faults == []
 
@@ -265,10 +267,10 @@ async def test_checking_while_people_decide_finds_no_fault(database: Database) -
 async def test_entries_made_at_once_make_one_chain(database: Database) -> None:
     """The row is locked while one is added: no forks, no gaps."""
     opened = gate(database)
-    review = (await submit(opened)).dossier.review
+    review = (await submit(opened)).review
     await asyncio.gather(*[click(opened, DAVE, review) for _ in range(12)], click(opened, BOB, review))
     assert len(await log(database, review)) == 14
-    assert (await trail.verify(opened)).faults == ()
+    assert (await service.verify(opened)).faults == ()
 
 
 async def test_the_log_is_read_out_in_the_order_written(database: Database) -> None:
@@ -276,7 +278,7 @@ async def test_the_log_is_read_out_in_the_order_written(database: Database) -> N
     opened = gate(database)
     await decided(opened)
     await decided(opened, "other")
-    read = [entry async for entry in trail.export(opened)]
+    read = [entry async for entry in service.export(opened)]
     assert [(e["apv_code"], e["kind"]) for e in read] == [
         (code, kind)
         for code in ("APV-2026-0001", "APV-2026-0002")

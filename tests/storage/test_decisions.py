@@ -9,15 +9,15 @@ from uuid import UUID
 import pytest
 
 from bot.domain.apv import Apv, Severity
+from bot.domain.decisions import Decision
 from bot.domain.people import DirectoryUnavailable
-from bot.domain.refusal import Accepted, Outcome, Reason, Refused, Repeated
-from bot.domain.review import Choice, Decision, Review, Status
+from bot.domain.pull import Pull
+from bot.domain.refusal import Reason, Refused
+from bot.domain.review import Accepted, Choice, Outcome, Repeated, Review, Status
 from bot.jobs import OpenPull, SyncCard
-from bot.service import audit as trail
-from bot.service import outcomes, reviews
+from bot.service import audit, claims, pulls
+from bot.service import decisions as service
 from bot.service.gate import Gate
-from bot.service.outcomes import Pull
-from bot.service.people import SlackUser
 from storage import jobs, record
 from storage import reviews as stored_reviews
 from storage.audit import Entry
@@ -28,19 +28,21 @@ from tests.builders import (
     CAROL,
     DAVE,
     NOW,
-    TEAM,
     WHY,
     Clock,
     Workspace,
     apv,
+    asker,
     blocked,
     click,
     everything,
     gate,
     log,
+    miss,
     now_of,
     policy,
     profile,
+    push,
     queued,
     rows,
     run,
@@ -57,7 +59,7 @@ PULL = Pull(
 
 async def arrived(opened: Gate, reported: Apv | None = None) -> Review:
     """A new review, with the queue emptied of what its arrival put there."""
-    review = (await submit(opened, reported)).dossier.review
+    review = (await submit(opened, reported)).review
     await run(opened.database, "DELETE FROM pgqueuer")
     return review
 
@@ -101,7 +103,7 @@ async def test_a_crowd_that_clicks_three_times_each_is_counted_right(database: D
         "review.submitted": 1, "decision.approve": 1, "review.approved": 1, "decision.refused": 16,
     }  # fmt: skip
     assert (await queued(database)).count("github.pull") == 1
-    assert (await trail.verify(opened)).faults == ()
+    assert (await audit.verify(opened)).faults == ()
 
 
 async def test_approval_and_rejection_at_one_instant(database: Database) -> None:
@@ -117,8 +119,8 @@ async def test_two_who_claim_at_one_instant(database: Database) -> None:
     """One has it, and the other is told who."""
     opened = gate(database)
     review = await arrived(opened)
-    claims = [reviews.claim(opened, SlackUser(user, TEAM), review.id, source="slack") for user in (ALICE, BOB)]
-    results = await asyncio.gather(*claims)
+    asked = [claims.claim(opened, asker(user), review.id) for user in (ALICE, BOB)]
+    results = await asyncio.gather(*asked)
     assert reasons(results) == {"Accepted": 1, "claimed": 1}
     assert (await now_of(opened, review)).claimed_by in {ALICE, BOB}
     assert await decisions(database) == []
@@ -255,7 +257,7 @@ async def test_a_decision_is_kept_with_all_that_it_rests_on(database: Database) 
     review = await arrived(opened)
     clock.advance(minutes=5)
     decision = Decision(choice=Choice.REJECT, category="Wrong fix", justification=f"  {WHY}\n", digest=review.digest)
-    await reviews.decide(opened, SlackUser(BOB, TEAM), review.id, decision, source="slack")
+    await service.decide(opened, asker(BOB), review.id, decision)
     (row,) = await rows(database, "SELECT * FROM hitl_decisions")
     assert {name: row[name] for name in row if name != "id"} == {
         "apv_id": review.id,
@@ -276,6 +278,8 @@ async def test_a_decision_is_kept_with_all_that_it_rests_on(database: Database) 
         "digest": review.digest,
         "version": 1,
         "created_at": clock(),
+        "closing": True,
+        "withdrawn_at": None,
     }
 
 
@@ -283,7 +287,7 @@ async def test_a_review_is_read_as_it_was_written(database: Database) -> None:
     """Votes, claim and escalation survive the way through the database."""
     opened = gate(database, rules=policy(leads=(CAROL,)))
     review = await arrived(opened, CRITICAL)
-    await reviews.claim(opened, SlackUser(ALICE, TEAM), review.id, source="slack")
+    await claims.claim(opened, asker(ALICE), review.id)
     await click(opened, ALICE, review)
     await click(opened, BOB, review, Choice.ESCALATE)
     outcome = await click(opened, CAROL, review)
@@ -303,7 +307,7 @@ async def test_what_became_of_an_approval(database: Database) -> None:
     await click(opened, ALICE, review)
     await click(opened, BOB, review)
     assert await actions(database) == [None, None]
-    await outcomes.pull_opened(opened, review.id, PULL)
+    await pulls.opened(opened, review.id, PULL)
     assert await actions(database) == ["pr_opened", "pr_opened"]
     now = await now_of(opened, review)
     assert (now.status, now.pr_number, now.pr_url, now.pr_branch) == (
@@ -351,10 +355,10 @@ async def test_a_pull_request_that_is_found_twice_changes_nothing(database: Data
     opened = gate(database)
     review = await arrived(opened)
     await click(opened, ALICE, review)
-    await outcomes.pull_opened(opened, review.id, PULL)
+    await pulls.opened(opened, review.id, PULL)
     before = await everything(database)
-    await outcomes.pull_opened(opened, review.id, PULL)
-    await outcomes.pull_failed(opened, review.id, review.digest, "too late", pushed=True)
+    await pulls.opened(opened, review.id, PULL)
+    await pulls.failed(opened, push(review), "too late", pushed=True)
     assert await everything(database) == before
 
 
@@ -363,12 +367,12 @@ async def test_a_pull_request_that_failed_and_then_came_about(database: Database
     opened = gate(database)
     review = await arrived(opened)
     await click(opened, ALICE, review)
-    await outcomes.pull_failed(opened, review.id, review.digest, "The patch does not apply.", pushed=False)
+    await pulls.failed(opened, push(review), "The patch does not apply.", pushed=False)
     failed = await now_of(opened, review)
     assert (failed.status, failed.note) == (Status.APPROVED, "The patch does not apply.")
     assert await actions(database) == ["failed"]
     assert (await queued(database)).count("slack.alert") == 1
-    await outcomes.pull_opened(opened, review.id, PULL)
+    await pulls.opened(opened, review.id, PULL)
     assert (await now_of(opened, review)).note is None
     assert await actions(database) == ["pr_opened"]
 
@@ -380,8 +384,8 @@ async def test_a_failure_of_old_content_says_nothing_of_the_new(database: Databa
     await click(opened, ALICE, review)
     await submit(opened, apv(cve_title="Changed"))
     before = await everything(database)
-    await outcomes.pull_failed(opened, review.id, review.digest, "The patch does not apply.", pushed=False)
-    assert not await outcomes.begin_push(opened, review.id, review.digest, PULL.branch)
+    await pulls.failed(opened, push(review), "The patch does not apply.", pushed=False)
+    assert not await pulls.begin_push(opened, push(review))
     assert await everything(database) == before
 
 
@@ -391,7 +395,7 @@ async def test_an_unknown_review_is_refused(database: Database) -> None:
     nowhere = replace(await arrived(opened), id=UUID(int=404))
     before = await everything(database)
     assert await click(opened, ALICE, nowhere) == Refused(
-        Reason.UNKNOWN_REVIEW, "This review does not exist in the database."
+        Reason.UNKNOWN_REVIEW, "This review is gone: the database was replaced since this card was posted."
     )
     assert await everything(database) == before
 
@@ -399,7 +403,7 @@ async def test_an_unknown_review_is_refused(database: Database) -> None:
 async def test_whoever_submits_unnamed_is_the_reporter(database: Database) -> None:
     """A principal that names no reporter reported it, and does not approve it."""
     opened = gate(database)
-    review = (await submit(opened, by="Alice@Example.org")).dossier.review
+    review = (await submit(opened, by="Alice@Example.org")).review
     assert reasons([await click(opened, ALICE, review)]) == {"own_report": 1}
     assert reasons([await click(opened, BOB, review)]) == {"Accepted": 1}
 
@@ -412,9 +416,7 @@ async def test_being_let_in_to_say_why_changes_nothing(database: Database) -> No
     before = await everything(database)
 
     async def ask(user: str, delivery: bytes) -> Outcome | Repeated:
-        return await reviews.consider(
-            opened, SlackUser(user, TEAM), review.id, decision, source="slack", delivery=delivery
-        )
+        return await service.consider(opened, asker(user, delivery), review.id, decision)
 
     assert isinstance(await ask(ALICE, b"v0=1"), Accepted)
     after = await everything(database)
@@ -431,11 +433,11 @@ async def test_a_missed_deadline_is_said_once(database: Database) -> None:
     review = await arrived(opened)
     assert review.due_at is not None
     clock.at = review.due_at
-    assert await outcomes.miss_deadlines(opened) == 0
+    assert await miss(opened) == 0
     clock.advance(seconds=1)
-    told = await asyncio.gather(*[outcomes.miss_deadlines(opened) for _ in range(4)])
+    told = await asyncio.gather(*[miss(opened) for _ in range(4)])
     assert sum(told) == 1
-    assert await outcomes.miss_deadlines(opened) == 0
+    assert await miss(opened) == 0
     assert await log(database, review) == ["review.submitted", "deadline.missed"]
     assert await queued(database) == ["slack.card", "slack.reply", "slack.alert"]
     assert isinstance(await click(opened, ALICE, review), Accepted), "late is better than never"
@@ -448,7 +450,7 @@ async def test_no_deadline_is_missed_once_it_is_decided(database: Database) -> N
     review = await arrived(opened)
     await click(opened, ALICE, review)
     clock.advance(days=400)
-    assert await outcomes.miss_deadlines(opened) == 0
+    assert await miss(opened) == 0
 
 
 async def test_the_due_at_column_is_the_deadline(database: Database) -> None:
@@ -456,5 +458,5 @@ async def test_the_due_at_column_is_the_deadline(database: Database) -> None:
     opened = gate(database)
     review = await arrived(opened)
     await run(database, "UPDATE apv_reviews SET due_at = created_at - interval '1 minute'")
-    assert await outcomes.miss_deadlines(opened) == 1
+    assert await miss(opened) == 1
     assert (await log(database, review))[-1] == "deadline.missed"

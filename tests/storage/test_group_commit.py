@@ -10,10 +10,8 @@ import pytest
 from sqlalchemy import text
 
 from bot.domain.apv import Severity
-from bot.domain.refusal import Accepted, Repeated
-from bot.domain.review import Review
-from bot.service import audit as trail
-from bot.service import reviews
+from bot.domain.review import Accepted, Repeated, Review
+from bot.service import audit, decisions
 from bot.service.gate import Gate
 from bot.service.group_commit import MOST, Written
 from storage import reviews as stored_reviews
@@ -27,7 +25,7 @@ from tests.conftest import run as execute
 
 async def arrived(opened: Gate, count: int) -> list[Review]:
     """New reviews, with the queue emptied of what their arrival put there."""
-    made = [(await submit(opened, apv(package_name=f"package-{n}"))).dossier.review for n in range(count)]
+    made = [(await submit(opened, apv(package_name=f"package-{n}"))).review for n in range(count)]
     await run(opened.database, "DELETE FROM pgqueuer")
     return made
 
@@ -69,13 +67,13 @@ async def test_clicks_that_come_together_share_a_transaction(database: Database)
     for review in chosen:
         assert await log(database, review) == ["review.submitted", "review.approved"]
     assert len(await queued(database)) == 3 * len(chosen)
-    assert (await trail.verify(opened)).faults == ()
+    assert (await audit.verify(opened)).faults == ()
 
 
 async def test_two_clicks_on_one_review_see_each_other(database: Database) -> None:
     """They are never in one group: the second is judged by what the first left behind."""
     opened = gate(database)
-    review = (await submit(opened, apv(severity=Severity.CRITICAL))).dossier.review
+    review = (await submit(opened, apv(severity=Severity.CRITICAL))).review
     results = await asyncio.gather(click(opened, ALICE, review), click(opened, BOB, review), click(opened, BOB, review))
     assert isinstance(results[0], Accepted)
     assert isinstance(results[1], Accepted)
@@ -186,4 +184,4 @@ async def test_nobody_knows_a_review_that_is_not_there(database: Database) -> No
     opened = gate(database)
     (review,) = await arrived(opened, 1)
     unknown = replace(review, id=uuid4())
-    assert await click(opened, ALICE, unknown) is reviews.UNKNOWN
+    assert await click(opened, ALICE, unknown) is decisions.UNKNOWN

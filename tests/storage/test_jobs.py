@@ -11,10 +11,10 @@ from sqlalchemy import text
 from bot.domain.apv import Severity
 from bot.domain.review import Review
 from bot.jobs import AlertIncident, Job, OpenPull, ReplyInThread, SyncCard, parse, payload, priority
-from bot.service import audit as trail
+from bot.service import audit
 from bot.service import jobs as operator
 from bot.service.gate import Gate
-from storage import jobs, queries
+from storage import jobs
 from storage.database import Database
 from storage.embedded import plain
 from storage.jobs import TransactionDriver, Unfinished
@@ -35,7 +35,7 @@ async def unfinished(database: Database) -> list[Unfinished]:
 
 async def held(opened: Gate) -> tuple[Review, list[Unfinished]]:
     """An approved review whose jobs are all held but its card, which is queued; as a worker would leave them."""
-    review = (await submit(opened)).dossier.review
+    review = (await submit(opened)).review
     await run(opened.database, "DELETE FROM pgqueuer")
     await click(opened, ALICE, review)
     await run(
@@ -103,7 +103,7 @@ async def test_retrying_starts_held_jobs_anew(database: Database) -> None:
     waited = "SELECT count(*) FROM pgqueuer WHERE created < now() - interval '1 hour'"
     assert (await rows(database, waited))[0]["count"] == 0
     assert (await log(database, review))[-2:] == ["job.retried", "job.retried"]
-    assert (await trail.verify(opened)).faults == ()
+    assert (await audit.verify(opened)).faults == ()
 
 
 async def test_discarding_gives_held_jobs_up(database: Database) -> None:
@@ -153,7 +153,7 @@ async def test_the_queues_load(database: Database) -> None:
         "UPDATE pgqueuer SET execute_after = now() - interval '1 hour' WHERE id = (SELECT min(id) FROM pgqueuer)",
     )
     async with database.transaction() as tx:
-        load = await queries.job_load(tx)
+        load = await jobs.job_load(tx)
     assert load.jobs == {("slack.card", "queued"): 3, ("github.pull", "held"): 1}
     assert load.lag_seconds >= 3600
 
@@ -163,14 +163,15 @@ async def test_a_job_that_waits_for_its_next_try_is_not_late(database: Database)
     await put(database, (SyncCard(REVIEW, 1), Severity.LOW))
     await run(database, "UPDATE pgqueuer SET execute_after = now() + interval '1 hour'")
     async with database.transaction() as tx:
-        assert (await queries.job_load(tx)).lag_seconds == 0
+        assert (await jobs.job_load(tx)).lag_seconds == 0
 
 
 async def test_a_job_that_is_taken_back_is_gone(database: Database) -> None:
     """One that waits or is held; one in hand is left to see for itself."""
-    for state, left in (("queued", 0), ("failed", 0), ("picked", 1)):
-        job = OpenPull(REVIEW, state)
-        await put(database, (job, Severity.LOW), (OpenPull(REVIEW, "another"), Severity.LOW))
+    another = OpenPull(REVIEW, "another", 9)
+    for number, (state, left) in enumerate((("queued", 0), ("failed", 0), ("picked", 1))):
+        job = OpenPull(REVIEW, state, number)
+        await put(database, (job, Severity.LOW), (another, Severity.LOW))
         async with database.transaction() as tx:
             status = {"state": state, "key": job.key}
             await tx.execute(
@@ -179,7 +180,7 @@ async def test_a_job_that_is_taken_back_is_gone(database: Database) -> None:
             await jobs.drop(tx, job)
         query = "SELECT 1 FROM pgqueuer WHERE dedupe_key = :key"
         assert len(await rows(database, query, key=job.key)) == left
-    assert len(await rows(database, "SELECT 1 FROM pgqueuer WHERE dedupe_key LIKE '%another'")) == 1
+    assert len(await rows(database, "SELECT 1 FROM pgqueuer WHERE dedupe_key = :key", key=another.key)) == 1
 
 
 async def test_workers_are_woken_once_the_job_is_committed(database: Database) -> None:

@@ -10,7 +10,7 @@ from tests.builders import apv, blocked, gate, rows, run, submit
 
 async def test_a_deleted_message_is_buried_once(database: Database) -> None:
     """Its card and a reply under it may find at the same time that it is gone."""
-    review = (await submit(gate(database), apv())).dossier.review
+    review = (await submit(gate(database), apv())).review
     card = uuid4()
     await run(
         database,

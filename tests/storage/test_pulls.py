@@ -4,30 +4,29 @@ import asyncio
 
 import pytest
 
-from bot.domain.pull import Checks, MergeMode, Seen
+from bot.domain.pull import Checks, MergeMode, Pull, Seen
 from bot.domain.review import Review
 from bot.jobs import WatchPull, parse
-from bot.service import outcomes, pulls
+from bot.service import pulls
 from bot.service.gate import Gate
-from bot.service.outcomes import Pull
 from bot.service.pulls import WITH_WEBHOOKS, WITHOUT_WEBHOOKS, Pointer
 from storage.database import Database
-from tests.builders import ALICE, Clock, apv, click, gate, now_of, rows, run, submit
+from tests.builders import ALICE, Clock, apv, click, gate, now_of, push, rows, run, submit
 
 HEAD = "c" * 40
 
 
 async def opened(at: Gate, number: int) -> Review:
     """A review whose pull request is open, with an empty queue."""
-    review = (await submit(at, apv(package_name=f"package-{number}"))).dossier.review
+    review = (await submit(at, apv(package_name=f"package-{number}"))).review
     await click(at, ALICE, review)
     branch = f"apv/{review.code}-{review.digest[:8]}"
     made = Pull(
         number=number, url=f"https://github.example/sample/shop/pull/{number}", branch=branch, head_sha=HEAD, files=1,
         insertions=1, deletions=1, state="open", base="main", approved_head=HEAD,
     )  # fmt: skip
-    await outcomes.begin_push(at, review.id, review.digest, branch)
-    await outcomes.pull_opened(at, review.id, made)
+    await pulls.begin_push(at, push(review))
+    await pulls.opened(at, review.id, made)
     await run(at.database, "DELETE FROM pgqueuer")
     return await now_of(at, review)
 
@@ -52,8 +51,8 @@ async def test_an_older_look_changes_nothing(database: Database) -> None:
     second = await pulls.begin_look(at, review.id, None)
     assert first is not None
     assert second is not None
-    await pulls.saw(at, review.id, seen(Checks.PASSED), began=second, mode=MergeMode.NEVER)
-    await pulls.saw(at, review.id, seen(Checks.RUNNING), began=first, mode=MergeMode.NEVER)
+    await pulls.record_look(at, review.id, seen(Checks.PASSED), began=second, mode=MergeMode.NEVER)
+    await pulls.record_look(at, review.id, seen(Checks.RUNNING), began=first, mode=MergeMode.NEVER)
     kept = (await now_of(at, review)).pull
     assert kept is not None
     assert kept.checks is Checks.PASSED
@@ -85,7 +84,7 @@ async def test_what_github_did_not_know_is_asked_again_soon(database: Database) 
     for review, conflict in ((known, False), (unknown, None)):
         began = await pulls.begin_look(at, review.id, None)
         assert began is not None
-        await pulls.saw(at, review.id, seen(conflict=conflict), began=began, mode=MergeMode.NEVER)
+        await pulls.record_look(at, review.id, seen(conflict=conflict), began=began, mode=MergeMode.NEVER)
     clock.advance(seconds=31)
     await pulls.poll(at, WITH_WEBHOOKS)
     assert [look.review_id for look in await looks(at)] == [unknown.id]
@@ -145,7 +144,7 @@ async def test_a_head_branch_names_its_own(database: Database) -> None:
     began = await pulls.begin_look(at, review.id, None)
     assert began is not None
     merged = Seen(state="merged", head=HEAD, base="main")
-    await pulls.saw(at, review.id, merged, began=began, mode=MergeMode.NEVER)
+    await pulls.record_look(at, review.id, merged, began=began, mode=MergeMode.NEVER)
     await looks(at)
     branch = (await now_of(at, review)).pr_branch
     await pulls.hear(at, "d-1", Pointer("sample/shop", branches=frozenset({branch or ""})))

@@ -8,19 +8,17 @@ from sqlalchemy import event
 
 from bot.domain.apv import PatchStrategy, Severity, Submission, WargameVerdict
 from bot.domain.review import AWAITING, Status
-from bot.service import queries as queue
-from bot.service import reviews, submissions
+from bot.service import claims, queries, submissions
 from bot.service.gate import Gate
-from bot.service.people import SlackUser
 from bot.service.queries import Filter, Position
 from storage.database import Database
-from tests.builders import ALICE, BOB, NOW, TEAM, Clock, apv, gate, run, submit
+from tests.builders import ALICE, BOB, NOW, Clock, apv, asker, gate, run, submit
 
 
 async def names(opened: Gate, what: Filter | None = None, **how: Any) -> list[str]:
     """The packages of a page, in its order."""
-    page = await queue.page(opened, what or Filter(), limit=how.pop("limit", 100), **how)
-    return [stored.dossier.apv.package_name for stored in page.reviews]
+    page = await queries.page(opened, what or Filter(), limit=how.pop("limit", 100), **how)
+    return [stored.apv.package_name for stored in page.reviews]
 
 
 async def test_the_most_urgent_come_first(database: Database) -> None:
@@ -48,10 +46,10 @@ async def test_the_most_urgent_come_first(database: Database) -> None:
     assert await names(opened) == [
         "critical", "high-exploited", "high-soon", "high-old", "high-new", "high-whenever", "medium", "low",
     ]  # fmt: skip
-    assert [stored.dossier.apv.package_name for stored in (await queue.waiting(opened, None, limit=2)).reviews] == [
+    assert [stored.apv.package_name for stored in (await queries.waiting(opened, None, limit=2)).reviews] == [
         "critical", "high-exploited",
     ]  # fmt: skip
-    high = await queue.waiting(opened, Severity.HIGH, limit=10)
+    high = await queries.waiting(opened, Severity.HIGH, limit=10)
     assert (high.total, len(high.reviews), high.more) == (5, 5, False)
 
 
@@ -79,13 +77,13 @@ async def test_walking_by_cursor_shows_each_once(crowded: Gate, size: int) -> No
     walked: list[str] = []
     after: Position | None = None
     while True:
-        page = await queue.page(crowded, Filter(), limit=size, after=after)
+        page = await queries.page(crowded, Filter(), limit=size, after=after)
         assert page.total == 30
-        walked += [stored.dossier.apv.package_name for stored in page.reviews]
+        walked += [stored.apv.package_name for stored in page.reviews]
         assert page.more is (len(walked) < 30)
         if not page.more:
             break
-        after = page.reviews[-1].position
+        after = queries.position(page.reviews[-1])
     assert walked == whole
 
 
@@ -97,11 +95,11 @@ async def test_an_offset_skips_from_the_head(crowded: Gate, offset: int) -> None
 
 async def test_a_cursor_stays_while_reviews_come_and_go(crowded: Gate) -> None:
     """What is decided or arrives before it does not shift what comes after."""
-    first = await queue.page(crowded, Filter(), limit=10)
+    first = await queries.page(crowded, Filter(), limit=10)
     rest = (await names(crowded))[10:]
     await run(crowded.database, "UPDATE apv_reviews SET status = 'approved' WHERE package_name IN ('p08', 'p11')")
     await submit(crowded, apv(package_name="urgent", severity=Severity.CRITICAL))
-    assert await names(crowded, after=first.reviews[-1].position) == rest
+    assert await names(crowded, after=queries.position(first.reviews[-1])) == rest
 
 
 async def test_only_what_awaits_a_decision_unless_asked(database: Database) -> None:
@@ -143,28 +141,28 @@ async def test_what_a_list_is_limited_to(database: Database, limits: dict[str, A
     await submit(opened, apv(package_name="Jinja-Extra", patch_strategy=PatchStrategy.MANUAL))
     await submit(opened, apv(package_name="100%_wool", wargame_verdict=WargameVerdict.SUCCESS))
     flask = await submit(opened, apv(package_name="flask", severity=Severity.LOW))
-    await reviews.claim(opened, SlackUser(ALICE, TEAM), flask.dossier.review.id, source="slack")
+    await claims.claim(opened, asker(ALICE), flask.review.id)
     assert set(await names(opened, Filter(**limits))) == expected
-    assert (await queue.page(opened, Filter(**limits), limit=1)).total == len(expected)
+    assert (await queries.page(opened, Filter(**limits), limit=1)).total == len(expected)
 
 
 async def test_what_somebody_claimed_ends_with_its_decision(database: Database) -> None:
     """`mine` shows what is still theirs to do."""
     opened = gate(database)
     stored = await submit(opened)
-    await reviews.claim(opened, SlackUser(ALICE, TEAM), stored.dossier.review.id, source="slack")
-    assert (await queue.claimed_by(opened, ALICE, limit=5)).total == 1
+    await claims.claim(opened, asker(ALICE), stored.review.id)
+    assert (await queries.claimed_by(opened, ALICE, limit=5)).total == 1
     await run(database, "UPDATE apv_reviews SET status = 'approved'")
-    assert (await queue.claimed_by(opened, ALICE, limit=5)).total == 0
+    assert (await queries.claimed_by(opened, ALICE, limit=5)).total == 0
 
 
 async def test_a_review_is_found_by_its_names(database: Database) -> None:
     """UUID or code, in any case; nothing else, and no fault for what can be no name."""
     opened = gate(database)
     stored = await submit(opened)
-    review = stored.dossier.review
+    review = stored.review
     for name in (str(review.id), str(review.id).upper(), review.code, review.code.lower()):
-        found = await queue.find(opened, name)
+        found = await queries.find(opened, name)
         assert found == stored
     for name in (
         "",
@@ -176,7 +174,7 @@ async def test_a_review_is_found_by_its_names(database: Database) -> None:
         "%",
         "x" * 9999,
     ):
-        assert await queue.find(opened, name) is None
+        assert await queries.find(opened, name) is None
 
 
 async def test_the_queue_is_read_from_its_index(database: Database) -> None:
@@ -195,7 +193,7 @@ async def test_the_queue_is_read_from_its_index(database: Database) -> None:
         "before_cursor_execute",
         lambda _c, _cursor, sql, values, *_: asked.append((sql, values)),
     )
-    await queue.waiting(opened, None, limit=50)
+    await queries.waiting(opened, None, limit=50)
     sql, values = asked[0]
     async with database.transaction() as tx:
         plan = (await tx.exec_driver_sql(f"EXPLAIN {sql}", values)).scalars().all()
@@ -207,4 +205,4 @@ async def test_the_queue_is_read_from_its_index(database: Database) -> None:
 async def test_a_position_is_a_place_in_the_order(database: Database) -> None:
     """All that a cursor has to say."""
     stored = await submit(gate(database))
-    assert stored.position == Position(7, NOW + timedelta(days=1), NOW, stored.dossier.review.id)
+    assert queries.position(stored) == Position(7, NOW + timedelta(days=1), NOW, stored.review.id)

@@ -9,20 +9,20 @@ from typing import Any
 import pytest
 
 from bot.domain.apv import Apv, PatchStrategy, Severity, Submission, WargameVerdict, digest, identity
-from bot.domain.review import Choice, Status
-from bot.service import outcomes, submissions
-from bot.service import queries as queue
+from bot.domain.faults import Fault, NotAccepted
+from bot.domain.review import Choice, Dossier, Status
+from bot.service import pulls, queries, submissions
 from bot.service.gate import Gate
-from bot.service.submissions import Fault, NotAccepted, Receipt
+from bot.service.submissions import Receipt
 from storage import submissions as stored_submissions
 from storage.database import Database
-from storage.reviews import Stored
 from tests.builders import (
     ALICE,
     BOB,
     CAROL,
     NOW,
     Clock,
+    adopt,
     apv,
     blocked,
     click,
@@ -31,6 +31,7 @@ from tests.builders import (
     log,
     now_of,
     policy,
+    push,
     queued,
     rows,
     run,
@@ -54,24 +55,24 @@ async def refused(opened: Gate, *items: Submission) -> tuple[Fault, ...]:
 
 
 def codes(receipts: list[Receipt]) -> list[str]:
-    return [receipt.stored.dossier.review.code for receipt in receipts]
+    return [receipt.dossier.review.code for receipt in receipts]
 
 
-async def all_of(opened: Gate) -> list[Stored]:
-    everything_there = queue.Filter(statuses=None)
-    return list((await queue.page(opened, everything_there, limit=2000)).reviews)
+async def all_of(opened: Gate) -> list[Dossier]:
+    everything_there = queries.Filter(statuses=None)
+    return list((await queries.page(opened, everything_there, limit=2000)).reviews)
 
 
 async def test_a_new_apv_becomes_a_review(database: Database) -> None:
     """With a code, a digest, a priority and a deadline; its card is queued, and critical ones are told at once."""
     opened = gate(database)
     (receipt,) = await hand_in(opened, Submission(apv(), metadata={"ticket": "SEC-1"}))
-    review = receipt.stored.dossier.review
+    review = receipt.dossier.review
     assert receipt.created
     assert (review.code, review.status, review.version) == ("APV-2026-0001", Status.PENDING, 1)
     assert (review.created_at, review.due_at) == (NOW, NOW + timedelta(minutes=1440))
-    assert (receipt.stored.priority, receipt.stored.metadata) == (7, {"ticket": "SEC-1"})
-    assert review.digest == digest(receipt.stored.dossier.apv) == digest(apv())
+    assert (receipt.dossier.priority, receipt.dossier.metadata) == (7, {"ticket": "SEC-1"})
+    assert review.digest == digest(receipt.dossier.apv) == digest(apv())
     assert review.reporter == "scan"
     assert await queued(database) == ["slack.card"]
     assert await log(database, review) == ["review.submitted"]
@@ -83,7 +84,7 @@ async def test_a_new_apv_becomes_a_review(database: Database) -> None:
 async def test_the_deadline_is_by_severity(database: Database, severity: Severity, minutes: int) -> None:
     """Minutes to decide, counted from arrival."""
     stored = await submit(gate(database), apv(severity=severity))
-    assert stored.dossier.review.due_at == NOW + timedelta(minutes=minutes)
+    assert stored.review.due_at == NOW + timedelta(minutes=minutes)
 
 
 FULL = replace(
@@ -129,9 +130,9 @@ async def test_what_was_reported_is_read_back_to_the_letter(database: Database, 
     """Every field, and so the same digest; a diff keeps its line ends."""
     assert {f.name for f in fields(Apv)} == set(Apv.__slots__)
     stored = await submit(gate(database), reported)
-    assert stored.dossier.apv == replace(reported, reporter=reported.reporter or "scan")
-    assert digest(stored.dossier.apv) == stored.dossier.review.digest == digest(reported)
-    assert stored.dossier.review.has_patch is bool(reported.patch_diff)
+    assert stored.apv == replace(reported, reporter=reported.reporter or "scan")
+    assert digest(stored.apv) == stored.review.digest == digest(reported)
+    assert stored.review.has_patch is bool(reported.patch_diff)
 
 
 async def test_every_content_that_was_ever_shown_is_kept(database: Database) -> None:
@@ -149,7 +150,7 @@ async def test_every_content_that_was_ever_shown_is_kept(database: Database) -> 
 STATUSES = list(Status)
 
 
-async def standing(opened: Gate, status: Status, *, pushed: bool = False) -> Stored:
+async def standing(opened: Gate, status: Status, *, pushed: bool = False) -> Dossier:
     """A review of `apv()` that has come to this status."""
     stored = await submit(opened)
     branch = ", pr_branch = 'apv/x'" if pushed else ""
@@ -165,7 +166,7 @@ async def test_the_same_content_changes_nothing_in_any_status(database: Database
     before = await everything(database)
     (receipt,) = await hand_in(opened, Submission(replace(apv(), reporter="another-scan"), metadata={"run": 2}))
     assert not receipt.created
-    assert receipt.stored.dossier.review.status is status
+    assert receipt.dossier.review.status is status
     assert await everything(database) == before
 
 
@@ -181,9 +182,9 @@ REVISED = {
 async def test_changed_content_revises_what_waits(database: Database, status: Status, after: Status) -> None:
     """The same review and card, version + 1, votes void; the card and its thread hear of it."""
     opened = gate(database)
-    before = (await standing(opened, status)).dossier.review
+    before = (await standing(opened, status)).review
     (receipt,) = await hand_in(opened, Submission(CHANGED))
-    review = receipt.stored.dossier.review
+    review = receipt.dossier.review
     assert not receipt.created
     assert (review.id, review.code, review.version, review.status, review.votes) == (
         before.id, before.code, 2, after, (),
@@ -204,25 +205,25 @@ async def test_changed_content_opens_a_new_review_where_the_old_has_ended(
     """It names the former; the former and its pull request are left alone."""
     clock = Clock()
     opened = gate(database, clock=clock)
-    former = (await standing(opened, status, pushed=pushed)).dossier.review
+    former = (await standing(opened, status, pushed=pushed)).review
     untouched = await now_of(opened, former)
     clock.advance(minutes=1)
     (receipt,) = await hand_in(opened, Submission(CHANGED, metadata={"ticket": "SEC-2"}))
-    review = receipt.stored.dossier.review
+    review = receipt.dossier.review
     assert receipt.created
     assert (review.code, review.version, review.status) == ("APV-2026-0002", 1, Status.PENDING)
-    assert receipt.stored.metadata == {"ticket": "SEC-2", "follows": former.code}
+    assert receipt.dossier.metadata == {"ticket": "SEC-2", "follows": former.code}
     assert await now_of(opened, former) == untouched
     again = await submit(opened, replace(CHANGED, cve_title="And worse"))
-    assert again.dossier.review.id == review.id, "the newest of an APV's reviews is the one in force"
+    assert again.review.id == review.id, "the newest of an APV's reviews is the one in force"
 
 
 async def test_a_push_and_new_content_cannot_cross(database: Database) -> None:
     """Once a push has begun, changed content is a review of its own."""
     opened = gate(database)
-    review = (await submit(opened)).dossier.review
+    review = (await submit(opened)).review
     await click(opened, ALICE, review)
-    assert await outcomes.begin_push(opened, review.id, review.digest, "apv/x")
+    assert await pulls.begin_push(opened, push(review))
     (receipt,) = await hand_in(opened, Submission(CHANGED))
     assert receipt.created
     assert (await now_of(opened, review)).status is Status.APPROVED
@@ -231,20 +232,20 @@ async def test_a_push_and_new_content_cannot_cross(database: Database) -> None:
 async def test_a_failure_that_pushed_nothing_lets_new_content_in(database: Database) -> None:
     """A better patch goes to the same review."""
     opened = gate(database)
-    review = (await submit(opened)).dossier.review
+    review = (await submit(opened)).review
     await click(opened, ALICE, review)
-    await outcomes.begin_push(opened, review.id, review.digest, "apv/x")
-    await outcomes.pull_failed(opened, review.id, review.digest, "The patch does not apply.", pushed=False)
+    await pulls.begin_push(opened, push(review))
+    await pulls.failed(opened, push(review), "The patch does not apply.", pushed=False)
     (receipt,) = await hand_in(opened, Submission(CHANGED))
     assert not receipt.created
-    assert (receipt.stored.dossier.review.status, receipt.stored.dossier.review.note) == (Status.PENDING, None)
+    assert (receipt.dossier.review.status, receipt.dossier.review.note) == (Status.PENDING, None)
 
 
 @pytest.mark.parametrize("state", ["queued", "failed"])
 async def test_new_content_drops_the_pull_request_of_the_old(database: Database, state: str) -> None:
     """Whether it waits or is held: nobody is to retry what can never be wanted again."""
     opened = gate(database)
-    review = (await submit(opened)).dossier.review
+    review = (await submit(opened)).review
     await click(opened, ALICE, review)
     await run(database, f"UPDATE pgqueuer SET status = '{state}' WHERE entrypoint = 'github.pull'")
     await submit(opened, CHANGED)
@@ -252,13 +253,13 @@ async def test_new_content_drops_the_pull_request_of_the_old(database: Database,
     now = await now_of(opened, review)
     await click(opened, ALICE, now)
     (job,) = await rows(database, "SELECT dedupe_key FROM pgqueuer WHERE entrypoint = 'github.pull'")
-    assert job["dedupe_key"].endswith(now.digest)
+    assert job["dedupe_key"] == push(now).key
 
 
 async def test_after_a_closed_escalation_new_content_is_for_everyone(database: Database) -> None:
     """A lead asked for changes; when they come, any reviewer may approve."""
     opened = gate(database, rules=policy(leads=(CAROL,)))
-    review = (await submit(opened)).dossier.review
+    review = (await submit(opened)).review
     await click(opened, BOB, review, Choice.ESCALATE)
     await click(opened, CAROL, review, Choice.MODIFY)
     await submit(opened, CHANGED)
@@ -274,9 +275,9 @@ async def test_another_severity_moves_the_deadline(database: Database) -> None:
     await run(database, "UPDATE apv_reviews SET due_at = due_at + interval '1 day'")
     clock.advance(hours=1)
     stored = await submit(opened, CHANGED)
-    assert stored.dossier.review.due_at == NOW + timedelta(days=2)
+    assert stored.review.due_at == NOW + timedelta(days=2)
     stored = await submit(opened, replace(CHANGED, severity=Severity.CRITICAL))
-    assert stored.dossier.review.due_at == NOW + timedelta(minutes=240)
+    assert stored.review.due_at == NOW + timedelta(minutes=240)
     assert stored.priority == 9
 
 
@@ -321,9 +322,9 @@ async def test_a_list_is_all_or_nothing(database: Database) -> None:
 async def test_a_code_that_is_asked_for_is_given(database: Database) -> None:
     """And the counter steps over it."""
     opened = gate(database)
-    assert (await submit(opened, code="APV-2026-0002")).dossier.review.code == "APV-2026-0002"
-    assert (await submit(opened, apv(package_name="one"))).dossier.review.code == "APV-2026-0001"
-    assert (await submit(opened, apv(package_name="two"))).dossier.review.code == "APV-2026-0003"
+    assert (await submit(opened, code="APV-2026-0002")).review.code == "APV-2026-0002"
+    assert (await submit(opened, apv(package_name="one"))).review.code == "APV-2026-0001"
+    assert (await submit(opened, apv(package_name="two"))).review.code == "APV-2026-0003"
 
 
 async def test_the_same_code_is_the_same_apv(database: Database) -> None:
@@ -331,10 +332,10 @@ async def test_the_same_code_is_the_same_apv(database: Database) -> None:
     opened = gate(database)
     first = await submit(opened, code="APV-2026-0007")
     second = await submit(opened, apv(package_version="3.1.0"), code="APV-2026-0007")
-    assert second.dossier.review.id == first.dossier.review.id
-    assert second.dossier.review.version == 2
+    assert second.review.id == first.review.id
+    assert second.review.version == 2
     third = await submit(opened, apv(package_version="3.1.0"))
-    assert third.dossier.review.id == first.dossier.review.id, "and it is known by its new identity"
+    assert third.review.id == first.review.id, "and it is known by its new identity"
 
 
 async def test_a_code_of_another_apv_is_a_fault(database: Database) -> None:
@@ -356,11 +357,11 @@ async def test_a_code_of_a_review_that_has_ended_opens_a_new_one(database: Datab
     opened = gate(database, clock=clock)
     former = await submit(opened, code="APV-2026-0007")
     clock.advance(minutes=1)
-    await click(opened, ALICE, former.dossier.review, Choice.REJECT)
+    await click(opened, ALICE, former.review, Choice.REJECT)
     stored = await submit(opened, CHANGED, code="APV-2026-0007")
-    assert stored.dossier.review.code == "APV-2026-0001"
+    assert stored.review.code == "APV-2026-0001"
     assert stored.metadata == {"follows": "APV-2026-0007"}
-    assert (await submit(opened, CHANGED, code="APV-2026-0007")).dossier.review == stored.dossier.review
+    assert (await submit(opened, CHANGED, code="APV-2026-0007")).review == stored.review
 
 
 async def test_each_year_counts_from_one(database: Database) -> None:
@@ -369,7 +370,7 @@ async def test_each_year_counts_from_one(database: Database) -> None:
     opened = gate(database, clock=clock)
     await submit(opened)
     clock.advance(days=365)
-    assert (await submit(opened, apv(package_name="other"))).dossier.review.code == "APV-2027-0001"
+    assert (await submit(opened, apv(package_name="other"))).review.code == "APV-2027-0001"
 
 
 async def test_one_apv_handed_in_by_many_at_once_is_one_review(database: Database) -> None:
@@ -377,7 +378,7 @@ async def test_one_apv_handed_in_by_many_at_once_is_one_review(database: Databas
     opened = gate(database)
     receipts = await asyncio.gather(*[hand_in(opened, Submission(apv())) for _ in range(12)])
     assert sum(receipt.created for (receipt,) in receipts) == 1
-    assert len({receipt.stored.dossier.review.id for (receipt,) in receipts}) == 1
+    assert len({receipt.dossier.review.id for (receipt,) in receipts}) == 1
     assert len(await all_of(opened)) == 1
 
 
@@ -386,14 +387,14 @@ async def test_two_contents_of_one_apv_at_once_are_two_versions(database: Databa
     opened = gate(database)
     await asyncio.gather(hand_in(opened, Submission(apv())), hand_in(opened, Submission(CHANGED)))
     (stored,) = await all_of(opened)
-    assert stored.dossier.review.version == 2
-    assert await log(database, stored.dossier.review) == ["review.submitted", "review.revised"]
+    assert stored.review.version == 2
+    assert await log(database, stored.review) == ["review.submitted", "review.revised"]
 
 
 async def test_a_click_and_new_content_at_once_never_approve_what_nobody_saw(database: Database) -> None:
     """Whichever is first: a vote is for the content that was shown, or it is refused as stale."""
     opened = gate(database)
-    review = (await submit(opened)).dossier.review
+    review = (await submit(opened)).review
     async with database.transaction() as tx:
         await stored_submissions.latest_of(tx, identity(apv()))
         both = [
@@ -477,11 +478,11 @@ async def test_a_row_of_another_program_is_taken_in(database: Database) -> None:
     """Digest, priority, deadline and repository are filled in, and it is posted like any other."""
     opened = gate(database)
     await insert(database)
-    assert await queue.find(opened, "APV-2026-0042") is None, "not before it has a digest"
-    assert await submissions.adopt(opened) == 1
-    stored = await queue.find(opened, "APV-2026-0042")
+    assert await queries.find(opened, "APV-2026-0042") is None, "not before it has a digest"
+    assert await adopt(opened) == 1
+    stored = await queries.find(opened, "APV-2026-0042")
     assert stored is not None
-    review, reported = stored.dossier.review, stored.dossier.apv
+    review, reported = stored.review, stored.apv
     assert (review.status, review.version, review.digest) == (Status.PENDING, 1, digest(reported))
     assert review.due_at == review.created_at + timedelta(minutes=240)
     assert (stored.priority, stored.metadata) == (9, {"from": "elsewhere"})
@@ -489,24 +490,24 @@ async def test_a_row_of_another_program_is_taken_in(database: Database) -> None:
     assert (reported.wargame_evidence, reported.confirmation_score) == ({"run": 1}, 0.8)
     assert await queued(database) == ["slack.card", "slack.alert"]
     assert await log(database, review) == ["review.submitted"]
-    assert await submissions.adopt(opened) == 0
+    assert await adopt(opened) == 0
 
 
 async def test_the_least_that_another_program_may_insert(database: Database) -> None:
     """Every other column has a default; such a review is decided like any other."""
     opened = gate(database)
     await insert(database, LEAST)
-    assert await submissions.adopt(opened) == 1
+    assert await adopt(opened) == 1
     (stored,) = await all_of(opened)
     for user in (ALICE, BOB):
-        await click(opened, user, stored.dossier.review)
-    assert (await now_of(opened, stored.dossier.review)).status is Status.APPROVED
+        await click(opened, user, stored.review)
+    assert (await now_of(opened, stored.review)).status is Status.APPROVED
 
 
 async def test_a_deadline_that_another_program_set_stands(database: Database) -> None:
     """`due_at` is the only truth of it."""
     await insert(database, due_at="'2026-01-03T00:00:00Z'")
-    await submissions.adopt(gate(database))
+    await adopt(gate(database))
     (row,) = await rows(database, "SELECT due_at::text FROM apv_reviews")
     assert row["due_at"].startswith("2026-01-03")
 
@@ -516,7 +517,7 @@ async def test_two_sweepers_take_a_row_in_once(database: Database) -> None:
     opened = gate(database)
     for n in range(20):
         await insert(database, LEAST, apv_code=f"'APV-2026-{n:04d}'", severity="'low'")
-    assert sum(await asyncio.gather(*[submissions.adopt(opened) for _ in range(4)])) == 20
+    assert sum(await asyncio.gather(*[adopt(opened) for _ in range(4)])) == 20
     assert await queued(database) == ["slack.card"] * 20
     assert len(await rows(database, "SELECT 1 FROM audit_log")) == 20
 
@@ -526,7 +527,7 @@ async def test_more_than_one_sweep_can_hold_is_taken_in_at_once(database: Databa
     opened = gate(database)
     some = "SELECT 'APV-2026-' || n, 'low', 'p' || n FROM generate_series(1000, 1204) n"
     await run(database, f"INSERT INTO apv_reviews (apv_code, severity, package_name) {some}")
-    assert await submissions.adopt(opened) == 205
+    assert await adopt(opened) == 205
 
 
 @pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity"])
@@ -534,9 +535,9 @@ async def test_a_score_that_is_no_number_is_none(database: Database, number: str
     """PostgreSQL's floats know what JSON does not: the row is taken in without the score."""
     opened = gate(database)
     await insert(database, wargame_confidence=f"'{number}'", confirmation_score=f"'{number}'")
-    assert await submissions.adopt(opened) == 1
+    assert await adopt(opened) == 1
     (stored,) = await all_of(opened)
-    assert (stored.dossier.apv.wargame_confidence, stored.dossier.apv.confirmation_score) == (None, None)
+    assert (stored.apv.wargame_confidence, stored.apv.confirmation_score) == (None, None)
     assert await rows(database, "SELECT wargame_confidence FROM apv_reviews") == [{"wargame_confidence": None}]
 
 
@@ -545,8 +546,8 @@ async def test_a_row_that_cannot_be_taken_in_stops_no_other(database: Database) 
     opened = gate(database)
     await insert(database, LEAST, details='\'{"no": "such field"}\'', created_at="'2026-01-01T00:00:00Z'")
     await insert(database, LEAST, apv_code="'APV-2026-0043'")
-    assert await submissions.adopt(opened) == 1
-    assert [stored.dossier.review.code for stored in await all_of(opened)] == ["APV-2026-0043"]
+    assert await adopt(opened) == 1
+    assert [stored.review.code for stored in await all_of(opened)] == ["APV-2026-0043"]
 
 
 async def test_a_code_that_another_program_has_just_used_is_its_apvs(database: Database) -> None:
@@ -554,16 +555,16 @@ async def test_a_code_that_another_program_has_just_used_is_its_apvs(database: D
     opened = gate(database)
     await insert(database)
     stored = await submit(opened, code="APV-2026-0042")
-    assert stored.dossier.review.code == "APV-2026-0042"
-    assert stored.dossier.review.version == 2
-    assert await log(database, stored.dossier.review) == ["review.submitted", "review.revised"]
+    assert stored.review.code == "APV-2026-0042"
+    assert stored.review.version == 2
+    assert await log(database, stored.review) == ["review.submitted", "review.revised"]
 
 
 async def test_our_codes_step_over_those_of_other_programs(database: Database) -> None:
     """Whether we have looked at their rows or not."""
     opened = gate(database)
     await insert(database, LEAST, apv_code="'APV-2026-0001'")
-    assert (await submit(opened)).dossier.review.code == "APV-2026-0002"
+    assert (await submit(opened)).review.code == "APV-2026-0002"
 
 
 BAD: list[dict[str, Any]] = [

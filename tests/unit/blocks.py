@@ -7,10 +7,11 @@ from uuid import UUID
 from hypothesis import strategies as st
 
 from bot.domain.apv import Apv, PatchStrategy, Severity, WargameVerdict, digest
+from bot.domain.decisions import tally
 from bot.domain.policy import Policy, Principals
 from bot.domain.pull import Checks, Merging, PullState
 from bot.domain.quorum import Tally
-from bot.domain.review import Dossier, Review, Status, Vote, tally
+from bot.domain.review import Dossier, Hold, Review, Status, Vote
 
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 GITHUB = "https://github.com"
@@ -204,6 +205,7 @@ CASES = {
         status=Status.APPROVED,
         votes=(ALICE,),
         closed_at=NOW,
+        hold=Hold.PULL_FAILED,
         note="The patch does not apply to main: requirements.txt line 1 reads aiohttp==3.9.5. Nothing was pushed.",
     ),
     "manual_without_diff": dossier(PILLOW),

@@ -9,7 +9,7 @@ from bot.blocks import ids
 from bot.blocks.card import card
 from bot.blocks.kit import Button, Message
 from bot.domain.quorum import Tally
-from bot.domain.review import AWAITING, Status
+from bot.domain.review import AWAITING, Hold, Status
 from tests.unit.blocks import AIOHTTP, ALICE, BOB, CASES, GITHUB, NOW, PILLOW, PULL, PYYAML, counted, dossier
 
 DECIDING = {ids.APPROVE, ids.REJECT, ids.ESCALATE, ids.CLAIM}
@@ -128,9 +128,10 @@ def test_an_approved_card_says_what_follows(changes: dict[str, object], told: st
 
 def test_an_approved_review_without_a_patch_opens_nothing() -> None:
     """The card promises no pull request that nobody can open."""
-    case = dossier(PILLOW, status=Status.APPROVED, votes=(ALICE,), closed_at=NOW)
+    note = "It has no patch, so there is no pull request to open."
+    case = dossier(PILLOW, status=Status.APPROVED, votes=(ALICE,), closed_at=NOW, hold=Hold.NOTHING_TO_OPEN, note=note)
     drawn = card(case, counted(case))
-    assert "It has no patch, so there is no pull request to open." in shown(drawn)
+    assert note in shown(drawn)
     assert buttons(drawn) == {}
 
 

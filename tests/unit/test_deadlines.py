@@ -6,10 +6,10 @@ from datetime import timedelta
 
 import pytest
 
-from bot.domain import deadlines as sla
+from bot.domain import deadlines
 from bot.domain.apv import Json
 from bot.domain.bod_26_04 import ROWS, assess
-from bot.domain.deadlines import Told, due_at, turn
+from bot.domain.deadlines import Said, due, due_at
 from bot.domain.policy import EscalationStep, Preset, Principals, Reminders, Rule
 from tests.builders import NOW, apv, review
 from tests.unit.test_intake_formats import DATA
@@ -54,7 +54,7 @@ def test_each_row_gives_its_deadline(number: int) -> None:
     reported = apv(kev=row.in_kev)
     due = due_at(NOW, BOD, reported, told)
     assert due == (None if row.days is None else NOW + timedelta(days=row.days))
-    why = sla.why_due(BOD, reported, told)
+    why = deadlines.why_due(BOD, reported, told)
     assert why is not None
     assert why.startswith(f"BOD 26-04 row {number}, {row.timeline}: ")
     assert "assumed" not in why
@@ -84,31 +84,31 @@ def test_unknown_has_a_stated_value(
 def test_a_fixed_deadline_counts_its_minutes() -> None:
     """Whatever the report says of exploitation; and the card has nothing to explain."""
     assert due_at(NOW, RULE, apv(kev=True), inputs(True, True, "total")) == NOW + timedelta(days=1)
-    assert sla.why_due(RULE, apv(), {}) is None
+    assert deadlines.why_due(RULE, apv(), {}) is None
 
 
 @pytest.mark.parametrize(
     ("minutes", "told", "said", "next_minutes"),
     [
-        (0, Told(), (False, (), False), 60),
-        (60, Told(), (True, (), False), 180),  # the second waits twice as long as the first
-        (61, Told(1, 0), (False, (), False), 180),
-        (180, Told(1, 0), (True, (), False), 420),
-        (1_000, Told(), (True, (), False), 1_200),  # nobody looked for long: reminded once
-        (1_200, Told(4, 0), (False, (NEAR,), False), 1_380),
-        (1_380, Told(4, 1), (False, (NEARER,), False), 1_560),
-        (1_400, Told(4, 0), (False, (NEAR, NEARER), False), 1_560),
-        (1_440, Told(4, 2), (False, (), False), 1_560),
-        (1_559, Told(4, 2), (False, (), False), 1_560),
-        (1_560, Told(4, 2), (False, (), True), None),
-        (9_999, Told(), (False, (), True), None),
+        (0, Said(), (False, (), False), 60),
+        (60, Said(), (True, (), False), 180),  # the second waits twice as long as the first
+        (61, Said(1, 0), (False, (), False), 180),
+        (180, Said(1, 0), (True, (), False), 420),
+        (1_000, Said(), (True, (), False), 1_200),  # nobody looked for long: reminded once
+        (1_200, Said(4, 0), (False, (NEAR,), False), 1_380),
+        (1_380, Said(4, 1), (False, (NEARER,), False), 1_560),
+        (1_400, Said(4, 0), (False, (NEAR, NEARER), False), 1_560),
+        (1_440, Said(4, 2), (False, (), False), 1_560),
+        (1_559, Said(4, 2), (False, (), False), 1_560),
+        (1_560, Said(4, 2), (False, (), True), None),
+        (9_999, Said(), (False, (), True), None),
     ],
 )
 def test_what_is_said_and_when(
-    minutes: int, told: Told, said: tuple[bool, tuple[EscalationStep, ...], bool], next_minutes: int | None
+    minutes: int, told: Said, said: tuple[bool, tuple[EscalationStep, ...], bool], next_minutes: int | None
 ) -> None:
     """Reminders back off and stop at the deadline; each step once; the end once; and it is known when to look next."""
-    found = turn(review(), RULE, told, NOW + timedelta(minutes=minutes))
+    found = due(review(), RULE, told, NOW + timedelta(minutes=minutes))
     assert (found.remind, found.steps, found.expire) == said
     assert found.next_at == (None if next_minutes is None else NOW + timedelta(minutes=next_minutes))
 
@@ -117,11 +117,11 @@ def test_what_was_said_is_not_said_again() -> None:
     """Looking twice at one moment says nothing the second time."""
     for minutes in range(0, 1_560, 30):
         now = NOW + timedelta(minutes=minutes)
-        again = turn(review(), RULE, turn(review(), RULE, Told(), now).told, now)
+        again = due(review(), RULE, due(review(), RULE, Said(), now).said, now)
         assert (again.remind, again.steps) == (False, ())
 
 
 def test_the_built_in_rules_keep_silent() -> None:
     """Without reminders, chain and expiry there is nothing to look at again."""
-    found = turn(review(), Rule(approvals=1, minutes=60), Told(), NOW + timedelta(days=900))
-    assert found == sla.Turn(remind=False, wake=False, steps=(), expire=False, told=Told(), next_at=None)
+    found = due(review(), Rule(approvals=1, minutes=60), Said(), NOW + timedelta(days=900))
+    assert found == deadlines.Due(remind=False, wake=False, steps=(), expire=False, said=Said(), next_at=None)

@@ -86,9 +86,9 @@ def test_people_hear_of_it_before_the_rest() -> None:
 
 
 def test_what_is_one_effect_has_one_key() -> None:
-    """A card once a revision, a reply and an alert once an entry, a pull request once a content."""
+    """One card per revision, one reply and one alert per entry, one pull request per version."""
     others: list[Job] = [
-        SyncCard(ONE, 4), SyncCard(TWO, 3), ReplyInThread(ONE, ONE), AlertIncident(ONE, ONE), OpenPull(ONE, "e2" * 32),
+        SyncCard(ONE, 4), SyncCard(TWO, 3), ReplyInThread(ONE, ONE), AlertIncident(ONE, ONE), OpenPull(ONE, "d1" * 32, 2),
         OpenPull(TWO, "d1" * 32),
     ]  # fmt: skip
     assert len({job.key for job in [*JOBS, *others]}) == len(JOBS) + len(others)

@@ -8,14 +8,13 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from bot.domain import claims as turns
-from bot.domain import review as rules
-from bot.domain.access import Person
+from bot.domain import claims, contents, decisions
 from bot.domain.apv import WargameVerdict
 from bot.domain.auto import approved_by_policy
+from bot.domain.decisions import Decision
+from bot.domain.people import Person
 from bot.domain.policy import Policy
-from bot.domain.refusal import Accepted, Outcome
-from bot.domain.review import Choice, Decision, Review, Status
+from bot.domain.review import AWAITING, Accepted, Choice, Outcome, Review, Status
 from bot.policies.reading import Around, read
 from tests.builders import ALICE, BOB, CAROL, DAVE, NOW, WHY, apv, person, review
 
@@ -54,11 +53,11 @@ POLICIES = st.builds(
 
 
 TURNS: Mapping[str, Callable[[Review, Person, datetime], Outcome]] = {
-    "claim": lambda review, who, _now: rules.claim(review, who),
-    "unclaim": lambda review, who, _now: turns.unclaim(review, who),
-    "reassign": lambda review, who, _now: turns.reassign(review, who, person(BOB)),
-    "snooze": lambda review, who, now: turns.snooze(review, who, 2, "Waiting for the vendor.", now),
-    "wake": lambda review, who, _now: turns.wake(review, who),
+    "claim": lambda review, who, _now: claims.claim(review, who),
+    "unclaim": lambda review, who, _now: claims.unclaim(review, who),
+    "reassign": lambda review, who, _now: claims.reassign(review, who, person(BOB)),
+    "snooze": lambda review, who, now: claims.snooze(review, who, 2, "Waiting for the vendor.", now),
+    "wake": lambda review, who, _now: claims.wake(review, who),
 }
 """What people do with a review beside deciding it: none of it is a vote."""
 WITHDRAW = "withdraw"
@@ -85,8 +84,8 @@ class Governing(RuleBasedStateMachine):
 
     @rule()
     def change_the_content(self) -> None:
-        if rules.takes_new_content(self.review):
-            self.review = rules.revise(replace(self.review, version=self.review.version + 1)).review
+        if contents.takes_new_content(self.review):
+            self.review = contents.revise(replace(self.review, version=self.review.version + 1)).review
             self.ledger.clear()
             self.closed_under = None
 
@@ -109,7 +108,7 @@ class Governing(RuleBasedStateMachine):
 
     def decide(self, who: str, by: Person, choice: Choice) -> None:
         decision = Decision(choice=choice, justification=WHY, digest=self.review.digest)
-        outcome = rules.decide(self.review, by, decision, self.policy, opens_pulls=True, now=self.now)
+        outcome = decisions.decide(self.review, by, decision, self.policy, opens_pulls=True, now=self.now)
         if not isinstance(outcome, Accepted):
             return
         self.review = outcome.review
@@ -122,7 +121,7 @@ class Governing(RuleBasedStateMachine):
             self.closed_under = self.policy
 
     def withdraw(self, who: str, by: Person) -> None:
-        outcome = rules.withdraw(self.review, by, self.policy)
+        outcome = decisions.withdraw(self.review, by, self.policy)
         if isinstance(outcome, Accepted):
             self.review = outcome.review
             self.ledger = [entry for entry in self.ledger if entry[0] != who]
@@ -135,7 +134,7 @@ class Governing(RuleBasedStateMachine):
 
     @rule(seldom=st.integers(0, 19))
     def let_it_expire(self, seldom: int) -> None:
-        if seldom == 0 and self.review.status in rules.AWAITING:
+        if seldom == 0 and self.review.status in AWAITING:
             self.review = replace(self.review, status=Status.EXPIRED, closed_at=self.now)
 
     @rule()

@@ -6,14 +6,15 @@ from datetime import timedelta
 
 import pytest
 
-from bot.domain.access import Person
 from bot.domain.apv import Apv, PatchStrategy, Severity, WargameVerdict
 from bot.domain.auto import approved_by_policy
+from bot.domain.decisions import Decision, decide, tally
 from bot.domain.explanation import explain
+from bot.domain.people import Person
 from bot.domain.policy import Policy
 from bot.domain.quorum import Tally
-from bot.domain.refusal import Accepted, Outcome, Reason, Refused
-from bot.domain.review import Choice, Decision, Review, Status, decide, tally
+from bot.domain.refusal import Reason, Refused
+from bot.domain.review import Accepted, Choice, Outcome, Review, Status
 from bot.policies.check import problems, warnings
 from bot.policies.reading import Around, read
 from tests.builders import ALICE, BOB, CAROL, DAVE, DIGEST, NOW, apv, person, review
@@ -174,7 +175,7 @@ def test_what_a_policy_approves_by_itself() -> None:
     outcome = automatically(AUTO, GOOD)
     assert outcome is not None
     assert outcome.review.status is Status.APPROVED
-    assert outcome.sentence.startswith(
+    assert outcome.events[0].sentence.startswith(
         f"APV-2026-0007 was approved by policy {policy(AUTO).digest[:8]}, without a person"
     )
 
@@ -235,7 +236,7 @@ def test_an_explanation_names_each_demand_and_its_place() -> None:
         "a justification with each approval (severity.high.justification)",
         "has 0 of 1 approval; someone of python, someone of ruby and a lead are still needed",
         "not by renovate[bot], who reported it",
-        "S0PY, U0ALICE, bob@example.org, token:ci, to whom that account belongs (machine.1.owners)",
+        "S0PY, U0ALICE, bob@example.org, token:ci, who own that account (machine.1.owners)",
         "channel C0X (route.1.channel)",
         f"policy {under.digest}",
     ):

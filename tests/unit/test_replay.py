@@ -6,7 +6,7 @@ import pytest
 
 from bot.domain.apv import Severity, WargameVerdict
 from bot.domain.policy import Policy
-from bot.domain.replay import Cast, Change, Past, replay, summary
+from bot.domain.replay import Cast, DifferenceKind, Past, replay, summary
 from bot.domain.review import Choice, Review, Status
 from bot.policies.reading import Around, read
 from tests.builders import ALICE, BOB, CAROL, NOW, apv, review
@@ -39,62 +39,66 @@ AUTO = '[auto_approval]\nenabled = true\nseverity = ["high"]'
 FREEZE = '[[freeze]]\nname = "Quiet"\nbegins = 2026-03-04T00:00:00Z\nends = 2026-03-05T00:00:00Z'
 CASES = [
     ("", past(MERGED, cast(ALICE)), []),
-    ("[severity.high]\napprovals = 2", past(MERGED, cast(ALICE)), [(Change.WAITS, "1 of 2 approvals")]),
+    ("[severity.high]\napprovals = 2", past(MERGED, cast(ALICE)), [(DifferenceKind.WAITS, "1 of 2 approvals")]),
     ("[severity.high]\napprovals = 2", past(MERGED, cast(ALICE), cast(BOB)), []),
-    ("[severity.high]\napprovals = 2", past(MERGED, cast(ALICE), cast(ALICE)), [(Change.WAITS, "1 of 2 approvals")]),
+    (
+        "[severity.high]\napprovals = 2",
+        past(MERGED, cast(ALICE), cast(ALICE)),
+        [(DifferenceKind.WAITS, "1 of 2 approvals")],
+    ),
     ('[severity.high]\ngroups = ["python"]', past(MERGED, cast(BOB)), []),
     (
         '[severity.high]\ngroups = ["python"]',
         past(MERGED, cast(ALICE)),
-        [(Change.WAITS, "1 of 1 approval; someone of python is still needed")],
+        [(DifferenceKind.WAITS, "1 of 1 approval; someone of python is still needed")],
     ),
     (
         f'[people]\nreviewers = ["{ALICE}"]',
         past(MERGED, cast("U0GONE")),
-        [(Change.WAITS, "0 of 1 approval; Gone could not decide")],
+        [(DifferenceKind.WAITS, "0 of 1 approval; Gone could not decide")],
     ),
     (
         f'[[machine]]\naccount = "nightly-scan"\nowners = ["{ALICE}"]',
         past(MERGED, cast(ALICE)),
-        [(Change.WAITS, "0 of 1 approval; Alice proposed it")],
+        [(DifferenceKind.WAITS, "0 of 1 approval; Alice proposed it")],
     ),
-    (FREEZE, past(MERGED, cast(ALICE)), [(Change.WAITS, "0 of 1 approval; Alice approved in a freeze window")]),
+    (FREEZE, past(MERGED, cast(ALICE)), [(DifferenceKind.WAITS, "0 of 1 approval; Alice approved in a freeze window")]),
     ("", past(review(severity=Severity.CRITICAL, due_at=None), cast(ALICE)), []),
     (
         "[severity.critical]\napprovals = 1",
         past(review(severity=Severity.CRITICAL, due_at=None), cast(ALICE)),
-        [(Change.APPROVED, "1 of 1 approval")],
+        [(DifferenceKind.APPROVED, "1 of 1 approval")],
     ),
-    (AUTO, past(OPEN), [(Change.AUTOMATIC, "it is pending now")]),
+    (AUTO, past(OPEN), [(DifferenceKind.AUTOMATIC, "it is pending now")]),
     (AUTO, past(MERGED, cast(ALICE)), []),
     (
         f'[people]\nreviewers = ["{ALICE}"]',
         past(REJECTED, cast("U0GONE", Choice.REJECT)),
-        [(Change.REFUSED, "Gone could not decide")],
+        [(DifferenceKind.REFUSED, "Gone could not decide")],
     ),
     (
         "[severity.high]\nminutes = 60",
         past(MERGED, cast(ALICE)),
-        [(Change.LATE, "due 2026-03-04 06:06 instead of 2026-03-05 05:06 UTC")],
+        [(DifferenceKind.LATE, "due 2026-03-04 06:06 instead of 2026-03-05 05:06 UTC")],
     ),
     (
         "[severity.high]\nminutes = 600",
         past(done(Status.MERGED, due_at=NOW + timedelta(hours=1)), cast(ALICE)),
-        [(Change.IN_TIME, "due 2026-03-04 15:06 instead of 2026-03-04 06:06 UTC")],
+        [(DifferenceKind.IN_TIME, "due 2026-03-04 15:06 instead of 2026-03-04 06:06 UTC")],
     ),
     (
         '[[route]]\npackage = ["jinja*"]\nchannel = "C0WEB"',
         past(MERGED, cast(ALICE)),
-        [(Change.ELSEWHERE, "C0WEB instead of C0REVIEW")],
+        [(DifferenceKind.ELSEWHERE, "C0WEB instead of C0REVIEW")],
     ),
 ]
 
 
 @pytest.mark.parametrize(("text", "one", "expected"), CASES)
-def test_what_would_be_otherwise(text: str, one: Past, expected: list[tuple[Change, str]]) -> None:
+def test_what_would_be_otherwise(text: str, one: Past, expected: list[tuple[DifferenceKind, str]]) -> None:
     """The same people and clicks, judged by other rules."""
     found = replay([one], BEFORE, policy(text), MEMBERS, LATER)
-    assert [(difference.change, difference.sentence) for difference in found] == expected
+    assert [(difference.kind, difference.sentence) for difference in found] == expected
 
 
 def test_without_slack_whoever_decided_is_a_member() -> None:
@@ -107,4 +111,4 @@ def test_the_summary_counts_each_change() -> None:
     """Most serious first."""
     text = "[severity.high]\napprovals = 2\nminutes = 60"
     found = replay([past(MERGED, cast(ALICE)), past(OPEN)], BEFORE, policy(text), MEMBERS, LATER)
-    assert summary(found) == [(Change.WAITS, 1), (Change.LATE, 2)]
+    assert summary(found) == [(DifferenceKind.WAITS, 1), (DifferenceKind.LATE, 2)]

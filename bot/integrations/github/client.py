@@ -14,14 +14,14 @@ from typing import TypeVar
 import jwt
 from github import Auth, Github
 
-from bot.domain.pull import Seen
+from bot.domain.pull import Pull, Seen
 from bot.integrations.errors import Permanent
 from bot.integrations.github import watching as github_watch
 from bot.integrations.github.files import Files, read_files
-from bot.integrations.github.opening import OpenedPull, PullRequest, base_head, find_repository, open_pull
+from bot.integrations.github.opening import PullRequest, base_head, find_repository, open_pull
 from bot.integrations.github.watching import PullAddress
 
-__all__ = ["AppInstallation", "GitHubClient", "OpenedPull", "PullAddress", "PullRequest"]
+__all__ = ["AppInstallation", "GitHubClient", "PullAddress", "PullRequest"]
 
 T = TypeVar("T")
 
@@ -92,7 +92,7 @@ class GitHubClient:
 
         return await self._run(read)
 
-    async def open_pull(self, request: PullRequest) -> OpenedPull:
+    async def open_pull(self, request: PullRequest) -> Pull:
         """Make one branch, one commit and one pull request of a diff, or adopt those of a former run.
 
         Raises `Permanent` when the patch does not apply or touches what it may not (nothing is pushed), when the

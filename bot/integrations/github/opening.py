@@ -9,7 +9,7 @@ import base64
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 from github import Github, InputGitAuthor, InputGitTreeElement
 from github.GitCommit import GitCommit
@@ -18,6 +18,7 @@ from github.GitTree import GitTree
 from github.PullRequest import PullRequest as GitHubPull
 from github.Repository import Repository
 
+from bot.domain.pull import Pull
 from bot.integrations.errors import Permanent
 from bot.integrations.git.patches import Change, ChangedFile, PathPolicy, TreeEntry, build_change, touched_paths
 from bot.integrations.github.errors import NotFound, Unprocessable, asking_github
@@ -60,28 +61,7 @@ class PullRequest:
         return f"{self.owner}/{self.name}"
 
 
-@dataclass(frozen=True, slots=True)
-class OpenedPull:
-    """The pull request that there is now, made by this run or found."""
-
-    number: int
-    url: str
-    branch: str
-    base: str
-    approved_head: str
-    """Our commit, which is what was approved."""
-    head_sha: str
-    files: int
-    insertions: int
-    deletions: int
-    state: Literal["open", "closed", "merged"]
-    adopted: bool
-    """Whether it was there already. A closed one is left closed."""
-    notes: tuple[str, ...] = ()
-    """What could not be added to it, a sentence each; none of it makes the pull request worth less."""
-
-
-def open_pull(github: Github, request: PullRequest, *, app: bool = False) -> OpenedPull:
+def open_pull(github: Github, request: PullRequest, *, app: bool = False) -> Pull:
     """Open the pull request, or adopt what a former run has made of it. `app`: the token is an App's.
 
     Raises `Permanent` when the patch does not apply or may not (then nothing is pushed), when the branch is somebody
@@ -96,10 +76,7 @@ def open_pull(github: Github, request: PullRequest, *, app: bool = False) -> Ope
         change = _change_of(repository, commit, request)
     # Before anybody can merge it: a rule of the base branch may ask for it.
     notes = _mark_approved(repository, commit, request, app=app)
-    adopted = pull is not None
-    if pull is None:
-        pull, adopted = _create_pull(repository, request)
-    return _opened(pull, request, commit, change, notes, adopted=adopted)
+    return _opened(pull or _create_pull(repository, request), request, commit, change, notes)
 
 
 def find_repository(github: Github, owner: str, name: str) -> Repository:
@@ -278,11 +255,11 @@ def _mark_approved(repository: Repository, commit: GitCommit, request: PullReque
     return ()
 
 
-def _create_pull(repository: Repository, request: PullRequest) -> tuple[GitHubPull, bool]:
-    """The new pull request, and whether somebody else had made it."""
+def _create_pull(repository: Repository, request: PullRequest) -> GitHubPull:
+    """The new pull request, or the one that another run has just made."""
     try:
         with asking_github(f"open a pull request in {request.repository}"):
-            pull = repository.create_pull(
+            return repository.create_pull(
                 base=request.base_ref or repository.default_branch,
                 head=request.branch,
                 title=request.title,
@@ -290,12 +267,11 @@ def _create_pull(repository: Repository, request: PullRequest) -> tuple[GitHubPu
                 draft=request.draft,
             )
     except Unprocessable:
-        # A run at the same time was first; whether that is so only GitHub's list tells, not its message.
+        # Another run may have been first. Only GitHub's list says so, not its message.
         existing = _existing_pull(repository, request)
         if existing is None:
             raise
-        return existing, True
-    return pull, False
+        return existing
 
 
 def _opened(
@@ -304,11 +280,9 @@ def _opened(
     commit: GitCommit,
     change: Change,
     notes: tuple[str, ...],
-    *,
-    adopted: bool,
-) -> OpenedPull:
+) -> Pull:
     with asking_github(f"show the pull requests of {request.repository}"):
-        opened = OpenedPull(
+        opened = Pull(
             number=pull.number,
             url=pull.html_url,
             branch=request.branch,
@@ -319,7 +293,6 @@ def _opened(
             insertions=change.insertions,
             deletions=change.deletions,
             state="merged" if pull.merged_at else "open" if pull.state == "open" else "closed",
-            adopted=adopted,
             notes=notes,
         )
     return replace(opened, notes=notes + _decorate(pull, request)) if opened.state == "open" else opened

@@ -4,7 +4,7 @@ A reply goes to Slack or to the configured API's own origin, wherever a payload 
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import aiohttp
 import structlog
@@ -17,6 +17,9 @@ log = structlog.get_logger(__name__)
 
 _PATIENCE = 1.0
 """Seconds for one reply: it must fit beside the commit into Slack's 3 s."""
+
+_USED = frozenset({"exchanged_trigger_id", "trigger_exchanged"})
+"""Slack's error codes for a trigger that has opened its one modal."""
 
 _Origin = tuple[str, str | None, int | None]
 """Scheme, host, port."""
@@ -89,6 +92,34 @@ class PrivateReplies:
             log.warning("slack.response_url_refused")
             return None
         return url
+
+
+class Dialogs:
+    """Slack's modals and Home tabs, shown through `client`."""
+
+    def __init__(self, client: SlackClient) -> None:
+        self._client = client
+
+    async def open_view(self, trigger_id: str, view: Mapping[str, object]) -> bool:
+        """Open a modal for the click that `trigger_id` came with; False when Slack did not, which is logged."""
+        try:
+            await self._client.open_view(trigger_id, view)
+        except VendorError as failure:
+            if failure.code in _USED:
+                # A trigger opens one modal, so the same click, delivered again, has its modal already.
+                return True
+            log.warning("slack.dialog_failed", reason=failure.code)
+            return False
+        return True
+
+    async def publish_home(self, user: str, view: Mapping[str, object]) -> bool:
+        """Show somebody their Home tab; False when Slack did not, which is logged."""
+        try:
+            await self._client.publish_home(user, view)
+        except VendorError as failure:
+            log.warning("slack.home_failed", reason=failure.code)
+            return False
+        return True
 
 
 def _origin(url: URL) -> _Origin:

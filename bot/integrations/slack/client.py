@@ -46,14 +46,6 @@ class Posted(BaseModel, frozen=True):
     ts: str
 
 
-class View(BaseModel, frozen=True):
-    """An open modal."""
-
-    id: str = ""
-    hash: str = ""
-    """Changes with every update: pass it back to update only what was seen."""
-
-
 class SlackUserProfile(BaseModel, frozen=True):
     """The `profile` of a user, as far as the bot reads it."""
 
@@ -103,10 +95,6 @@ class _PageMark(BaseModel):
 class _History(BaseModel):
     messages: list[_Message]
     response_metadata: _PageMark | None = None
-
-
-class _Opened(BaseModel):
-    view: View = View()
 
 
 class _Person(BaseModel):
@@ -200,15 +188,9 @@ class SlackClient:
         )
         await self._call("chat.postEphemeral", call, _Done)
 
-    async def open_view(self, trigger_id: str, view: Mapping[str, object]) -> View:
-        """Open a modal for the click that `trigger_id` (3 s, single use) came with; else TriggerExpired."""
-        call = self._web.views_open(trigger_id=trigger_id, view=dict(view))
-        return (await self._call("views.open", call, _Opened)).view
-
-    async def update_view(self, view_id: str, view: Mapping[str, object], hash: str | None = None) -> View:  # noqa: A002 - Slack's own word
-        """Replace an open modal; with `hash` only if nothing changed it since (Permanent `hash_conflict`)."""
-        call = self._web.views_update(view_id=view_id, view=dict(view), hash=hash)
-        return (await self._call("views.update", call, _Opened)).view
+    async def open_view(self, trigger_id: str, view: Mapping[str, object]) -> None:
+        """Open a modal for the click of `trigger_id`, which works once within 3 s; otherwise TriggerExpired."""
+        await self._call("views.open", self._web.views_open(trigger_id=trigger_id, view=dict(view)), _Done)
 
     async def publish_home(self, user: str, view: Mapping[str, object]) -> None:
         """Show somebody their Home tab; Permanent `user_not_found` when Slack knows no such user."""

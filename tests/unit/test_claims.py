@@ -5,12 +5,12 @@ from datetime import timedelta
 
 import pytest
 
-from bot.domain import claims as turns
-from bot.domain import review as rules
-from bot.domain.deadlines import Told, turn
+from bot.domain import claims, contents, decisions
+from bot.domain.deadlines import Said, due
+from bot.domain.decisions import Decision
 from bot.domain.policy import Reminders, Rule
-from bot.domain.refusal import Accepted, Reason, Refused
-from bot.domain.review import AWAITING, Status
+from bot.domain.refusal import Reason, Refused
+from bot.domain.review import AWAITING, Accepted, Choice, Status
 from tests.builders import ALICE, BOB, CAROL, NOW, person, policy, review
 
 STRANGER = Refused(Reason.GUEST, "Guest accounts cannot decide.")
@@ -20,17 +20,17 @@ STRANGER = Refused(Reason.GUEST, "Guest accounts cannot decide.")
 def test_a_claim_is_given_back_by_whoever_has_it(status: Status) -> None:
     """While a decision is awaited; then anybody may claim."""
     claimed = review(status=status, claimed_by=ALICE, claimed_by_name="Alice")
-    outcome = turns.unclaim(claimed, person(ALICE))
+    outcome = claims.unclaim(claimed, person(ALICE))
     if status not in AWAITING:
         assert isinstance(outcome, Refused)
         assert outcome.reason is Reason.CLOSED
         return
     assert isinstance(outcome, Accepted)
-    assert isinstance(rules.claim(outcome.review, person(BOB)), Accepted)
-    others = turns.unclaim(claimed, person(BOB))
+    assert isinstance(claims.claim(outcome.review, person(BOB)), Accepted)
+    others = claims.unclaim(claimed, person(BOB))
     assert isinstance(others, Refused)
     assert others.reason is Reason.CLAIMED
-    nobodys = turns.unclaim(review(status=status), person(ALICE))
+    nobodys = claims.unclaim(review(status=status), person(ALICE))
     assert isinstance(nobodys, Refused)
     assert nobodys.reason is Reason.NOT_CLAIMED
 
@@ -40,7 +40,7 @@ def test_a_claim_is_given_back_by_whoever_has_it(status: Status) -> None:
 def test_a_claim_is_given_to_whoever_may_decide(status: Status, holder: str | None) -> None:
     """Whoever had it, by anybody entitled, and never to who has it already or may not decide."""
     claimed = review(status=status, claimed_by=holder, claimed_by_name=person(holder).name if holder else None)
-    outcome = turns.reassign(claimed, person(ALICE), person(BOB))
+    outcome = claims.reassign(claimed, person(ALICE), person(BOB))
     if status not in AWAITING:
         assert isinstance(outcome, Refused)
         assert outcome.reason is Reason.CLOSED
@@ -50,7 +50,7 @@ def test_a_claim_is_given_to_whoever_may_decide(status: Status, holder: str | No
     else:
         assert isinstance(outcome, Accepted)
         assert (outcome.review.claimed_by, outcome.review.claimed_by_name) == (BOB, "Bob")
-    assert isinstance(turns.reassign(claimed, person(ALICE), STRANGER), Refused)
+    assert isinstance(claims.reassign(claimed, person(ALICE), STRANGER), Refused)
 
 
 @pytest.mark.parametrize(
@@ -59,23 +59,23 @@ def test_a_claim_is_given_to_whoever_may_decide(status: Status, holder: str | No
 )
 def test_a_snooze_ends_before_the_deadline_and_has_a_reason(hours: int, reason: str, fine: bool) -> None:
     """The deadline is a day away; without one a snooze still ends."""
-    outcome = turns.snooze(review(due_at=NOW + timedelta(days=1)), person(ALICE), hours, reason, NOW)
+    outcome = claims.snooze(review(due_at=NOW + timedelta(days=1)), person(ALICE), hours, reason, NOW)
     assert isinstance(outcome, Accepted) is fine
     if isinstance(outcome, Accepted):
         assert outcome.review.snoozed_until == NOW + timedelta(hours=hours)
-    assert isinstance(turns.snooze(review(due_at=None), person(ALICE), 721, "x", NOW), Refused)
+    assert isinstance(claims.snooze(review(due_at=None), person(ALICE), 721, "x", NOW), Refused)
 
 
 def test_nobody_is_reminded_of_what_is_snoozed() -> None:
     """Neither while it lasts nor, of that time, after it; a deadline moved before its end ends it."""
     rule = Rule(approvals=1, minutes=60, reminders=Reminders(after=60, backoff=1.0, at_most=9))
     asleep = review(due_at=NOW + timedelta(days=1), snoozed_until=NOW + timedelta(hours=3))
-    during = turn(asleep, rule, Told(), NOW + timedelta(hours=2))
+    during = due(asleep, rule, Said(), NOW + timedelta(hours=2))
     assert (during.remind, during.wake) == (False, False)
-    after = turn(asleep, rule, during.told, NOW + timedelta(hours=3))
+    after = due(asleep, rule, during.said, NOW + timedelta(hours=3))
     assert (after.remind, after.wake) == (False, True)
     moved = replace(asleep, due_at=NOW + timedelta(hours=2))
-    assert turn(moved, rule, Told(), NOW + timedelta(hours=2)).wake
+    assert due(moved, rule, Said(), NOW + timedelta(hours=2)).wake
 
 
 @pytest.mark.parametrize("status", Status)
@@ -83,15 +83,15 @@ def test_a_snooze_is_for_what_awaits_a_decision(status: Status) -> None:
     """And so is ending it; changed content ends it too."""
     asleep = review(status=status, snoozed_until=NOW + timedelta(hours=3), snooze_reason="x")
     open_ = status in AWAITING
-    assert isinstance(turns.snooze(asleep, person(ALICE), 1, "x", NOW), Accepted) is open_
-    assert isinstance(turns.wake(asleep, person(ALICE)), Accepted) is open_
-    assert rules.revise(asleep).review.snoozed_until is None
+    assert isinstance(claims.snooze(asleep, person(ALICE), 1, "x", NOW), Accepted) is open_
+    assert isinstance(claims.wake(asleep, person(ALICE)), Accepted) is open_
+    assert contents.revise(asleep).review.snoozed_until is None
 
 
 def test_an_escalation_ends_a_snooze() -> None:
     """What a lead is called to is not put off."""
     asleep = review(snoozed_until=NOW + timedelta(hours=3), snooze_reason="x")
-    decision = rules.Decision(choice=rules.Choice.ESCALATE, justification="Actively exploited.")
-    outcome = rules.decide(asleep, person(ALICE), decision, policy(), opens_pulls=True, now=NOW)
+    decision = Decision(choice=Choice.ESCALATE, justification="Actively exploited.")
+    outcome = decisions.decide(asleep, person(ALICE), decision, policy(), opens_pulls=True, now=NOW)
     assert isinstance(outcome, Accepted)
     assert (outcome.review.snoozed_until, outcome.review.snooze_reason) == (None, None)

@@ -1,4 +1,4 @@
-"""What the Slack handlers work with; the outside is reached only through these two narrow doors."""
+"""What the Slack handlers work with: the service, and two ways to answer a person."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -36,7 +36,7 @@ class Views(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Desk:
+class Context:
     """The service, and the two ways to answer a person beside the acknowledgement."""
 
     gate: Gate

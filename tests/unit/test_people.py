@@ -5,8 +5,7 @@ from typing import Any
 
 import pytest
 
-from bot.domain.access import Person, entitle
-from bot.domain.people import SlackProfile
+from bot.domain.people import Person, SlackProfile, entitle
 from bot.domain.policy import Policy, Principals
 from bot.domain.refusal import Reason, Refused
 from tests.builders import ALICE, BOB, CAROL, DAVE, TEAM, policy, profile

@@ -1,0 +1,56 @@
+"""What new content does to a review: which states take it, and what it leaves of votes, escalation and notes."""
+
+from dataclasses import replace
+
+from bot.domain.apv import Apv, Severity
+from bot.domain.events import Event, Kind
+from bot.domain.review import AWAITING, Accepted, Hold, Review, Status
+
+DRAFTING_NOTE = "The bot is making the diff of this version bump. It will be shown here as a new version to decide on."
+
+
+def takes_new_content(review: Review) -> bool:
+    """Whether changed content goes into this review; after the first push, or once it has ended, it opens a new one."""
+    if review.status is Status.APPROVED:
+        return review.pr_branch is None
+    return review.status in AWAITING or review.status is Status.CHANGES_REQUESTED
+
+
+def drafting(review: Review) -> Review:
+    """The review while the bot makes its diff."""
+    return replace(review, hold=Hold.DRAFTING, note=DRAFTING_NOTE)
+
+
+def arrive(review: Review, apv: Apv, *, bump: bool) -> Accepted:
+    """A new review; `bump`: the bot will make its diff."""
+    version = f" {apv.package_version}" if apv.package_version else ""
+    advisory = f" {apv.advisory}" if apv.advisory else ""
+    reported = f", reported by {apv.reporter}" if apv.reporter else ""
+    sentence = f"{review.code} arrived: {apv.severity.value}{advisory} in {apv.package_name}{version}{reported}."
+    event = Event(Kind.SUBMITTED, sentence, alarm=apv.severity is Severity.CRITICAL)
+    return Accepted(drafting(review) if bump else review, (event,))
+
+
+def revise(review: Review, *, bump: bool = False, by_bot: bool = False) -> Accepted:
+    """The review already has its new content: votes for the old one are void, and a closed escalation is over.
+
+    `bump`: the bot will make its diff. `by_bot`: that diff is the new content.
+    """
+    whose = ", ".join(v.name for v in review.votes)
+    void = f" Earlier approvals are void; please look again: {whose}." if whose else ""
+    what = "has the diff of its version bump" if by_bot else "changed"
+    sentence = f"{review.code} {what} and is now version {review.version}.{void}"
+    revised = replace(review, votes=(), snoozed_until=None, snooze_reason=None, closed_at=None, hold=None, note=None)
+    if review.status is not Status.ESCALATED:
+        revised = replace(revised, status=Status.PENDING, escalated_by=None, escalated_by_name=None, escalated_at=None)
+    event = Event(Kind.REVISED, sentence, tell=tuple(v.person for v in review.votes))
+    return Accepted(drafting(revised) if bump else revised, (event,))
+
+
+def bump_not_made(review: Review, reason: str) -> Accepted | None:
+    """Say why there is no diff, where one was announced; None where the review has moved on."""
+    if review.hold is not Hold.DRAFTING:
+        return None
+    sentence = f"No diff could be made for this version bump: {reason.rstrip('.')}."
+    held = replace(review, hold=Hold.NO_DRAFT, note=sentence)
+    return Accepted(held, (Event(Kind.BUMP_NOT_MADE, f"{review.code}: {sentence}"),))

@@ -1,0 +1,201 @@
+"""What a person may decide on a review, and what follows: the rule behind every button, form and API call."""
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from bot.domain.events import Event, Kind
+from bot.domain.people import Person, groups_of
+from bot.domain.policy import Policy
+from bot.domain.quorum import Tally
+from bot.domain.refusal import Reason, Refused
+from bot.domain.review import (
+    UNSTORABLE,
+    Accepted,
+    Choice,
+    Hold,
+    Outcome,
+    Review,
+    Status,
+    Vote,
+    closed_refusal,
+)
+
+JUSTIFICATION_MIN, JUSTIFICATION_MAX = 10, 3000
+"""Characters without outer white space (contract, section 8; 3000 is Slack's limit for an input)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """What one person decides, for the content whose digest they were shown (None: whatever is in force)."""
+
+    choice: Choice
+    justification: str = ""
+    category: str = ""
+    """The reason picked from the list in Slack's modal, in words."""
+    digest: str | None = None
+    any_length: bool = False
+    """True for the API's older body, whose comment may have any length."""
+
+
+def is_lead(review: Review, person: Person, policy: Policy) -> bool:
+    """Whether they may close this review's escalation; without LEADS, every reviewer but the one who escalated."""
+    return person.lead if policy.leads is not None else person.key != review.escalated_by
+
+
+def tally(review: Review, policy: Policy, now: datetime | None = None) -> Tally:
+    """Count the approvals in force; while escalated, the escalator's earlier one does not count and a lead's is needed.
+
+    With `now` it also says whether the policy freezes approvals at that time.
+    """
+    votes = review.votes
+    lead_missing = False
+    if review.escalated_at is not None:
+        votes = tuple(v for v in votes if v.lead_after_escalation or v.person != review.escalated_by)
+        lead_missing = not any(v.lead_after_escalation for v in votes)
+    distinct = {v.person for v in votes}
+    stands_for = {name for v in votes for name in v.groups}
+    missing = tuple(clause for clause in policy.groups_for(review) if stands_for.isdisjoint(clause))
+    frozen = policy.frozen_words(review, now) if now else None
+    return Tally(len(distinct), policy.rules[review.severity].approvals, lead_missing, missing, frozen)
+
+
+def decide(
+    review: Review, person: Person, decision: Decision, policy: Policy, *, opens_pulls: bool, now: datetime
+) -> Outcome:
+    """Apply one person's decision. `opens_pulls`: whether an approved patch can become a pull request here."""
+    refusal = consider(review, person, decision, policy, now=now) or _justification_refusal(review, decision, policy)
+    if refusal:
+        return refusal
+    match decision.choice:
+        case Choice.APPROVE:
+            return _approve(review, person, policy, opens_pulls=opens_pulls, now=now)
+        case Choice.REJECT:
+            closed = replace(review, status=Status.REJECTED, closed_at=now)
+            rejected = Event(Kind.REJECTED, f"{person.name} rejected {review.code}: {_because(decision)}")
+            return Accepted(closed, (rejected,))
+        case Choice.MODIFY:
+            closed = replace(review, status=Status.CHANGES_REQUESTED, closed_at=now)
+            sentence = f"{person.name} asked for changes to {review.code}: {_because(decision)}"
+            return Accepted(closed, (Event(Kind.CHANGES_REQUESTED, sentence),))
+        case Choice.ESCALATE:
+            sentence = f"{person.name} escalated {review.code}: {_because(decision)}"
+            raised = replace(
+                review,
+                status=Status.ESCALATED,
+                escalated_by=person.key,
+                escalated_by_name=person.name,
+                escalated_at=now,
+                snoozed_until=None,
+                snooze_reason=None,
+            )
+            return Accepted(raised, (Event(Kind.ESCALATED, sentence, alarm=True),))
+
+
+def consider(review: Review, person: Person, decision: Decision, policy: Policy, *, now: datetime) -> Refused | None:
+    """Why they cannot decide so now, apart from their justification; None when they can."""
+    if refusal := closed_refusal(review):
+        return refusal
+    if decision.digest is not None and decision.digest != review.digest:
+        sentence = (
+            f"{review.code} changed after this was shown (now version {review.version}). Read it and decide again."
+        )
+        return Refused(Reason.STALE, sentence)
+    if review.status is Status.ESCALATED:
+        if decision.choice is Choice.ESCALATE:
+            already = f"{review.code} was already escalated by {review.escalated_by_name}."
+            return Refused(Reason.ALREADY_ESCALATED, already)
+        if not is_lead(review, person, policy):
+            return Refused(Reason.NOT_A_LEAD, f"{review.code} is escalated: only a lead can close it now.")
+    return _approval_refusal(review, person, policy, now) if decision.choice is Choice.APPROVE else None
+
+
+def justification_fault(text: str) -> str | None:
+    """What is wrong with a justification, as a sentence; None when nothing is."""
+    if UNSTORABLE.search(text):
+        return "The justification holds a character that cannot be stored: NUL, or half of a surrogate pair."
+    length = len(text.strip())
+    if JUSTIFICATION_MIN <= length <= JUSTIFICATION_MAX:
+        return None
+    return f"The justification needs {JUSTIFICATION_MIN} to {JUSTIFICATION_MAX} characters; this one has {length}."
+
+
+def withdraw(review: Review, person: Person, policy: Policy) -> Outcome:
+    """Take one's own approval back while a decision is awaited; the same person may vote again."""
+    if refusal := closed_refusal(review):
+        return refusal
+    left = replace(review, votes=tuple(v for v in review.votes if v.person != person.key))
+    if left == review:
+        return Refused(Reason.NOT_VOTED, f"No approval of yours counts for {review.code}: there is none to withdraw.")
+    sentence = f"{person.name} withdrew their approval of {review.code}: {tally(left, policy).sentence}."
+    return Accepted(left, (Event(Kind.VOTE_WITHDRAWN, sentence),))
+
+
+def approved(review: Review, sentence: str, *, opens_pulls: bool, now: datetime) -> Accepted:
+    """The review as it is once approved: a pull request follows, or nothing can and the note says why."""
+    if review.has_patch and opens_pulls:
+        hold, note = None, None
+        sentence += " The pull request is being opened."
+    else:
+        hold, note = Hold.NOTHING_TO_OPEN, _nothing_to_open(review)
+        sentence += f" {note}"
+    closed = replace(review, status=Status.APPROVED, closed_at=now, hold=hold, note=note)
+    return Accepted(closed, (Event(Kind.APPROVED, sentence),))
+
+
+def _approve(review: Review, person: Person, policy: Policy, *, opens_pulls: bool, now: datetime) -> Accepted:
+    vote = Vote(person.key, person.name, now, review.status is Status.ESCALATED, groups_of(person, policy))
+    others = tuple(v for v in review.votes if v.person != person.key)
+    voted = replace(review, votes=(*others, vote))
+    count = tally(voted, policy)
+    sentence = f"{person.name} approved {review.code}: {count.sentence}."
+    if count.met:
+        return approved(voted, sentence, opens_pulls=opens_pulls, now=now)
+    return Accepted(voted, (Event(Kind.APPROVAL_RECORDED, sentence),))
+
+
+def _nothing_to_open(review: Review) -> str:
+    if review.has_patch:
+        return "GitHub is not set up here, so there is no pull request to open."
+    return "It has no patch, so there is no pull request to open."
+
+
+def _approval_refusal(review: Review, person: Person, policy: Policy, now: datetime) -> Refused | None:
+    if person.reported(review.reporter):
+        return Refused(Reason.OWN_REPORT, f"You reported {review.code}, so somebody else must approve it.")
+    if person.may_be_among(policy.owners_of(review.reporter)):
+        sentence = f"{review.reporter} proposed {review.code} and is your account, so somebody else must approve it."
+        return Refused(Reason.OWN_MACHINE, sentence)
+    if _voted(review, person, policy):
+        sentence = f"Your approval of {review.code} is already recorded: {tally(review, policy).sentence}."
+        return Refused(Reason.ALREADY_VOTED, sentence)
+    if frozen := policy.frozen_words(review, now):
+        return Refused(Reason.FROZEN, f"{frozen} {review.code} can be rejected and escalated meanwhile.")
+    return None
+
+
+def _voted(review: Review, person: Person, policy: Policy) -> bool:
+    escalated = review.status is Status.ESCALATED
+    # A lead who approved before the escalation votes again: the escalation asks for a vote given after it.
+    voted = any(v.person == person.key and (v.lead_after_escalation or not escalated) for v in review.votes)
+    # So does a person who stands for a missing group now: the policy or the group changed since they voted.
+    stands_for = groups_of(person, policy)
+    return voted and all(set(clause).isdisjoint(stands_for) for clause in tally(review, policy).missing)
+
+
+def _justification_refusal(review: Review, decision: Decision, policy: Policy) -> Refused | None:
+    if decision.choice is Choice.APPROVE and not policy.rules[review.severity].justification:
+        return None
+    if not decision.any_length:
+        fault = justification_fault(decision.justification)
+        return Refused(Reason.JUSTIFICATION, fault) if fault else None
+    if decision.choice is Choice.APPROVE and not decision.justification.strip():
+        sentence = (
+            f"The policy asks for a justification with each approval of a {review.severity} review; none was given."
+        )
+        return Refused(Reason.JUSTIFICATION, sentence)
+    return None
+
+
+def _because(decision: Decision) -> str:
+    text = decision.justification.strip() or "no reason was given"
+    return f"{decision.category}. {text}" if decision.category else text

@@ -1,0 +1,21 @@
+"""What it means for a review that one of its jobs is held: people are told where they look."""
+
+from pgqueuer.models import Job as QueuedJob
+
+from bot.jobs import MakeBump, OpenPull, parse
+from bot.service import bumps, jobs, pulls
+from bot.service.gate import Gate
+from bot.tasks.executor import Held
+
+
+async def tell_held(gate: Gate, queued: QueuedJob, held: Held) -> None:
+    """Tell it on the card, in the thread or in the incident channel. A job without a review is only in `jobs list`."""
+    job = parse(queued.entrypoint, queued.payload)
+    if job.review_id is None:
+        return
+    if isinstance(job, OpenPull):
+        await pulls.failed(gate, job, held.reason, pushed=not held.hopeless)
+        return
+    if isinstance(job, MakeBump):
+        await bumps.record_no_diff(gate, job, held.reason)
+    await jobs.record_held(gate, job.review_id, job.task, held.reason)

@@ -1,0 +1,93 @@
+"""State that used to be read out of sentences: why a review is on hold, which decision closed it, which was withdrawn.
+
+Revision: 0011, after 0010.
+"""
+
+import sqlalchemy as sa
+from alembic import op
+
+from migrations.scripts import run_script
+
+revision = "0011"
+down_revision = "0010"
+branch_labels = None
+depends_on = None
+
+AWAITING = "status IN ('escalated', 'pending')"
+HOLDS = "hold IN ('drafting', 'no_draft', 'nothing_to_open', 'pull_failed')"
+
+# An approval is withdrawn once, as its outcome, and stays so.
+GUARD = """
+CREATE OR REPLACE FUNCTION hitl_decisions_outcome_only() RETURNS trigger LANGUAGE plpgsql AS $$
+DECLARE
+    kept hitl_decisions := NEW;
+BEGIN
+    kept.action_taken := OLD.action_taken;
+    kept.outcome_notes := OLD.outcome_notes;
+    kept.action_completed_at := OLD.action_completed_at;
+    {withdrawn}
+    IF kept IS DISTINCT FROM OLD THEN
+        RAISE EXCEPTION 'hitl_decisions: only action_taken, outcome_notes and action_completed_at may change'
+            USING ERRCODE = 'restrict_violation';
+    END IF;
+    RETURN NEW;
+END $$;
+"""
+WITHDRAWN = """
+    IF OLD.withdrawn_at IS NULL AND NEW.decision = 'approve' AND NEW.withdrawn_at = NEW.action_completed_at
+        AND NEW.action_completed_at IS DISTINCT FROM OLD.action_completed_at THEN
+        kept.withdrawn_at := NULL;
+    END IF;
+"""
+
+# The sentences are those that the releases before this one wrote. Which decision closed a review, its audit entry says.
+FILL = """
+UPDATE apv_reviews SET hold = CASE
+    WHEN note = 'The diff of this version bump is being made. It will be shown here, as a new version to decide on.'
+        THEN 'drafting'
+    WHEN note LIKE 'No diff could be made for this version bump: %' THEN 'no_draft'
+    WHEN status = 'approved' AND note IN (
+        'It has no patch, so there is no pull request to open.',
+        'GitHub is not set up here, so there is no pull request to open.') THEN 'nothing_to_open'
+    WHEN status = 'approved' THEN 'pull_failed'
+END
+WHERE note IS NOT NULL AND status <> 'pr_closed';
+
+ALTER TABLE hitl_decisions DISABLE TRIGGER hitl_decisions_outcome_only;
+UPDATE hitl_decisions AS d SET
+    closing = l.kind IN ('review.approved', 'review.rejected', 'review.changes_requested'),
+    withdrawn_at = CASE WHEN d.outcome_notes = 'Withdrawn by the person who gave it.' THEN d.action_completed_at END
+FROM audit_log AS l
+WHERE l.apv_id = d.apv_id AND l.detail ->> 'decision_id' = d.id::text;
+ALTER TABLE hitl_decisions ENABLE TRIGGER hitl_decisions_outcome_only;
+"""
+
+
+def upgrade() -> None:
+    """Add the columns, fill them, and look for overdue reviews by the deadline in force."""
+    op.add_column("apv_reviews", sa.Column("hold", sa.Text()))
+    op.create_check_constraint(op.f("ck_apv_reviews_hold"), "apv_reviews", HOLDS)
+    op.add_column("apv_reviews", sa.Column("asked_at", sa.DateTime(timezone=True)))
+    op.add_column("hitl_decisions", sa.Column("withdrawn_at", sa.DateTime(timezone=True)))
+    op.add_column("hitl_decisions", sa.Column("closing", sa.Boolean()))
+    run_script(GUARD.format(withdrawn=WITHDRAWN) + FILL)
+    op.drop_index("ix_apv_reviews_due", table_name="apv_reviews")
+    op.create_index(
+        "ix_apv_reviews_due",
+        "apv_reviews",
+        ["due_at"],
+        postgresql_where=sa.text(f"(breached_at IS NULL OR breached_at < due_at) AND {AWAITING}"),
+    )
+
+
+def downgrade() -> None:
+    """Drop the columns, and find overdue reviews as before."""
+    op.drop_index("ix_apv_reviews_due", table_name="apv_reviews")
+    op.create_index(
+        "ix_apv_reviews_due", "apv_reviews", ["due_at"], postgresql_where=sa.text(f"breached_at IS NULL AND {AWAITING}")
+    )
+    run_script(GUARD.format(withdrawn=""))
+    for column in ("closing", "withdrawn_at"):
+        op.drop_column("hitl_decisions", column)
+    for column in ("asked_at", "hold"):
+        op.drop_column("apv_reviews", column)
