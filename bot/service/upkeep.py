@@ -50,7 +50,7 @@ async def _say_what_is_due(gate: Gate) -> None:
 async def handle_all(
     gate: Gate, find: Find, handle: Handle, after_page: Callable[[Gate], Awaitable[None]] | None = None
 ) -> int:
-    """Handle all reviews that `find` finds, page by page, and pass over those that fail; returns how many were handled."""
+    """Handle all that `find` finds, page by page; pass over what fails. Returns how many were handled."""
     past: list[UUID] = []
     total = 0
     while found := await find(gate, past):

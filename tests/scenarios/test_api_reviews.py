@@ -14,6 +14,7 @@ from sqlalchemy import text
 
 from bot import samples
 from storage.database import Database
+from tests.builders import adopt
 from tests.web import APV, HOLDER, Clock, apv, apvs, asks, gate, gets, nowhere, said_to, serving_api, submits
 
 UNKNOWN = "9a7c2d4e-5b1f-4c3a-8e6d-0f2b4a6c8e10"

@@ -476,7 +476,7 @@ def test_being_asked_why_is_judged_like_the_decision(on: Review, choice: Choice)
     if isinstance(made, Refused):
         assert asked == made
     else:
-        assert asked == None
+        assert asked is None
 
 
 @pytest.mark.parametrize("status", Status)
