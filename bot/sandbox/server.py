@@ -1,21 +1,16 @@
 """Serves the stand-ins on one loopback port: Slack under `/slack`, GitHub under `/github`, their page at `/`."""
 
 from types import TracebackType
-from typing import Protocol, Self
+from typing import Self
 
 from aiohttp import web
 
 from bot.sandbox import page
 from bot.sandbox.feed import Feed, FeedDoor
+from bot.sandbox.github import GitHubSandbox
+from bot.sandbox.github.control import GitHubControl
 from bot.sandbox.slack import SlackSandbox
-from bot.sandbox.slack.control import Control
-
-
-class Mountable(Protocol):
-    """A stand-in that adds its routes to an application."""
-
-    def setup(self, app: web.Application, prefix: str) -> None:
-        """Mount every route under `prefix`."""
+from bot.sandbox.slack.control import SlackControl
 
 
 class SandboxServer:
@@ -24,7 +19,7 @@ class SandboxServer:
     Loopback only: the stand-ins guard nothing.
     """
 
-    def __init__(self, slack: SlackSandbox, github: Mountable | None = None, *, port: int = 0) -> None:
+    def __init__(self, slack: SlackSandbox, github: GitHubSandbox | None = None, *, port: int = 0) -> None:
         self.slack = slack
         self._github = github
         self._port = port
@@ -34,8 +29,9 @@ class SandboxServer:
     async def __aenter__(self) -> Self:
         app = web.Application(client_max_size=32 * 1024 * 1024)
         self.slack.setup(app, "/slack")
-        Control(self.slack).setup(app, "/slack")
+        SlackControl(self.slack).setup(app, "/slack")
         if self._github is not None:
+            GitHubControl(self._github).setup(app, "/github")
             self._github.setup(app, "/github")
         self._feed.setup(app)
         page.setup(app)

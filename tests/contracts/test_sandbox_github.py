@@ -30,6 +30,7 @@ from github.PullRequest import PullRequest
 from github.Repository import Repository
 
 from bot.sandbox.github import Fault, GitHubSandbox
+from bot.sandbox.github.control import GitHubControl
 from tests.github_openapi import DESCRIPTION, DescribedGitHub
 
 T = TypeVar("T")
@@ -84,6 +85,7 @@ class Hosted:
 
 async def serve(sandbox: GitHubSandbox) -> tuple[web.AppRunner, str]:
     app = web.Application()
+    GitHubControl(sandbox).setup(app, "/github")
     sandbox.setup(app, "/github")
     runner = web.AppRunner(app, shutdown_timeout=5)
     await runner.setup()

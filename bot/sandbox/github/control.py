@@ -5,7 +5,7 @@ They ask for no token, because the stand-in is for one machine; no other page ma
 
 from collections.abc import Awaitable
 from dataclasses import asdict
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
 
 from aiohttp import web
 from pydantic import Field, ValidationError
@@ -17,10 +17,8 @@ from bot.sandbox.github.git import GitError
 from bot.sandbox.github.model import Pull
 from bot.sandbox.github.render import instant
 from bot.sandbox.github.repository import Repository
+from bot.sandbox.github.sandbox import GitHubSandbox
 from bot.sandbox.guard import own_page_only
-
-if TYPE_CHECKING:  # the sandbox mounts this module
-    from bot.sandbox.github.sandbox import GitHubSandbox
 
 T = TypeVar("T")
 B = TypeVar("B", bound=Body)
@@ -58,15 +56,16 @@ class NewFault(Body):
     seconds: float = Field(default=60.0, ge=0)
 
 
-class Control:
+class GitHubControl:
     """The routes a person uses; `?repository=owner/name` chooses one, else it is the first that was created."""
 
-    def __init__(self, sandbox: "GitHubSandbox", prefix: str) -> None:
+    def __init__(self, sandbox: GitHubSandbox) -> None:
         self._sandbox = sandbox
-        self._prefix = prefix
+        self._prefix = ""
 
-    def mount(self, app: web.Application) -> None:
-        """Add the routes; before the API's own, whose last one takes everything."""
+    def setup(self, app: web.Application, prefix: str) -> None:
+        """Mount the routes. Do this before the API's own routes: the last of those matches every path."""
+        self._prefix = prefix
         control, page = f"{self._prefix}/control", f"{self._prefix}/{{owner}}/{{repo}}/pull/{{number:\\d+}}"
         one = f"{control}/pulls/{{number:\\d+}}"
         app.add_routes(

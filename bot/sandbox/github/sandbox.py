@@ -3,10 +3,7 @@
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from aiohttp import web
-
 from bot.sandbox.github import checks, history, reviews
-from bot.sandbox.github.control import Control
 from bot.sandbox.github.hub import Hub
 from bot.sandbox.github.model import Account, CheckRun, Pull, Status
 from bot.sandbox.github.repository import Repository
@@ -34,12 +31,6 @@ class GitHubSandbox(Service):
         super().__init__(
             Hub(root, token=token, login=login, app_id=app_id, installation_id=installation_id, limit=rate_limit)
         )
-
-    def setup(self, app: web.Application, prefix: str) -> None:
-        """Mount the API at `prefix` (`/github`, or nothing); GITHUB_API_URL is the server's address and `prefix`."""
-        prefix = prefix.rstrip("/")
-        Control(self, prefix).mount(app)
-        self.mount(app, prefix)
 
     # What people do and see
 

@@ -56,8 +56,8 @@ class Service:
         self._thread = ThreadPoolExecutor(1, "github-sandbox")
         self._prefix = ""
 
-    def mount(self, app: web.Application, prefix: str) -> None:
-        """Add every route below `prefix`; whatever else is asked there is answered 404 and noted as unexpected."""
+    def setup(self, app: web.Application, prefix: str) -> None:
+        """Mount the API under `prefix`, which may be empty. Any other path there is 404 and noted as unexpected."""
         self._prefix, self._stopping = prefix, asyncio.Event()
         for route in (*accounts.APP_ROUTES, *ROUTES):
             app.router.add_route(route.method, prefix + route.path, self._serving(route))

@@ -25,7 +25,7 @@ class _Act:
     optional: Mapping[str, type | UnionType]
 
 
-class Control:
+class SlackControl:
     """The routes over one sandbox."""
 
     def __init__(self, sandbox: SlackSandbox) -> None:
