@@ -18,7 +18,7 @@ from referencing import Registry
 from referencing.jsonschema import DRAFT202012
 
 from bot.sandbox.github import GitHubSandbox
-from bot.sandbox.github.webhooks import Delivery
+from bot.sandbox.github.webhooks import WebhookDelivery
 
 DESCRIPTION = Path(__file__).parents[1] / "build" / "github-openapi.json"
 NEEDED = pytest.mark.skipif(
@@ -87,7 +87,7 @@ class Description:
             self._validators[key] = schema and Draft202012Validator(_absolute(schema), registry=self._registry)
         return self._validators[key]
 
-    def webhook_faults(self, delivery: Delivery) -> list[str]:
+    def webhook_faults(self, delivery: WebhookDelivery) -> list[str]:
         """The same of what GitHub sends by itself."""
         body = json.loads(delivery.body)
         action = f"-{body['action']}" if "action" in body else ""

@@ -29,8 +29,8 @@ from bot.sandbox.github import GitHubSandbox, Pull
 from bot.sandbox.server import SandboxServer
 from bot.sandbox.slack import SlackSandbox
 from bot.sandbox.slack.delivery import Delivery
-from bot.sandbox.slack.modals import View
-from bot.sandbox.slack.people import Message
+from bot.sandbox.slack.model import Message
+from bot.sandbox.slack.views import View
 from storage import audit, embedded
 from storage.database import Database
 

@@ -9,8 +9,8 @@ from bot.app.process import Bot
 from bot.sandbox.github import GitHubSandbox, Pull
 from bot.sandbox.slack import SlackSandbox
 from bot.sandbox.slack.delivery import Delivery
-from bot.sandbox.slack.modals import View
-from bot.sandbox.slack.people import Message
+from bot.sandbox.slack.model import Message
+from bot.sandbox.slack.views import View
 
 T = TypeVar("T")
 

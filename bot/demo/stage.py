@@ -28,15 +28,15 @@ from bot.demo.play import DemoFailed, Stage, play
 from bot.domain.faults import NotAccepted
 from bot.intake.faults import InvalidApv
 from bot.intake.formats import FORMATS, UnknownInput
-from bot.sandbox.feed import Feed, Taken
 from bot.sandbox.github import GitHubSandbox
 from bot.sandbox.server import SandboxServer
 from bot.sandbox.slack import SlackSandbox
+from bot.sandbox.submit import SubmitForm, Submitted
 from migrations import schema
 from storage import embedded
 from storage.database import Database
 
-__all__ = ["DemoFailed", "feed", "run"]
+__all__ = ["DemoFailed", "run", "submit_form"]
 
 OWNER, NAME = "sample", "shop"
 BOT_PORT, SANDBOX_PORT = 8003, 8004
@@ -119,7 +119,7 @@ async def _stage(*, headless: bool) -> AsyncIterator[Stage]:
                 api_tokens=(f"scanner:read+submit:{hashlib.sha256(api_token.encode()).hexdigest()}",),
             )
             async with _bot(settings) as bot:
-                sandbox.offer(feed(settings))
+                sandbox.offer(submit_form(settings))
                 slack.request_url = f"http://127.0.0.1:{bot.port}/slack/events"
                 github.webhooks.set_up(f"http://127.0.0.1:{bot.port}/github/webhooks", hook)
                 stage = Stage(slack, github, bot, api_token, page=f"{sandbox.origin}/")
@@ -183,20 +183,20 @@ async def _empty(url: str) -> None:
     await database.close()
 
 
-def feed(settings: Settings) -> Feed:
-    """What the stand-ins' page may hand to the bot of these settings; taken as `apv-bot submit` takes a file."""
+def submit_form(settings: Settings) -> SubmitForm:
+    """Make the page's form for submitting to the bot with these settings, as `apv-bot submit` takes a file."""
 
-    async def take(content: bytes) -> Taken:
+    async def submit(content: bytes) -> Submitted:
         try:
             async with opening.gate(settings) as opened:
-                return Taken(True, await opening.take(opened, content))
+                return Submitted(True, await opening.take(opened, content))
         except UnknownInput as error:
-            return Taken(False, [str(error)])
+            return Submitted(False, [str(error)])
         except (InvalidApv, NotAccepted) as error:
-            return Taken(False, opening.fault_lines(error))
+            return Submitted(False, opening.fault_lines(error))
 
     understood = ", ".join(each.title for each in FORMATS.values())
-    return Feed("Push an APV", f"Understood: {understood}.", samples.apvs(), take)
+    return SubmitForm("Submit an APV", f"Formats: {understood}.", samples.apvs(), submit)
 
 
 async def _submit(stage: Stage) -> None:

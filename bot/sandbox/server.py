@@ -6,24 +6,24 @@ from typing import Self
 from aiohttp import web
 
 from bot.sandbox import page
-from bot.sandbox.feed import Feed, FeedDoor
 from bot.sandbox.github import GitHubSandbox
 from bot.sandbox.github.control import GitHubControl
 from bot.sandbox.slack import SlackSandbox
 from bot.sandbox.slack.control import SlackControl
+from bot.sandbox.submit import SubmitForm, SubmitRoutes
 
 
 class SandboxServer:
-    """An async context manager, enterable again after it was left; port 0 takes any free port and then keeps it.
+    """An async context manager that can be entered again. Port 0 takes any free port, and later starts reuse it.
 
-    Loopback only: the stand-ins guard nothing.
+    It listens on loopback only, because the stand-ins protect nothing.
     """
 
     def __init__(self, slack: SlackSandbox, github: GitHubSandbox | None = None, *, port: int = 0) -> None:
         self.slack = slack
         self._github = github
         self._port = port
-        self._feed = FeedDoor()
+        self._submit = SubmitRoutes()
         self._runner: web.AppRunner | None = None
 
     async def __aenter__(self) -> Self:
@@ -33,7 +33,7 @@ class SandboxServer:
         if self._github is not None:
             GitHubControl(self._github).setup(app, "/github")
             self._github.setup(app, "/github")
-        self._feed.setup(app)
+        self._submit.setup(app)
         page.setup(app)
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
         await self._runner.setup()
@@ -48,9 +48,9 @@ class SandboxServer:
         if self._runner is not None:
             await self._runner.cleanup()
 
-    def offer(self, feed: Feed) -> None:
-        """Let the page hand things to the app."""
-        self._feed.feed = feed
+    def offer(self, form: SubmitForm) -> None:
+        """Let the page submit things to the app."""
+        self._submit.form = form
 
     @property
     def origin(self) -> str:
@@ -59,10 +59,10 @@ class SandboxServer:
 
     @property
     def slack_api_url(self) -> str:
-        """What an app takes as SLACK_API_URL."""
+        """The value for an app's SLACK_API_URL."""
         return f"{self.origin}/slack/api/"
 
     @property
     def github_api_url(self) -> str:
-        """What an app takes as GITHUB_API_URL."""
+        """The value for an app's GITHUB_API_URL."""
         return f"{self.origin}/github"

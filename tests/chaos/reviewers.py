@@ -9,7 +9,7 @@ import aiohttp
 
 from bot.sandbox.slack.delivery import Delivery
 from bot.sandbox.slack.form import CannotActError
-from bot.sandbox.slack.people import Message
+from bot.sandbox.slack.model import Message
 from tests.chaos.plan import WHY, Act, Story
 from tests.harness import World
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from sqlalchemy.exc import DBAPIError
 
-from bot.sandbox.github.faults import Fault
+from bot.sandbox.github.faults import GitHubFault
 from tests import harness
 from tests.chaos.cluster import Cluster, Postgres, cluster, postgres
 from tests.chaos.plan import Kind, Story, Trouble
@@ -189,7 +189,7 @@ async def _befall(run: Run, scene: Scene, trouble: Trouble) -> None:
             scene.world.slack.fail(trouble.call, trouble.failure, times=trouble.times, seconds=seconds)
             run.faults += trouble.times
         case Kind.GITHUB:
-            scene.world.github.fail(trouble.call, Fault(trouble.failure), trouble.times, seconds=1)
+            scene.world.github.fail(trouble.call, GitHubFault(trouble.failure), trouble.times, seconds=1)
             run.faults += trouble.times
 
 

@@ -6,7 +6,7 @@ import pytest
 from pydantic import SecretStr
 
 from bot.sandbox.github import accounts
-from bot.sandbox.github.service import ROUTES
+from bot.sandbox.github.api import ROUTES
 from tests import harness
 from tests.github_openapi import NEEDED, DescribedGitHub, description
 

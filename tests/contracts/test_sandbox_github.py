@@ -29,7 +29,7 @@ from github import (
 from github.PullRequest import PullRequest
 from github.Repository import Repository
 
-from bot.sandbox.github import Fault, GitHubSandbox
+from bot.sandbox.github import GitHubFault, GitHubSandbox
 from bot.sandbox.github.control import GitHubControl
 from tests.github_openapi import DESCRIPTION, DescribedGitHub
 
@@ -615,8 +615,10 @@ async def test_an_app_works_with_the_permissions_it_asked_for(hosted: Hosted, pr
     assert (await hosted.send("POST", "/app/installations/42/access_tokens", {}))[0] == 401
 
 
-@pytest.mark.parametrize("kind", [Fault.ERROR_500_BEFORE, Fault.ERROR_502_AFTER, Fault.DROP_BEFORE, Fault.DROP_AFTER])
-async def test_a_fault_hits_before_or_after_the_work_as_often_as_planned(hosted: Hosted, kind: Fault) -> None:
+@pytest.mark.parametrize(
+    "kind", [GitHubFault.ERROR_500_BEFORE, GitHubFault.ERROR_502_AFTER, GitHubFault.DROP_BEFORE, GitHubFault.DROP_AFTER]
+)
+async def test_a_fault_hits_before_or_after_the_work_as_often_as_planned(hosted: Hosted, kind: GitHubFault) -> None:
     """Whoever is told nothing, or an error, cannot know whether the pull request exists; the stand-in does."""
     hosted.sandbox.fail("pulls/create", kind)
     with pytest.raises((GithubException, requests.exceptions.ConnectionError)) as caught:
@@ -637,7 +639,7 @@ async def test_rate_limits_are_told_as_github_tells_them(hosted: Hosted) -> None
     error = await refused(hosted, lambda repo: repo.get_branch("main"))
     assert isinstance(error, RateLimitExceededException)
     assert (error.headers or {})["retry-after"] == "7"
-    hosted.sandbox.fail("repos/get-branch", Fault.PRIMARY_RATE_LIMIT, times=2)
+    hosted.sandbox.fail("repos/get-branch", GitHubFault.PRIMARY_RATE_LIMIT, times=2)
     for _ in range(2):
         error = await refused(hosted, lambda repo: repo.get_branch("main"))
         assert isinstance(error, RateLimitExceededException)
@@ -775,6 +777,8 @@ async def test_a_fault_without_a_number_stays_until_it_is_cleared(hosted: Hosted
     for _ in range(3):
         assert (await hosted.send("GET", "/repos/acme/shop"))[0] == 502
     _, planned = await hosted.send("GET", "/control/faults")
-    assert planned == [{"operation": "*", "fault": "502_after", "times": None, "seconds": 60.0, "hits": 3}]
+    assert planned == [
+        {"call": "*", "kind": "502_after", "times": None, "after": 0, "seconds": 60.0, "retry_after": "1", "hits": 3}
+    ]
     hosted.sandbox.faults.clear()
     assert (await hosted.send("GET", "/repos/acme/shop"))[0] == 200

@@ -12,7 +12,7 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, async_playwright
 
-from bot.demo.stage import feed
+from bot.demo.stage import submit_form
 from bot.sandbox.server import SandboxServer
 from bot.sandbox.slack import SlackSandbox
 from tests import harness
@@ -41,12 +41,12 @@ async def browser() -> AsyncIterator[Browser]:
 
 @pytest_asyncio.fixture(loop_scope="module", scope="module")
 async def world(postgres: str, template: str, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[World]:
-    """The whole bot, and a page from which things may be pushed to it."""
+    """The whole bot, and a page that submits to it."""
     name = f"apv_bot_page_{os.getpid()}_{next(numbers)}"
     await run(postgres, f"CREATE DATABASE {name} TEMPLATE {template}")
     folder: Path = tmp_path_factory.mktemp("page")
     async with harness.world(in_database(postgres, name), folder) as made:
-        made.sandbox.offer(feed(made.settings))
+        made.sandbox.offer(submit_form(made.settings))
         yield made
         await made.settle()
         # What these tests look at, they look at in the browser.

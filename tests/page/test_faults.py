@@ -25,15 +25,15 @@ REPORT = {
 
 async def pushes(visit: Visit, package: str) -> str:
     """Push the sample of requests as another package; the code that the page tells."""
-    feed = await visit.opens("Push an APV")
+    feed = await visit.opens("Submit an APV")
     await feed.get_by_role("combobox", name="Sample").select_option("requests-cve-2023-32681.json")
-    text = feed.get_by_role("textbox", name="What is pushed")
+    text = feed.get_by_role("textbox", name="What to submit")
     await text.fill(json.dumps({**json.loads(await text.input_value()), "package_name": package}))
     return await taken(feed)
 
 
 async def taken(feed: Locator) -> str:
-    await feed.get_by_role("button", name="Push an APV").click()
+    await feed.get_by_role("button", name="Submit an APV").click()
     await expect(feed.get_by_role("status")).to_contain_text("1 read, 1 new")
     return (await feed.get_by_role("listitem").inner_text()).split()[0]
 
@@ -105,7 +105,7 @@ async def test_an_archived_channel_sends_cards_elsewhere(world: World, opens: Op
 async def test_a_scanners_report_is_dropped_on_the_page(world: World, opens: Opens) -> None:
     """The file is named, pushed as it is, and its finding becomes a card."""
     alice = await opens(world.sandbox.origin)
-    feed = await alice.opens("Push an APV")
+    feed = await alice.opens("Submit an APV")
     carried = await alice.page.evaluate_handle(
         "text => { const it = new DataTransfer(); it.items.add(new File([text], 'audit.json')); return it; }",
         json.dumps(REPORT),
@@ -119,8 +119,8 @@ async def test_a_scanners_report_is_dropped_on_the_page(world: World, opens: Ope
 async def test_what_is_wrong_with_a_file_is_told_at_once(world: World, opens: Opens) -> None:
     """Each fault by its name; nothing arrives."""
     alice = await opens(world.sandbox.origin)
-    feed = await alice.opens("Push an APV")
-    await feed.get_by_role("textbox", name="What is pushed").fill('{"cve_id": "CVE-2024-1", "severity": "odd"}')
-    await feed.get_by_role("button", name="Push an APV").click()
-    for words in ("Nothing was taken.", "severity", "package_name"):
+    feed = await alice.opens("Submit an APV")
+    await feed.get_by_role("textbox", name="What to submit").fill('{"cve_id": "CVE-2024-1", "severity": "odd"}')
+    await feed.get_by_role("button", name="Submit an APV").click()
+    for words in ("Nothing was stored.", "severity", "package_name"):
         await expect(feed.get_by_role("status")).to_contain_text(words)

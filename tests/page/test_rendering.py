@@ -75,7 +75,7 @@ async def test_an_answer_that_misses_the_three_seconds_is_told(
         await enough.wait()
         return web.Response()
 
-    slack.courier.time_limit = 0.2
+    slack.sender.time_limit = 0.2
     async with listening(thinks) as slack.request_url:
         alice = await opens(sandbox.origin, channel=here)
         press = alice.page.get_by_role("button", name="Approve")

@@ -73,7 +73,7 @@ async def faults(visit: Visit) -> None:
 
 
 async def feed(visit: Visit) -> None:
-    await visit.opens("Push an APV")
+    await visit.opens("Submit an APV")
 
 
 async def filled_in(visit: Visit) -> None:

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from bot.sandbox.slack import SlackSandbox
-from bot.sandbox.slack.people import Message
+from bot.sandbox.slack.model import Message
 from tests import harness
 from tests.harness import CRITICAL, HIGH, World, sample
 

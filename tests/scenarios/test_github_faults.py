@@ -5,16 +5,16 @@ import asyncio
 import pytest
 
 from bot.cli import running as console
-from bot.sandbox.github.faults import Fault
+from bot.sandbox.github.faults import GitHubFault
 from tests.harness import HIGH, Card, World, sample
 from tests.scenarios.test_retries import jobs_list
 
 FAULTS = [
-    ("git/create-ref", Fault.ERROR_502_AFTER),
-    ("pulls/create", Fault.ERROR_502_AFTER),
-    ("pulls/create", Fault.DROP_AFTER),
-    ("git/create-tree", Fault.DROP_BEFORE),
-    ("issues/add-labels", Fault.ERROR_500_AFTER),
+    ("git/create-ref", GitHubFault.ERROR_502_AFTER),
+    ("pulls/create", GitHubFault.ERROR_502_AFTER),
+    ("pulls/create", GitHubFault.DROP_AFTER),
+    ("git/create-tree", GitHubFault.DROP_BEFORE),
+    ("issues/add-labels", GitHubFault.ERROR_500_AFTER),
 ]
 
 
@@ -45,7 +45,7 @@ async def test_what_was_done_and_not_heard_of_is_not_done_again(world: World) ->
 async def test_a_secondary_limit_is_waited_out(world: World, capsys: pytest.CaptureFixture[str]) -> None:
     """GitHub says for how long; the job waits in the queue, where `jobs list` says why, and then it is done."""
     card = await world.submit()
-    world.github.fail("git/create-ref", Fault.SECONDARY_RATE_LIMIT, seconds=600)
+    world.github.fail("git/create-ref", GitHubFault.SECONDARY_RATE_LIMIT, seconds=600)
     await world.alice.approves(card)
 
     async def waits() -> bool:
@@ -119,7 +119,7 @@ async def test_a_branch_of_somebody_else_is_told_and_left_alone(
 async def test_what_a_person_closed_meanwhile_stays_closed(world: World) -> None:
     """Opened without our hearing of it and closed by a person before the next try: told as closed, not opened again."""
     card = await world.submit()
-    world.github.fail("pulls/create", Fault.ERROR_502_AFTER)
+    world.github.fail("pulls/create", GitHubFault.ERROR_502_AFTER)
     await world.alice.approves(card)
     pull = await world.pull(card)
     await world.github.close_pull(pull.number)

@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from bot.domain.pull import Pull
 from bot.integrations.errors import Permanent, Retry, VendorError
 from bot.integrations.github.client import AppInstallation, GitHubClient, PullAddress, PullRequest
-from bot.sandbox.github import Fault, GitHubSandbox
+from bot.sandbox.github import GitHubFault, GitHubSandbox
 
 TOKEN = "ghp_the_tests_own"
 FILES = {
@@ -214,8 +214,8 @@ WRITES = [
 
 
 @pytest.mark.parametrize("operation", WRITES)
-@pytest.mark.parametrize("fault", [Fault.ERROR_502_BEFORE, Fault.ERROR_500_AFTER, Fault.DROP_AFTER])
-async def test_a_run_that_died_is_finished_by_the_next(shop: Shop, operation: str, fault: Fault) -> None:
+@pytest.mark.parametrize("fault", [GitHubFault.ERROR_502_BEFORE, GitHubFault.ERROR_500_AFTER, GitHubFault.DROP_AFTER])
+async def test_a_run_that_died_is_finished_by_the_next(shop: Shop, operation: str, fault: GitHubFault) -> None:
     """Wherever a run dies, its work done or not, the next ends with one of each; the base moving on changes nothing."""
     request = replace(REQUEST, diff=ODD)
     base = shop.github.branches()["main"]
@@ -240,7 +240,7 @@ async def test_a_run_that_died_is_finished_by_the_next(shop: Shop, operation: st
 )
 async def test_a_failed_look_writes_nothing(shop: Shop, operation: str) -> None:
     """When GitHub cannot be read, nothing is written on a guess; the next run succeeds."""
-    shop.github.fail(operation, Fault.ERROR_502_BEFORE)
+    shop.github.fail(operation, GitHubFault.ERROR_502_BEFORE)
     with pytest.raises(Retry):
         await shop.client.open_pull(REQUEST)
     assert shop.writes() == []
@@ -249,7 +249,7 @@ async def test_a_failed_look_writes_nothing(shop: Shop, operation: str) -> None:
 
 async def test_the_same_request_makes_the_same_commit(shop: Shop) -> None:
     """A run that made the commit and died before the branch leaves nothing that a second run would double."""
-    shop.github.fail("git/create-ref", Fault.ERROR_500_BEFORE)
+    shop.github.fail("git/create-ref", GitHubFault.ERROR_500_BEFORE)
     with pytest.raises(Retry):
         await shop.client.open_pull(REQUEST)
     await shop.client.open_pull(REQUEST)
@@ -261,7 +261,7 @@ async def test_the_same_request_makes_the_same_commit(shop: Shop) -> None:
 
 async def test_the_base_may_move_between_the_branch_and_the_pull_request(shop: Shop) -> None:
     """The branch that is there names its base: a second run neither rebases it nor makes another."""
-    shop.github.fail("pulls/create", Fault.DROP_BEFORE)
+    shop.github.fail("pulls/create", GitHubFault.DROP_BEFORE)
     with pytest.raises(Retry):
         await shop.client.open_pull(REQUEST)
     sha = shop.github.branches()[REQUEST.branch]
@@ -477,13 +477,13 @@ async def test_a_key_that_is_none_is_refused_at_once() -> None:
 @pytest.mark.parametrize(
     ("fault", "code", "after"),
     [
-        (Fault.SECONDARY_RATE_LIMIT, "rate_limited", 7),
-        (Fault.PRIMARY_RATE_LIMIT, "rate_limited", 8),
-        (Fault.ERROR_502_BEFORE, "server_error", None),
-        (Fault.DROP_BEFORE, "unreachable", None),
+        (GitHubFault.SECONDARY_RATE_LIMIT, "rate_limited", 7),
+        (GitHubFault.PRIMARY_RATE_LIMIT, "rate_limited", 8),
+        (GitHubFault.ERROR_502_BEFORE, "server_error", None),
+        (GitHubFault.DROP_BEFORE, "unreachable", None),
     ],
 )
-async def test_what_time_can_heal_is_tried_again(shop: Shop, fault: Fault, code: str, after: int | None) -> None:
+async def test_what_time_can_heal_is_tried_again(shop: Shop, fault: GitHubFault, code: str, after: int | None) -> None:
     """Rate limits and outages are `Retry`, with GitHub's own time when it gave one; nobody sleeps on it."""
     shop.github.fail("repos/get", fault, seconds=7)
     with pytest.raises(Retry) as failure:
@@ -496,7 +496,7 @@ async def test_what_time_can_heal_is_tried_again(shop: Shop, fault: Fault, code:
 async def test_a_slow_github_is_given_up(shop: Shop) -> None:
     """No answer within the time-out is `Retry`."""
     client = shop.connect(timeout_seconds=1)
-    shop.github.fail("repos/get", Fault.SLOW, seconds=30)
+    shop.github.fail("repos/get", GitHubFault.SLOW, seconds=30)
     with pytest.raises(Retry) as failure:
         await client.check()
     assert failure.value.code == "timeout"

@@ -132,7 +132,7 @@ async def test_what_slack_did_not_sign_is_refused(world: World, log: None) -> No
     for name, (body, headers) in bodies.items():
         delivery = await slack.deliver(body, headers)
         assert (name, delivery.status) == (name, 401)
-    body, signed = click(), slack.courier.sign
+    body, signed = click(), slack.sender.sign
     now = int(time.time())
     for headers in (
         signed(body + b" "),
@@ -154,21 +154,21 @@ async def test_what_slack_did_not_sign_is_refused(world: World, log: None) -> No
 async def test_signed_nonsense_is_refused(world: World, log: None) -> None:
     """400 and no error in the log: the secret may have leaked, or Slack changed."""
     for name, (body, headers) in NONSENSE.items():
-        delivery = await world.slack.deliver(body, {**headers, **world.slack.courier.sign(body)})
+        delivery = await world.slack.deliver(body, {**headers, **world.slack.sender.sign(body)})
         assert (name, delivery.status) == (name, 400)
 
 
 async def test_what_nobody_listens_to_is_acknowledged(world: World, log: None) -> None:
     """Unknown events, actions, views, commands, shortcuts and kinds yet to come."""
     for name, (body, headers) in UNKNOWN.items():
-        delivery = await world.slack.deliver(body, {**headers, **world.slack.courier.sign(body)})
+        delivery = await world.slack.deliver(body, {**headers, **world.slack.sender.sign(body)})
         assert (name, delivery.status, delivery.body) == (name, 200, "")
 
 
 async def test_slack_verifies_the_address(world: World) -> None:
     """The challenge comes back to Slack, and to nobody else."""
     body = json.dumps({"type": "url_verification", "challenge": "abc", "token": "x"}).encode()
-    signed = await world.slack.deliver(body, {**JSON, **world.slack.courier.sign(body)})
+    signed = await world.slack.deliver(body, {**JSON, **world.slack.sender.sign(body)})
     assert (signed.status, signed.body) == (200, {"challenge": "abc"})
     assert (await world.slack.deliver(body, JSON)).status == 401
 
@@ -178,9 +178,9 @@ async def test_too_large_a_body_is_refused(world: World) -> None:
     limit = 256 * 1024
     fits = b"a" * limit
     assert (await world.slack.deliver(fits, FORM)).status == 401
-    assert (await world.slack.deliver(fits, {**FORM, **world.slack.courier.sign(fits)})).status == 400
+    assert (await world.slack.deliver(fits, {**FORM, **world.slack.sender.sign(fits)})).status == 400
     for body in (fits + b"a", fits * 40):
-        for headers in (FORM, {**FORM, **world.slack.courier.sign(body)}):
+        for headers in (FORM, {**FORM, **world.slack.sender.sign(body)}):
             assert (await world.slack.deliver(body, headers)).status == 413
 
 

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from bot.sandbox.slack.people import Message
-from bot.sandbox.slack.workspace import Call
+from bot.sandbox.slack.model import Message
+from bot.sandbox.slack.workspace import ApiCall
 from tests import harness
 from tests.harness import CRITICAL, HIGH, World, sample
 
@@ -19,7 +19,7 @@ def severities(cards: list[Message]) -> list[str]:
     return [card.words.split()[1].lower() for card in cards]
 
 
-def refused(world: World) -> list[Call]:
+def refused(world: World) -> list[ApiCall]:
     return [call for call in world.slack.journal if call.status == 429]
 
 

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from bot.demo.stage import feed
+from bot.demo.stage import submit_form
 from tests.harness import World
 
 PIP_AUDIT = {
@@ -21,10 +21,10 @@ PIP_AUDIT = {
 
 async def test_samples_and_reports_become_cards(world: World) -> None:
     """The page offers the samples with their text; what is handed back, or a report, is in the channel soon."""
-    address = f"{world.sandbox.origin}/feed"
+    address = f"{world.sandbox.origin}/submit"
     async with world.http.get(address) as answer:
         assert (await answer.json())["title"] is None
-    world.sandbox.offer(feed(world.settings))
+    world.sandbox.offer(submit_form(world.settings))
     async with world.http.get(address) as answer:
         offered = await answer.json()
     assert len(offered["samples"]) == 13
@@ -49,8 +49,8 @@ async def test_samples_and_reports_become_cards(world: World) -> None:
 )
 async def test_what_is_not_taken_is_said_why(world: World, sent: bytes, why: str) -> None:
     """Nothing of a bad file is stored, and each fault is told."""
-    world.sandbox.offer(feed(world.settings))
-    async with world.http.post(f"{world.sandbox.origin}/feed", data=sent) as answer:
+    world.sandbox.offer(submit_form(world.settings))
+    async with world.http.post(f"{world.sandbox.origin}/submit", data=sent) as answer:
         said = await answer.json()
     assert not said["ok"]
     assert any(why in line for line in said["lines"]), said
@@ -59,7 +59,7 @@ async def test_what_is_not_taken_is_said_why(world: World, sent: bytes, why: str
 
 async def test_only_the_page_itself_hands_things_in(world: World) -> None:
     """A page from elsewhere is refused."""
-    world.sandbox.offer(feed(world.settings))
+    world.sandbox.offer(submit_form(world.settings))
     headers = {"Origin": "https://example.com"}
-    async with world.http.post(f"{world.sandbox.origin}/feed", data=b"[]", headers=headers) as answer:
+    async with world.http.post(f"{world.sandbox.origin}/submit", data=b"[]", headers=headers) as answer:
         assert answer.status == 403

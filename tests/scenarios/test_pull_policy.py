@@ -19,7 +19,7 @@ from bot.integrations.errors import Permanent, Retry
 from bot.integrations.github.client import PullAddress
 from bot.jobs import OpenPull, WatchPull
 from bot.sandbox.github import Pull
-from bot.sandbox.github.faults import Fault
+from bot.sandbox.github.faults import GitHubFault
 from bot.tasks.github import Context, open_pull, watch_pull
 from storage import reviews
 from tests import builders, harness
@@ -251,7 +251,7 @@ async def test_rejecting_the_next_review_closes_the_pull_request(world: World) -
 async def test_a_rejection_waits_for_the_pull_request_that_is_still_being_opened(world: World) -> None:
     """GitHub is slow with the first review's when the second is rejected: once it is there, it is closed."""
     first = await world.submit(sample(HIGH))
-    world.github.fail("pulls/create", Fault.SECONDARY_RATE_LIMIT, seconds=600)
+    world.github.fail("pulls/create", GitHubFault.SECONDARY_RATE_LIMIT, seconds=600)
     await world.alice.approves(first)
     await world.until(lambda: world.github.faults.planned == [], lambda: "GitHub was not asked")
     second = await world.submit(sample(HIGH), patch_description="Another way to do the same.")

@@ -2,9 +2,9 @@
 
 from pydantic import Field
 
-from bot.sandbox.github.call import Answer, Body, Call, Route
+from bot.sandbox.github.call import Answer, ApiRoute, Body, Call
 from bot.sandbox.github.errors import Json, not_found, unprocessable
-from bot.sandbox.github.hub import RateLimit
+from bot.sandbox.github.hub import TokenBudget
 from bot.sandbox.github.model import Account
 from bot.sandbox.github.render import BORN, account_json, instant, node_id
 
@@ -36,7 +36,7 @@ def rate_limit(call: Call) -> Answer:
     return Answer(200, {"resources": {"core": core, "search": core}, "rate": core})
 
 
-def _budget(rate: RateLimit) -> Json:
+def _budget(rate: TokenBudget) -> Json:
     return {"limit": rate.limit, "used": rate.used, "remaining": rate.remaining, "reset": rate.reset}
 
 
@@ -96,14 +96,14 @@ def get_app(call: Call) -> Answer:
 
 
 ROUTES = (
-    Route("meta/root", "GET", "/", root),
-    Route("rate-limit/get", "GET", "/rate_limit", rate_limit),
-    Route("users/get-authenticated", "GET", "/user", get_authenticated, "user:read"),
+    ApiRoute("meta/root", "GET", "/", root),
+    ApiRoute("rate-limit/get", "GET", "/rate_limit", rate_limit),
+    ApiRoute("users/get-authenticated", "GET", "/user", get_authenticated, "user:read"),
 )
 # These two are called with the App's own token, which no other route takes.
 APP_ROUTES = (
-    Route("apps/get-authenticated", "GET", "/app", get_app),
-    Route(
+    ApiRoute("apps/get-authenticated", "GET", "/app", get_app),
+    ApiRoute(
         "apps/create-installation-access-token", "POST", "/app/installations/{installation:\\d+}/access_tokens",
         create_installation_token,
     ),

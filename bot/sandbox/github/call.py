@@ -11,6 +11,8 @@ from pydantic_core import ErrorDetails
 
 from bot.sandbox.github.errors import ApiError, Json, invalid_request
 from bot.sandbox.github.hub import Caller, Hub
+from bot.sandbox.github.model import Pull
+from bot.sandbox.github.render import Renderer
 from bot.sandbox.github.repository import Repository
 
 T = TypeVar("T")
@@ -49,9 +51,18 @@ class Call:
         """The repository the path names; 404 when there is none."""
         return self.hub.repository(self.arguments["owner"], self.arguments["repo"])
 
+    @property
+    def render(self) -> Renderer:
+        """The renderer for the repository the path names."""
+        return Renderer(self.root, self.repository)
+
     def number(self) -> int:
         """Return the issue or pull request number of the path."""
         return int(self.arguments["number"])
+
+    def pull(self) -> Pull:
+        """Return the pull request the path names; 404 when there is none."""
+        return self.repository.pull(self.number())
 
     def json(self) -> object:
         """Parse the body as JSON; 400 when it is not."""
@@ -91,11 +102,8 @@ class Call:
         return Answer(200, chosen, {"Link": ", ".join(links)} if links else {})
 
 
-Handler = Callable[[Call], Answer]
-
-
 @dataclass(frozen=True)
-class Route:
+class ApiRoute:
     """One call the stand-in understands.
 
     `operation` is GitHub's own operation id; `permission` is what an installation token needs
@@ -105,7 +113,7 @@ class Route:
     operation: str
     method: str
     path: str
-    handler: Handler
+    handler: Callable[[Call], Answer]
     permission: str | None = None
     query: tuple[str, ...] = ()
 

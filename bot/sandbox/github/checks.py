@@ -5,10 +5,9 @@ from typing import Literal
 
 from pydantic import Field
 
-from bot.sandbox.github.call import Answer, Body, Call, Route
+from bot.sandbox.github.call import Answer, ApiRoute, Body, Call
 from bot.sandbox.github.errors import ApiError, not_found, validation_failed
-from bot.sandbox.github.model import CheckRun, Status, now
-from bot.sandbox.github.render import Renderer
+from bot.sandbox.github.model import CheckRun, CommitStatus, now
 from bot.sandbox.github.repos import required_commit
 from bot.sandbox.github.repository import Repository
 
@@ -60,22 +59,22 @@ def create_status(call: Call) -> Answer:
     sha = required_commit(call, call.arguments["sha"])
     if sent.state not in STATES:
         raise validation_failed("Status", "custom", field="state", message="state is not included in the list")
-    status = Status(
+    status = CommitStatus(
         repository.next_id(), call.caller.account, sent.state, sent.context, sent.target_url, sent.description
     )
     repository.records.statuses.setdefault(sha, []).append(status)
-    return Answer(201, _render(call).status(status, sha))
+    return Answer(201, call.render.status(status, sha))
 
 
 def list_statuses(call: Call) -> Answer:
     """Answer with every status of a commit, newest first."""
-    sha, render = required_commit(call, call.arguments["ref"]), _render(call)
+    sha, render = required_commit(call, call.arguments["ref"]), call.render
     return call.page([render.status(status, sha) for status in reversed(call.repository.records.statuses.get(sha, []))])
 
 
 def combined_status(call: Call) -> Answer:
     """Answer with the newest status of each context, and what they come to together."""
-    sha, render = required_commit(call, call.arguments["ref"]), _render(call)
+    sha, render = required_commit(call, call.arguments["ref"]), call.render
     newest = {status.context: status for status in call.repository.records.statuses.get(sha, [])}
     states = {status.state for status in newest.values()}
     failed = bool(states & {"error", "failure"})
@@ -101,7 +100,7 @@ def create_check_run(call: Call) -> Answer:
     sha = required_commit(call, sent.head_sha)
     run = add_check_run(repository, sha, sent.name)
     _edit(run, sent)
-    return Answer(201, _render(call).check_run(run))
+    return Answer(201, call.render.check_run(run))
 
 
 def update_check_run(call: Call) -> Answer:
@@ -109,17 +108,17 @@ def update_check_run(call: Call) -> Answer:
     _require_app(call)
     run, sent = _run(call), call.body(CheckRunEdit)
     _edit(run, sent)
-    return Answer(200, _render(call).check_run(run))
+    return Answer(200, call.render.check_run(run))
 
 
 def get_check_run(call: Call) -> Answer:
     """Answer with one check run."""
-    return Answer(200, _render(call).check_run(_run(call)))
+    return Answer(200, call.render.check_run(_run(call)))
 
 
 def list_check_runs(call: Call) -> Answer:
     """Answer with the check runs of a commit: the newest of each name, or all of them."""
-    sha, render = required_commit(call, call.arguments["ref"]), _render(call)
+    sha, render = required_commit(call, call.arguments["ref"]), call.render
     wanted = call.choice("filter", "latest", "latest", "all")
     runs = [run for run in call.repository.records.check_runs.values() if run.head_sha == sha]
     if wanted == "latest":
@@ -178,21 +177,17 @@ def _run(call: Call) -> CheckRun:
     return found
 
 
-def _render(call: Call) -> Renderer:
-    return Renderer(call.root, call.repository)
-
-
 _REPO = "/repos/{owner}/{repo}"
 _COMMIT = f"{_REPO}/commits/{{ref:.+}}"
 _RUNS = f"{_REPO}/check-runs"
 _FILTERS = ("filter", "check_name", "status")
 ROUTES = (
-    Route("repos/create-commit-status", "POST", f"{_REPO}/statuses/{{sha}}", create_status, "statuses:write"),
-    Route("repos/list-commit-statuses-for-ref", "GET", f"{_COMMIT}/statuses", list_statuses, "statuses:read"),
-    Route("repos/list-commit-statuses-for-ref", "GET", f"{_REPO}/statuses/{{ref}}", list_statuses, "statuses:read"),
-    Route("repos/get-combined-status-for-ref", "GET", f"{_COMMIT}/status", combined_status, "statuses:read"),
-    Route("checks/create", "POST", _RUNS, create_check_run, "checks:write"),
-    Route("checks/get", "GET", f"{_RUNS}/{{run:\\d+}}", get_check_run, "checks:read"),
-    Route("checks/update", "PATCH", f"{_RUNS}/{{run:\\d+}}", update_check_run, "checks:write"),
-    Route("checks/list-for-ref", "GET", f"{_COMMIT}/check-runs", list_check_runs, "checks:read", _FILTERS),
+    ApiRoute("repos/create-commit-status", "POST", f"{_REPO}/statuses/{{sha}}", create_status, "statuses:write"),
+    ApiRoute("repos/list-commit-statuses-for-ref", "GET", f"{_COMMIT}/statuses", list_statuses, "statuses:read"),
+    ApiRoute("repos/list-commit-statuses-for-ref", "GET", f"{_REPO}/statuses/{{ref}}", list_statuses, "statuses:read"),
+    ApiRoute("repos/get-combined-status-for-ref", "GET", f"{_COMMIT}/status", combined_status, "statuses:read"),
+    ApiRoute("checks/create", "POST", _RUNS, create_check_run, "checks:write"),
+    ApiRoute("checks/get", "GET", f"{_RUNS}/{{run:\\d+}}", get_check_run, "checks:read"),
+    ApiRoute("checks/update", "PATCH", f"{_RUNS}/{{run:\\d+}}", update_check_run, "checks:write"),
+    ApiRoute("checks/list-for-ref", "GET", f"{_COMMIT}/check-runs", list_check_runs, "checks:read", _FILTERS),
 )

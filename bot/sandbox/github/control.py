@@ -12,8 +12,8 @@ from pydantic import Field, ValidationError
 
 from bot.sandbox.github.call import Body
 from bot.sandbox.github.errors import ApiError, Json
-from bot.sandbox.github.faults import Fault
-from bot.sandbox.github.git import GitError
+from bot.sandbox.github.faults import GitHubFault
+from bot.sandbox.github.git import GitCommandError
 from bot.sandbox.github.model import Pull
 from bot.sandbox.github.render import instant
 from bot.sandbox.github.repository import Repository
@@ -25,7 +25,7 @@ B = TypeVar("B", bound=Body)
 _PLAIN = {"X-Content-Type-Options": "nosniff"}
 
 
-class Merge(Body):
+class MergeMethod(Body):
     """How to merge."""
 
     method: str = "merge"
@@ -50,7 +50,7 @@ class NewFault(Body):
     """What `GitHubSandbox.fail` takes."""
 
     operation: str
-    kind: Fault = Field(strict=False)
+    kind: GitHubFault = Field(strict=False)
     times: int | None = Field(default=1, ge=1)
     """None: until cleared."""
     seconds: float = Field(default=60.0, ge=0)
@@ -135,7 +135,7 @@ class GitHubControl:
 
     async def _merge(self, request: web.Request) -> web.Response:
         repository, pull = self._chosen(request)
-        sent = await _body(request, Merge)
+        sent = await _body(request, MergeMethod)
         await _asked(self._sandbox.merge_pull(pull.number, method=sent.method, repository=repository.full_name))
         return web.json_response(self._summary(repository, pull))
 
@@ -220,5 +220,5 @@ async def _asked(act: Awaitable[T]) -> T:
         return await act
     except ApiError as error:
         raise web.HTTPConflict(text=error.message) from None
-    except GitError as error:
+    except GitCommandError as error:
         raise web.HTTPUnprocessableEntity(text=str(error)) from None

@@ -18,7 +18,7 @@ NOTHING = "0" * 40
 _IDENTITY = re.compile(r"(?P<name>.*) <(?P<email>[^>]*)> (?P<seconds>-?\d+) (?P<zone>[+-]\d{4})")
 
 
-class GitError(RuntimeError):
+class GitCommandError(RuntimeError):
     """git refused; the message is the last line it wrote."""
 
 
@@ -38,7 +38,7 @@ class Signature:
         """Read an `author` or `committer` line without its first word."""
         found = _IDENTITY.fullmatch(text)
         if found is None:
-            raise GitError(f"not an identity: {text!r}")
+            raise GitCommandError(f"not an identity: {text!r}")
         zone = found["zone"]
         offset = timedelta(hours=int(zone[1:3]), minutes=int(zone[3:5])) * (-1 if zone[0] == "-" else 1)
         date = datetime.fromtimestamp(int(found["seconds"]), timezone(offset) if offset else UTC)
@@ -58,7 +58,7 @@ class Commit:
 
 
 @dataclass(frozen=True)
-class TreeEntry:
+class TreeRow:
     """One row of `git ls-tree`; `size` is in bytes and only blobs have it."""
 
     mode: str
@@ -94,7 +94,7 @@ class BareRepository:
         return repository
 
     def run(self, *arguments: str, stdin: bytes = b"", index: Path | None = None) -> bytes:
-        """Run one git command and return its output; GitError when it exits with anything but 0."""
+        """Run one git command and return its output; GitCommandError when it exits with anything but 0."""
         # Nothing is inherited: a developer's hooks, aliases or signing key must not change an object.
         environment = {
             "PATH": os.environ.get("PATH", os.defpath),
@@ -116,7 +116,7 @@ class BareRepository:
         )
         if done.returncode != 0:
             said = done.stderr.decode(errors="replace").strip().splitlines()
-            raise GitError(said[-1] if said else f"git {arguments[0]} failed")
+            raise GitCommandError(said[-1] if said else f"git {arguments[0]} failed")
         return done.stdout
 
     def text(self, *arguments: str, stdin: bytes = b"", index: Path | None = None) -> str:
@@ -187,7 +187,7 @@ class BareRepository:
         """Return the tree of a commit or tag, or the tree itself."""
         return self.text("rev-parse", "--verify", "--quiet", f"{sha}^{{tree}}")
 
-    def entries(self, tree: str, *, recursive: bool) -> list[TreeEntry]:
+    def entries(self, tree: str, *, recursive: bool) -> list[TreeRow]:
         """List a tree, sub-trees included as rows of their own when recursive."""
         flags = ["-r", "-t"] if recursive else []
         rows = self.run("ls-tree", "-l", "-z", *flags, tree).split(b"\0")[:-1]
@@ -196,7 +196,7 @@ class BareRepository:
     def build_tree(self, base: str | None, edits: Iterable[TreeEdit]) -> str:
         """Lay edits over a base tree (None: an empty one) and return the sha of the tree git writes.
 
-        Later edits win. Every object must exist: `write-tree` checks. A path git refuses raises GitError.
+        Later edits win. Every object must exist: `write-tree` checks. A path git refuses raises GitCommandError.
         """
         with tempfile.TemporaryDirectory(prefix="sandbox-index-") as scratch:
             index = Path(scratch) / "index"
@@ -245,7 +245,7 @@ class BareRepository:
         """Tell whether git would take `name` as the full name of a reference."""
         try:
             self.run("check-ref-format", name)
-        except GitError:
+        except GitCommandError:
             return False
         return True
 
@@ -258,10 +258,10 @@ class BareRepository:
         self.run("update-ref", "-d", name)
 
 
-def _entry(row: bytes) -> TreeEntry:
+def _entry(row: bytes) -> TreeRow:
     fields, _, path = row.partition(b"\t")
     mode, kind, sha, size = fields.decode().split()
-    return TreeEntry(mode, kind, sha, None if size == "-" else int(size), path.decode(errors="replace"))
+    return TreeRow(mode, kind, sha, None if size == "-" else int(size), path.decode(errors="replace"))
 
 
 def write_files(repository: BareRepository, base: str | None, files: Mapping[str, bytes | None]) -> str:

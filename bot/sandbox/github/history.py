@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from bot.sandbox.github.git import BareRepository, GitError
+from bot.sandbox.github.git import BareRepository, GitCommandError
 
 _STATUS = {"A": "added", "D": "removed", "M": "modified", "R": "renamed", "C": "copied", "T": "changed"}
 _FILE_HEADER = re.compile(r"^diff --git ", re.MULTILINE)
@@ -29,7 +29,7 @@ def merge_base(git: BareRepository, base: str, head: str) -> str | None:
     """Return the best common ancestor, None when the two share no history."""
     try:
         return git.text("merge-base", base, head)
-    except GitError:
+    except GitCommandError:
         return None
 
 
@@ -91,7 +91,7 @@ def merged_tree(git: BareRepository, base: str, head: str) -> str | None:
         try:
             git.run("apply", "--cached", "--3way", "--whitespace=nowarn", "-", stdin=patch, index=index)
             return git.text("write-tree", index=index)
-        except GitError:
+        except GitCommandError:
             return None
 
 

@@ -23,8 +23,11 @@ GRANTED = {
 }  # fmt: skip
 
 
+HOURLY_CALLS = 5000
+
+
 @dataclass
-class RateLimit:
+class TokenBudget:
     """The hourly budget of one token; `reset` is in Unix seconds."""
 
     limit: int
@@ -50,7 +53,7 @@ class Caller:
     """Who a token speaks for; `permissions` is None for a personal token, which may do everything."""
 
     account: Account
-    rate: RateLimit
+    rate: TokenBudget
     permissions: Mapping[str, str] | None = None
     expires_at: datetime | None = None
 
@@ -61,18 +64,17 @@ class Hub:
     `token` is a personal access token of `login`; `app_id` and `installation_id` are the one App that is installed.
     """
 
-    def __init__(self, root: Path, *, token: str, login: str, app_id: str, installation_id: int, limit: int) -> None:
+    def __init__(self, root: Path, *, token: str, login: str, app_id: str, installation_id: int) -> None:
         self.root = root.absolute()
         self.app_id = app_id
         self.installation_id = installation_id
-        self.limit = limit
         self.tree_limit = 100_000
         self.token_lifetime = timedelta(hours=1)
         self.granted = dict(GRANTED)
         self.repositories: dict[str, Repository] = {}
-        self.callers = {token: Caller(Account(login), RateLimit(limit))}
-        self.anonymous = RateLimit(60)
-        self.app_caller = Caller(Account(f"app-{app_id}[bot]", "Bot"), RateLimit(limit))
+        self.callers = {token: Caller(Account(login), TokenBudget(HOURLY_CALLS))}
+        self.anonymous = TokenBudget(60)
+        self.app_caller = Caller(Account(f"app-{app_id}[bot]", "Bot"), TokenBudget(HOURLY_CALLS))
         self._ids = itertools.count(int(time.time()))  # beyond every number of a former run
 
     def next_id(self) -> int:
@@ -134,7 +136,7 @@ class Hub:
         """Make an installation token, which is good for an hour."""
         token = f"ghs_{secrets.token_hex(18)}"
         account, expires_at = self.app_caller.account, now() + self.token_lifetime
-        caller = Caller(account, RateLimit(self.limit), permissions, expires_at)
+        caller = Caller(account, TokenBudget(HOURLY_CALLS), permissions, expires_at)
         self.callers[token] = caller
         return token, caller
 

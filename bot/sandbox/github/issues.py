@@ -2,10 +2,9 @@
 
 from pydantic import Field, TypeAdapter, ValidationError
 
-from bot.sandbox.github.call import Answer, Body, Call, Route
+from bot.sandbox.github.call import Answer, ApiRoute, Body, Call
 from bot.sandbox.github.errors import invalid_request, not_found, validation_failed
 from bot.sandbox.github.model import Comment, Issue, Label, now
-from bot.sandbox.github.render import Renderer
 
 _NAMES = TypeAdapter(list[str])
 
@@ -47,17 +46,17 @@ def create(call: Call) -> Answer:
         labels=labels,
     )
     repository.records.issues[issue.number] = issue
-    return Answer(201, _render(call).issue(issue))
+    return Answer(201, call.render.issue(issue))
 
 
 def get(call: Call) -> Answer:
     """Answer with an issue or a pull request as an issue."""
-    return Answer(200, _render(call).issue(_issue(call)))
+    return Answer(200, call.render.issue(_issue(call)))
 
 
 def list_comments(call: Call) -> Answer:
     """Answer with the comments, oldest first."""
-    issue, render = _issue(call), _render(call)
+    issue, render = _issue(call), call.render
     return call.page([render.comment(issue, comment) for comment in issue.comments])
 
 
@@ -69,12 +68,12 @@ def create_comment(call: Call) -> Answer:
     comment = Comment(call.hub.next_id(), call.caller.account, sent.body)
     issue.comments.append(comment)
     issue.updated_at = now()
-    return Answer(201, _render(call).comment(issue, comment))
+    return Answer(201, call.render.comment(issue, comment))
 
 
 def list_issue_labels(call: Call) -> Answer:
     """Answer with the labels of an issue."""
-    return call.page([_render(call).label(label) for label in _issue(call).labels])
+    return call.page([call.render.label(label) for label in _issue(call).labels])
 
 
 def add_labels(call: Call) -> Answer:
@@ -107,7 +106,7 @@ def _relabel(call: Call, names: list[str]) -> Answer:
     issue = _issue(call)
     labels = {label.name: label for label in (call.repository.label(name) for name in names)}
     issue.labels, issue.updated_at = list(labels.values()), now()
-    return Answer(200, [_render(call).label(label) for label in issue.labels])
+    return Answer(200, [call.render.label(label) for label in issue.labels])
 
 
 def _names(call: Call) -> list[str]:
@@ -123,7 +122,7 @@ def _names(call: Call) -> list[str]:
 
 def list_labels(call: Call) -> Answer:
     """Answer with the labels of the repository."""
-    return call.page([_render(call).label(label) for label in call.repository.records.labels.values()])
+    return call.page([call.render.label(label) for label in call.repository.records.labels.values()])
 
 
 def get_label(call: Call) -> Answer:
@@ -131,7 +130,7 @@ def get_label(call: Call) -> Answer:
     found = call.repository.records.labels.get(call.arguments["name"].lower())
     if found is None:
         raise not_found()
-    return Answer(200, _render(call).label(found))
+    return Answer(200, call.render.label(found))
 
 
 def create_label(call: Call) -> Answer:
@@ -141,7 +140,7 @@ def create_label(call: Call) -> Answer:
         raise validation_failed("Label", "already_exists", field="name")
     label = Label(repository.next_id(), sent.name, sent.color, sent.description)
     repository.records.labels[sent.name.lower()] = label
-    return Answer(201, _render(call).label(label))
+    return Answer(201, call.render.label(label))
 
 
 def _issue(call: Call) -> Issue:
@@ -151,25 +150,21 @@ def _issue(call: Call) -> Issue:
     return found
 
 
-def _render(call: Call) -> Renderer:
-    return Renderer(call.root, call.repository)
-
-
 _REPO = "/repos/{owner}/{repo}"
 _ISSUES = f"{_REPO}/issues"
 _ONE = f"{_ISSUES}/{{number:\\d+}}"
 _READ, _WRITE = "issues:read|pull_requests:read", "issues:write|pull_requests:write"
 ROUTES = (
-    Route("issues/create", "POST", _ISSUES, create, "issues:write"),
-    Route("issues/get", "GET", _ONE, get, _READ),
-    Route("issues/list-comments", "GET", f"{_ONE}/comments", list_comments, _READ),
-    Route("issues/create-comment", "POST", f"{_ONE}/comments", create_comment, _WRITE),
-    Route("issues/list-labels-on-issue", "GET", f"{_ONE}/labels", list_issue_labels, _READ),
-    Route("issues/add-labels", "POST", f"{_ONE}/labels", add_labels, _WRITE),
-    Route("issues/set-labels", "PUT", f"{_ONE}/labels", set_labels, _WRITE),
-    Route("issues/remove-all-labels", "DELETE", f"{_ONE}/labels", remove_all_labels, _WRITE),
-    Route("issues/remove-label", "DELETE", f"{_ONE}/labels/{{name}}", remove_label, _WRITE),
-    Route("issues/list-labels-for-repo", "GET", f"{_REPO}/labels", list_labels, _READ),
-    Route("issues/get-label", "GET", f"{_REPO}/labels/{{name}}", get_label, _READ),
-    Route("issues/create-label", "POST", f"{_REPO}/labels", create_label, _WRITE),
+    ApiRoute("issues/create", "POST", _ISSUES, create, "issues:write"),
+    ApiRoute("issues/get", "GET", _ONE, get, _READ),
+    ApiRoute("issues/list-comments", "GET", f"{_ONE}/comments", list_comments, _READ),
+    ApiRoute("issues/create-comment", "POST", f"{_ONE}/comments", create_comment, _WRITE),
+    ApiRoute("issues/list-labels-on-issue", "GET", f"{_ONE}/labels", list_issue_labels, _READ),
+    ApiRoute("issues/add-labels", "POST", f"{_ONE}/labels", add_labels, _WRITE),
+    ApiRoute("issues/set-labels", "PUT", f"{_ONE}/labels", set_labels, _WRITE),
+    ApiRoute("issues/remove-all-labels", "DELETE", f"{_ONE}/labels", remove_all_labels, _WRITE),
+    ApiRoute("issues/remove-label", "DELETE", f"{_ONE}/labels/{{name}}", remove_label, _WRITE),
+    ApiRoute("issues/list-labels-for-repo", "GET", f"{_REPO}/labels", list_labels, _READ),
+    ApiRoute("issues/get-label", "GET", f"{_REPO}/labels/{{name}}", get_label, _READ),
+    ApiRoute("issues/create-label", "POST", f"{_REPO}/labels", create_label, _WRITE),
 )

@@ -7,14 +7,14 @@ import re
 
 from pydantic import Field
 
-from bot.sandbox.github.call import Answer, Body, Call, Route
+from bot.sandbox.github.call import Answer, ApiRoute, Body, Call
 from bot.sandbox.github.errors import ApiError, Json
 from bot.sandbox.github.model import Pull, now
 from bot.sandbox.github.render import account_json, node_id
 from bot.sandbox.github.repository import Repository
 
 
-class Input(Body):
+class AutoMergeInput(Body):
     """The input of both mutations."""
 
     pull_request_id: str = Field(alias="pullRequestId")
@@ -25,10 +25,10 @@ class Input(Body):
 class Variables(Body):
     """What the mutation is given."""
 
-    input: Input
+    input: AutoMergeInput
 
 
-class Question(Body):
+class GraphQlQuery(Body):
     """POST graphql."""
 
     query: str
@@ -48,7 +48,7 @@ def merge_what_may(repository: Repository) -> None:
 
 def graphql(call: Call) -> Answer:
     """Switch auto-merge on or off; a refusal is a 200 with `errors`, as GraphQL has it."""
-    sent = call.body(Question)
+    sent = call.body(GraphQlQuery)
     found = MUTATION.search(sent.query)
     if found is None:
         raise ApiError(400, "Only the mutations of auto-merge are understood here", unexpected=True)
@@ -66,7 +66,7 @@ def graphql(call: Call) -> Answer:
     return Answer(200, _answer(call, found[1], refusal))
 
 
-def _refusal(repository: Repository, pull: Pull, asked: Input) -> str | None:
+def _refusal(repository: Repository, pull: Pull, asked: AutoMergeInput) -> str | None:
     state = repository.merge_state(pull)
     if not repository.allow_auto_merge:
         return "Pull request Auto merge is not allowed for this repository"
@@ -93,4 +93,4 @@ def _pull(call: Call, wanted: str) -> tuple[Repository, Pull]:
     raise ApiError(404, f"Could not resolve to a node with the global id of '{wanted}'")
 
 
-ROUTES = (Route("graphql", "POST", "/graphql", graphql, "pull_requests:write"),)
+ROUTES = (ApiRoute("graphql", "POST", "/graphql", graphql, "pull_requests:write"),)

@@ -102,7 +102,7 @@ class Pull(Issue):
 
 
 @dataclass(frozen=True)
-class Status:
+class CommitStatus:
     """A commit status; the newest of a context counts."""
 
     id: int
@@ -136,5 +136,5 @@ class Records:
 
     issues: dict[int, Pull | Issue] = field(default_factory=dict)
     labels: dict[str, Label] = field(default_factory=dict)
-    statuses: dict[str, list[Status]] = field(default_factory=dict)
+    statuses: dict[str, list[CommitStatus]] = field(default_factory=dict)
     check_runs: dict[int, CheckRun] = field(default_factory=dict)

@@ -7,9 +7,9 @@ from typing import Literal
 
 from pydantic import Field
 
-from bot.sandbox.github.call import Answer, Body, Call, Route
+from bot.sandbox.github.call import Answer, ApiRoute, Body, Call
 from bot.sandbox.github.errors import ApiError, not_found, unprocessable
-from bot.sandbox.github.git import SHA, GitError, Signature, TreeEdit
+from bot.sandbox.github.git import SHA, GitCommandError, Signature, TreeEdit
 from bot.sandbox.github.model import now
 from bot.sandbox.github.render import Renderer
 
@@ -41,7 +41,7 @@ class NewTree(Body):
     base_tree: str | None = None
 
 
-class Person(Body):
+class GitIdentity(Body):
     """Author or committer of POST git/commits."""
 
     name: str
@@ -55,8 +55,8 @@ class NewCommit(Body):
     message: str
     tree: str
     parents: list[str] = Field(default_factory=list)
-    author: Person | None = None
-    committer: Person | None = None
+    author: GitIdentity | None = None
+    committer: GitIdentity | None = None
 
 
 class NewRef(Body):
@@ -124,7 +124,7 @@ def create_tree(call: Call) -> Answer:
     edits = [_edit(call, entry, kinds, held) for entry in sent.tree]
     try:
         sha = repository.git.build_tree(sent.base_tree, edits)
-    except GitError as error:
+    except GitCommandError as error:
         raise unprocessable("GitRPC::BadObjectState") from error
     entries = repository.git.entries(sha, recursive=False)
     return Answer(201, render.tree(sha, entries, truncated=False))
@@ -187,7 +187,7 @@ def create_commit(call: Call) -> Answer:
     return Answer(201, render.git_commit(git.commit(sha)))
 
 
-def _signature(person: Person) -> Signature:
+def _signature(person: GitIdentity) -> Signature:
     name, email = person.name, person.email
     if not name.strip() or not email.strip() or any(character in name + email for character in "<>\n\0"):
         raise unprocessable("author and committer need a name and an e-mail without angle brackets")
@@ -245,7 +245,7 @@ def _ref(call: Call) -> str:
 def _render(call: Call) -> Renderer:
     if call.repository.is_empty():
         raise ApiError(409, "Git Repository is empty.")
-    return Renderer(call.root, call.repository)
+    return call.render
 
 
 def _sha(call: Call) -> str:
@@ -257,17 +257,17 @@ def _sha(call: Call) -> str:
 
 _GIT = "/repos/{owner}/{repo}/git"
 ROUTES = (
-    Route("git/create-blob", "POST", f"{_GIT}/blobs", create_blob, "contents:write"),
-    Route("git/get-blob", "GET", f"{_GIT}/blobs/{{sha}}", get_blob, "contents:read"),
-    Route("git/create-tree", "POST", f"{_GIT}/trees", create_tree, "contents:write"),
-    Route("git/get-tree", "GET", f"{_GIT}/trees/{{sha:.+}}", get_tree, "contents:read", ("recursive",)),
-    Route("git/create-commit", "POST", f"{_GIT}/commits", create_commit, "contents:write"),
-    Route("git/get-commit", "GET", f"{_GIT}/commits/{{sha}}", get_commit, "contents:read"),
-    Route("git/create-ref", "POST", f"{_GIT}/refs", create_ref, "contents:write"),
-    Route("git/list-matching-refs", "GET", f"{_GIT}/refs", list_matching_refs, "contents:read"),
-    Route("git/list-matching-refs", "GET", f"{_GIT}/matching-refs/{{ref:.*}}", list_matching_refs, "contents:read"),
-    Route("git/get-ref", "GET", f"{_GIT}/ref/{{ref:.+}}", get_ref, "contents:read"),
-    Route("git/get-ref", "GET", f"{_GIT}/refs/{{ref:.+}}", get_ref, "contents:read"),
-    Route("git/update-ref", "PATCH", f"{_GIT}/refs/{{ref:.+}}", update_ref, "contents:write"),
-    Route("git/delete-ref", "DELETE", f"{_GIT}/refs/{{ref:.+}}", delete_ref, "contents:write"),
+    ApiRoute("git/create-blob", "POST", f"{_GIT}/blobs", create_blob, "contents:write"),
+    ApiRoute("git/get-blob", "GET", f"{_GIT}/blobs/{{sha}}", get_blob, "contents:read"),
+    ApiRoute("git/create-tree", "POST", f"{_GIT}/trees", create_tree, "contents:write"),
+    ApiRoute("git/get-tree", "GET", f"{_GIT}/trees/{{sha:.+}}", get_tree, "contents:read", ("recursive",)),
+    ApiRoute("git/create-commit", "POST", f"{_GIT}/commits", create_commit, "contents:write"),
+    ApiRoute("git/get-commit", "GET", f"{_GIT}/commits/{{sha}}", get_commit, "contents:read"),
+    ApiRoute("git/create-ref", "POST", f"{_GIT}/refs", create_ref, "contents:write"),
+    ApiRoute("git/list-matching-refs", "GET", f"{_GIT}/refs", list_matching_refs, "contents:read"),
+    ApiRoute("git/list-matching-refs", "GET", f"{_GIT}/matching-refs/{{ref:.*}}", list_matching_refs, "contents:read"),
+    ApiRoute("git/get-ref", "GET", f"{_GIT}/ref/{{ref:.+}}", get_ref, "contents:read"),
+    ApiRoute("git/get-ref", "GET", f"{_GIT}/refs/{{ref:.+}}", get_ref, "contents:read"),
+    ApiRoute("git/update-ref", "PATCH", f"{_GIT}/refs/{{ref:.+}}", update_ref, "contents:write"),
+    ApiRoute("git/delete-ref", "DELETE", f"{_GIT}/refs/{{ref:.+}}", delete_ref, "contents:write"),
 )

@@ -5,10 +5,9 @@ from typing import Literal
 from pydantic import Field
 
 from bot.sandbox.github import history
-from bot.sandbox.github.call import Answer, Body, Call, Route
+from bot.sandbox.github.call import Answer, ApiRoute, Body, Call
 from bot.sandbox.github.errors import not_found
 from bot.sandbox.github.model import Pull
-from bot.sandbox.github.render import Renderer
 
 
 class NewPull(Body):
@@ -83,19 +82,19 @@ def list_pulls(call: Call) -> Answer:
         key=lambda pull: (pull.updated_at if sort == "updated" else pull.created_at, pull.number),
         reverse=direction == "desc",
     )
-    render = _render(call)
+    render = call.render
     return call.page([render.pull(pull) for pull in found])
 
 
 def get(call: Call) -> Answer:
     """Answer with one pull request and whether it merges."""
-    pull = _pull(call)
+    pull = call.pull()
     return Answer(200, _in_full(call, pull))
 
 
 def update(call: Call) -> Answer:
     """Change title, body, state or base."""
-    pull, sent = _pull(call), call.body(PullEdit)
+    pull, sent = call.pull(), call.body(PullEdit)
     call.repository.edit_pull(
         pull, call.caller.account, title=sent.title, body=sent.body, state=sent.state, base=sent.base
     )
@@ -106,28 +105,28 @@ def update(call: Call) -> Answer:
 
 def list_files(call: Call) -> Answer:
     """Answer with the files it changes."""
-    pull, render = _pull(call), _render(call)
+    pull, render = call.pull(), call.render
     files = history.changes(call.repository.git, pull.base_sha, pull.head_sha)
     return call.page([render.file(change, pull.head_sha) for change in files])
 
 
 def list_commits(call: Call) -> Answer:
     """Answer with its commits, oldest first."""
-    pull, render, git = _pull(call), _render(call), call.repository.git
+    pull, render, git = call.pull(), call.render, call.repository.git
     shas = history.commits_between(git, pull.base_sha, pull.head_sha)
     return call.page([render.commit(git.commit(sha)) for sha in shas])
 
 
 def check_if_merged(call: Call) -> Answer:
     """Answer 204 when it is merged, else 404."""
-    if not _pull(call).merged:
+    if not call.pull().merged:
         raise not_found()
     return Answer(204)
 
 
 def merge(call: Call) -> Answer:
     """Merge it."""
-    pull, sent = _pull(call), call.body(Merge)
+    pull, sent = call.pull(), call.body(Merge)
     message = "\n\n".join(part for part in (sent.commit_title, sent.commit_message) if part)
     sha = call.repository.merge_pull(
         pull, call.caller.account, method=sent.merge_method, head=sent.sha, message=message or None
@@ -137,40 +136,32 @@ def merge(call: Call) -> Answer:
 
 def list_requested_reviewers(call: Call) -> Answer:
     """Answer with who is asked for a review."""
-    pull, render = _pull(call), _render(call)
+    pull, render = call.pull(), call.render
     users, teams = [render.account(account) for account in pull.reviewers], [render.team(slug) for slug in pull.teams]
     return Answer(200, {"users": users, "teams": teams})
 
 
 def request_reviewers(call: Call) -> Answer:
     """Ask for reviews."""
-    pull, sent = _pull(call), call.body(Reviewers)
+    pull, sent = call.pull(), call.body(Reviewers)
     call.repository.request_reviews(pull, sent.reviewers, sent.team_reviewers)
-    return Answer(201, _render(call).pull(pull))
+    return Answer(201, call.render.pull(pull))
 
 
 def remove_requested_reviewers(call: Call) -> Answer:
     """Ask no longer."""
-    pull, sent = _pull(call), call.body(Reviewers)
+    pull, sent = call.pull(), call.body(Reviewers)
     gone = {login.lower() for login in sent.reviewers}
     pull.reviewers = [account for account in pull.reviewers if account.login.lower() not in gone]
     pull.teams = [slug for slug in pull.teams if slug not in sent.team_reviewers]
-    return Answer(200, _render(call).pull(pull))
-
-
-def _pull(call: Call) -> Pull:
-    return call.repository.pull(call.number())
-
-
-def _render(call: Call) -> Renderer:
-    return Renderer(call.root, call.repository)
+    return Answer(200, call.render.pull(pull))
 
 
 def _in_full(call: Call, pull: Pull, *, state: str | None = None) -> dict[str, object]:
     git = call.repository.git
     commits = history.commits_between(git, pull.base_sha, pull.head_sha)
     files = history.changes(git, pull.base_sha, pull.head_sha)
-    return _render(call).pull_in_full(pull, len(commits), files, state=state or call.repository.merge_state(pull))
+    return call.render.pull_in_full(pull, len(commits), files, state=state or call.repository.merge_state(pull))
 
 
 _PULLS = "/repos/{owner}/{repo}/pulls"
@@ -178,15 +169,17 @@ _ONE = f"{_PULLS}/{{number:\\d+}}"
 _REVIEWERS = f"{_ONE}/requested_reviewers"
 _FILTERS = ("state", "head", "base", "sort", "direction")
 ROUTES = (
-    Route("pulls/create", "POST", _PULLS, create, "pull_requests:write"),
-    Route("pulls/list", "GET", _PULLS, list_pulls, "pull_requests:read", _FILTERS),
-    Route("pulls/get", "GET", _ONE, get, "pull_requests:read"),
-    Route("pulls/update", "PATCH", _ONE, update, "pull_requests:write"),
-    Route("pulls/list-files", "GET", f"{_ONE}/files", list_files, "pull_requests:read"),
-    Route("pulls/list-commits", "GET", f"{_ONE}/commits", list_commits, "pull_requests:read"),
-    Route("pulls/check-if-merged", "GET", f"{_ONE}/merge", check_if_merged, "pull_requests:read"),
-    Route("pulls/merge", "PUT", f"{_ONE}/merge", merge, "contents:write"),
-    Route("pulls/list-requested-reviewers", "GET", _REVIEWERS, list_requested_reviewers, "pull_requests:read"),
-    Route("pulls/request-reviewers", "POST", _REVIEWERS, request_reviewers, "pull_requests:write"),
-    Route("pulls/remove-requested-reviewers", "DELETE", _REVIEWERS, remove_requested_reviewers, "pull_requests:write"),
+    ApiRoute("pulls/create", "POST", _PULLS, create, "pull_requests:write"),
+    ApiRoute("pulls/list", "GET", _PULLS, list_pulls, "pull_requests:read", _FILTERS),
+    ApiRoute("pulls/get", "GET", _ONE, get, "pull_requests:read"),
+    ApiRoute("pulls/update", "PATCH", _ONE, update, "pull_requests:write"),
+    ApiRoute("pulls/list-files", "GET", f"{_ONE}/files", list_files, "pull_requests:read"),
+    ApiRoute("pulls/list-commits", "GET", f"{_ONE}/commits", list_commits, "pull_requests:read"),
+    ApiRoute("pulls/check-if-merged", "GET", f"{_ONE}/merge", check_if_merged, "pull_requests:read"),
+    ApiRoute("pulls/merge", "PUT", f"{_ONE}/merge", merge, "contents:write"),
+    ApiRoute("pulls/list-requested-reviewers", "GET", _REVIEWERS, list_requested_reviewers, "pull_requests:read"),
+    ApiRoute("pulls/request-reviewers", "POST", _REVIEWERS, request_reviewers, "pull_requests:write"),
+    ApiRoute(
+        "pulls/remove-requested-reviewers", "DELETE", _REVIEWERS, remove_requested_reviewers, "pull_requests:write"
+    ),
 )

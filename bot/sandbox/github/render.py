@@ -5,12 +5,33 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from bot.sandbox.github import addresses
 from bot.sandbox.github.errors import Json
-from bot.sandbox.github.git import Commit, Signature, TreeEntry
+from bot.sandbox.github.git import Commit, Signature, TreeRow
 from bot.sandbox.github.history import FileChange
-from bot.sandbox.github.model import Account, CheckRun, Comment, Issue, Label, Pull, Status
+from bot.sandbox.github.model import Account, CheckRun, Comment, CommitStatus, Issue, Label, Pull
 from bot.sandbox.github.repository import Repository
+
+# The addresses around a repository and an account; most of them lead nowhere.
+_REPOSITORY_PATHS = {
+    "archive_url": "/{archive_format}{/ref}", "assignees_url": "/assignees{/user}", "blobs_url": "/git/blobs{/sha}",
+    "branches_url": "/branches{/branch}", "collaborators_url": "/collaborators{/collaborator}",
+    "comments_url": "/comments{/number}", "commits_url": "/commits{/sha}", "compare_url": "/compare/{base}...{head}",
+    "contents_url": "/contents/{+path}", "contributors_url": "/contributors", "deployments_url": "/deployments",
+    "downloads_url": "/downloads", "events_url": "/events", "forks_url": "/forks",
+    "git_commits_url": "/git/commits{/sha}", "git_refs_url": "/git/refs{/sha}", "git_tags_url": "/git/tags{/sha}",
+    "hooks_url": "/hooks", "issue_comment_url": "/issues/comments{/number}",
+    "issue_events_url": "/issues/events{/number}", "issues_url": "/issues{/number}", "keys_url": "/keys{/key_id}",
+    "labels_url": "/labels{/name}", "languages_url": "/languages", "merges_url": "/merges",
+    "milestones_url": "/milestones{/number}", "notifications_url": "/notifications{?since,all,participating}",
+    "pulls_url": "/pulls{/number}", "releases_url": "/releases{/id}", "stargazers_url": "/stargazers",
+    "statuses_url": "/statuses/{sha}", "subscribers_url": "/subscribers", "subscription_url": "/subscription",
+    "tags_url": "/tags", "teams_url": "/teams", "trees_url": "/git/trees{/sha}",
+}  # fmt: skip
+_ACCOUNT_PATHS = {
+    "events_url": "/events{/privacy}", "followers_url": "/followers", "following_url": "/following{/other_user}",
+    "gists_url": "/gists{/gist_id}", "organizations_url": "/orgs", "received_events_url": "/received_events",
+    "repos_url": "/repos", "starred_url": "/starred{/owner}{/repo}", "subscriptions_url": "/subscriptions",
+}  # fmt: skip
 
 BORN = "2026-01-01T00:00:00Z"
 """When whatever the stand-in keeps no time for was made."""
@@ -51,7 +72,7 @@ class Renderer:
         """Render the repository."""
         it = self.repository
         open_issues = self._open_issues()
-        return addresses.of_repository(self.url) | {
+        return {name: self.url + path for name, path in _REPOSITORY_PATHS.items()} | {
             "id": it.id, "node_id": node_id("Repository", it.id), "name": it.name, "full_name": it.full_name,
             "owner": self.account(Account(it.owner, "Organization")), "private": True, "visibility": "private",
             "html_url": self.html_url, "url": self.url, "description": None, "fork": False, "archived": False,
@@ -81,7 +102,7 @@ class Renderer:
             "object": {"type": kind, "sha": sha, "url": f"{self.url}/git/{kind}s/{sha}"},
         }  # fmt: skip
 
-    def tree(self, sha: str, entries: Iterable[TreeEntry], *, truncated: bool) -> Json:
+    def tree(self, sha: str, entries: Iterable[TreeRow], *, truncated: bool) -> Json:
         """Render a tree and its rows."""
         rows = []
         for entry in entries:
@@ -261,7 +282,7 @@ class Renderer:
 
     # Statuses and check runs
 
-    def status(self, status: Status, sha: str) -> Json:
+    def status(self, status: CommitStatus, sha: str) -> Json:
         """Render a commit status."""
         return {
             "id": status.id, "node_id": node_id("StatusContext", status.id), "state": status.state,
@@ -288,7 +309,7 @@ class Renderer:
 def account_json(root: str, account: Account) -> Json:
     """Render a user, machine account or organisation."""
     url = f"{root}/users/{account.login}"
-    return addresses.of_account(url) | {
+    return {name: url + path for name, path in _ACCOUNT_PATHS.items()} | {
         "login": account.login, "id": account.id, "node_id": node_id("User", account.id), "type": account.kind,
         "url": url, "html_url": f"{root}/{account.login}", "site_admin": False, "avatar_url": "", "gravatar_id": "",
     }  # fmt: skip

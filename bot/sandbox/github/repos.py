@@ -1,26 +1,25 @@
 """The repository routes: the repository itself, its branches, commits and comparisons."""
 
 from bot.sandbox.github import history
-from bot.sandbox.github.call import Answer, Call, Route
+from bot.sandbox.github.call import Answer, ApiRoute, Call
 from bot.sandbox.github.errors import ApiError, Json, not_found, unprocessable
 from bot.sandbox.github.model import Account
-from bot.sandbox.github.render import Renderer
 
 
 def get_repo(call: Call) -> Answer:
     """Answer with the repository."""
-    return Answer(200, _render(call).repo())
+    return Answer(200, call.render.repo())
 
 
 def list_branches(call: Call) -> Answer:
     """Answer with the branches by name."""
-    render = _render(call)
+    render = call.render
     return call.page([render.branch(name, sha) for name, sha in call.repository.branches().items()])
 
 
 def get_branch(call: Call) -> Answer:
     """Answer with one branch and its head commit."""
-    name, render = call.arguments["branch"], _render(call)
+    name, render = call.arguments["branch"], call.render
     sha = call.repository.head(name)
     if sha is None:
         raise not_found("Branch not found")
@@ -38,13 +37,13 @@ def get_branch(call: Call) -> Answer:
 def list_commits(call: Call) -> Answer:
     """Answer with the history of a commit or branch, newest first."""
     sha = required_commit(call, call.query.get("sha", call.repository.default_branch))
-    render, git = _render(call), call.repository.git
+    render, git = call.render, call.repository.git
     return call.page([render.commit(git.commit(one)) for one in git.text("rev-list", sha).split()])
 
 
 def get_commit(call: Call) -> Answer:
     """Answer with one commit and what it changed against its first parent."""
-    git, render = call.repository.git, _render(call)
+    git, render = call.repository.git, call.render
     commit = git.commit(required_commit(call, call.arguments["ref"]))
     start = commit.parents[0] if commit.parents else git.text("hash-object", "-t", "tree", "-w", "--stdin")
     files = history.changes(git, start, commit.sha)
@@ -57,7 +56,7 @@ def get_commit(call: Call) -> Answer:
 def compare(call: Call) -> Answer:
     """Answer with what `head` has that `base` has not, from where the two parted."""
     names = call.arguments["basehead"].split("...")
-    git, render = call.repository.git, _render(call)
+    git, render = call.repository.git, call.render
     found = [call.repository.find_commit(name.rpartition(":")[2]) for name in names]
     if len(found) != 2 or found[0] is None or found[1] is None:
         raise not_found()
@@ -87,7 +86,7 @@ def get_collaborator_permission(call: Call) -> Answer:
     """Answer with what a person may do in the repository."""
     repository, login = call.repository, call.arguments["username"]
     writes = login.lower() in (name.lower() for name in [repository.owner, *repository.collaborators])
-    user = _render(call).account(Account(login))
+    user = call.render.account(Account(login))
     permission = "write" if writes else "read"
     user["role_name"] = permission
     return Answer(200, {"permission": permission, "role_name": permission, "user": user})
@@ -103,21 +102,17 @@ def required_commit(call: Call, name: str) -> str:
     return found
 
 
-def _render(call: Call) -> Renderer:
-    return Renderer(call.root, call.repository)
-
-
 _REPO = "/repos/{owner}/{repo}"
 ROUTES = (
-    Route("repos/get", "GET", _REPO, get_repo, "metadata:read"),
-    Route("repos/list-branches", "GET", f"{_REPO}/branches", list_branches, "contents:read"),
-    Route("repos/get-branch", "GET", f"{_REPO}/branches/{{branch:.+}}", get_branch, "contents:read"),
-    Route("repos/list-commits", "GET", f"{_REPO}/commits", list_commits, "contents:read", ("sha",)),
-    Route("repos/compare-commits", "GET", f"{_REPO}/compare/{{basehead:.+}}", compare, "contents:read"),
-    Route(
+    ApiRoute("repos/get", "GET", _REPO, get_repo, "metadata:read"),
+    ApiRoute("repos/list-branches", "GET", f"{_REPO}/branches", list_branches, "contents:read"),
+    ApiRoute("repos/get-branch", "GET", f"{_REPO}/branches/{{branch:.+}}", get_branch, "contents:read"),
+    ApiRoute("repos/list-commits", "GET", f"{_REPO}/commits", list_commits, "contents:read", ("sha",)),
+    ApiRoute("repos/compare-commits", "GET", f"{_REPO}/compare/{{basehead:.+}}", compare, "contents:read"),
+    ApiRoute(
         "repos/get-collaborator-permission-level", "GET", f"{_REPO}/collaborators/{{username}}/permission",
         get_collaborator_permission, "metadata:read",
     ),
     # Last, because its name may hold slashes: the longer paths below a commit are in `checks`.
-    Route("repos/get-commit", "GET", f"{_REPO}/commits/{{ref:.+}}", get_commit, "contents:read"),
+    ApiRoute("repos/get-commit", "GET", f"{_REPO}/commits/{{ref:.+}}", get_commit, "contents:read"),
 )  # fmt: skip

@@ -10,7 +10,7 @@ from pydantic import TypeAdapter
 
 from bot.sandbox.github import history
 from bot.sandbox.github.errors import ApiError, not_found, unprocessable, validation_failed
-from bot.sandbox.github.git import SHA, BareRepository, GitError, Signature, write_files
+from bot.sandbox.github.git import SHA, BareRepository, GitCommandError, Signature, write_files
 from bot.sandbox.github.model import Account, Issue, Label, Pull, Records, now
 
 HEADS = "refs/heads/"
@@ -131,7 +131,7 @@ class Repository:
     def _point(self, name: str, sha: str) -> None:
         try:
             self.git.set_ref(name, sha, old=self.git.ref(name))
-        except GitError as error:  # a branch `a` and a branch `a/b` cannot both exist
+        except GitCommandError as error:  # a branch `a` and a branch `a/b` cannot both exist
             raise unprocessable("Reference update failed") from error
         for pull in self.pulls():
             if pull.state == "open" and name == HEADS + pull.head_ref and pull.head_sha != sha:

@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from bot.sandbox.github.call import Answer, Body, Call, Route
+from bot.sandbox.github.call import Answer, ApiRoute, Body, Call
 from bot.sandbox.github.errors import Json, unprocessable
 from bot.sandbox.github.model import Account, Pull, PullReview
 from bot.sandbox.github.render import Renderer, instant, node_id
@@ -21,14 +21,14 @@ class NewReview(Body):
 
 def create(call: Call) -> Answer:
     """Give a review."""
-    pull, sent = call.repository.pull(call.number()), call.body(NewReview)
+    pull, sent = call.pull(), call.body(NewReview)
     review = give(call.repository, pull, call.caller.account, sent.event, sent.body)
-    return Answer(201, render_review(Renderer(call.root, call.repository), pull, review))
+    return Answer(201, render_review(call.render, pull, review))
 
 
 def list_reviews(call: Call) -> Answer:
     """Answer with the reviews, oldest first."""
-    pull, render = call.repository.pull(call.number()), Renderer(call.root, call.repository)
+    pull, render = call.pull(), call.render
     return call.page([render_review(render, pull, review) for review in pull.reviews])
 
 
@@ -59,6 +59,6 @@ def render_review(render: Renderer, pull: Pull, review: PullReview) -> Json:
 
 _REVIEWS = "/repos/{owner}/{repo}/pulls/{number:\\d+}/reviews"
 ROUTES = (
-    Route("pulls/create-review", "POST", _REVIEWS, create, "pull_requests:write"),
-    Route("pulls/list-reviews", "GET", _REVIEWS, list_reviews, "pull_requests:read"),
+    ApiRoute("pulls/create-review", "POST", _REVIEWS, create, "pull_requests:write"),
+    ApiRoute("pulls/list-reviews", "GET", _REVIEWS, list_reviews, "pull_requests:read"),
 )

@@ -4,13 +4,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from bot.sandbox.github import checks, history, reviews
+from bot.sandbox.github.api import GitHubApi
 from bot.sandbox.github.hub import Hub
-from bot.sandbox.github.model import Account, CheckRun, Pull, Status
+from bot.sandbox.github.model import Account, CheckRun, CommitStatus, Pull
 from bot.sandbox.github.repository import Repository
-from bot.sandbox.github.service import Service
 
 
-class GitHubSandbox(Service):
+class GitHubSandbox(GitHubApi):
     """GitHub's REST API over bare repositories below `root`.
 
     `token` is a personal access token of the machine account `login`. `app_id` and `installation_id` name the one
@@ -26,11 +26,8 @@ class GitHubSandbox(Service):
         login: str = "sandbox-bot",
         app_id: str = "1",
         installation_id: int = 1,
-        rate_limit: int = 5000,
     ) -> None:
-        super().__init__(
-            Hub(root, token=token, login=login, app_id=app_id, installation_id=installation_id, limit=rate_limit)
-        )
+        super().__init__(Hub(root, token=token, login=login, app_id=app_id, installation_id=installation_id))
 
     # What people do and see
 
@@ -80,7 +77,7 @@ class GitHubSandbox(Service):
         return history.diffstat(self.repository(repository).git, pull.base_sha, pull.head_sha)
 
     def file_at(self, ref: str, path: str, repository: str | None = None) -> bytes:
-        """Return a file's content at a branch or commit; GitError when it is not there."""
+        """Return a file's content at a branch or commit; GitCommandError when it is not there."""
         return self.repository(repository).git.run("cat-file", "blob", f"{ref}:{path}")
 
     async def push_commit(
@@ -139,7 +136,7 @@ class GitHubSandbox(Service):
     ) -> None:
         """Set a commit status (`error`, `failure`, `pending`, `success`)."""
         it = self.repository(repository)
-        status = Status(it.next_id(), Account(by), state, context, None, None)
+        status = CommitStatus(it.next_id(), Account(by), state, context, None, None)
         await self.act(it, lambda: it.records.statuses.setdefault(sha, []).append(status))
 
     async def set_check(

@@ -24,7 +24,7 @@ NOTHING = "0" * 40
 
 
 @dataclass
-class Delivery:
+class WebhookDelivery:
     """One webhook; `status` is what it was answered with last, None until then or when nobody answered."""
 
     event: str
@@ -79,8 +79,8 @@ class Webhooks:
         self.root = ""
         self.paused = False
         """Deliveries are written down and not sent; `send` sends one."""
-        self.deliveries: list[Delivery] = []
-        self._pending: list[Delivery] = []
+        self.deliveries: list[WebhookDelivery] = []
+        self._pending: list[WebhookDelivery] = []
         self._sending: set[asyncio.Task[None]] = set()
 
     def set_up(self, url: str, secret: str) -> None:
@@ -91,7 +91,7 @@ class Webhooks:
         """Write down what has happened since `before`; called where the state may be read."""
         events = _Events(Renderer(self.root, repository), repository, account_json(self.root, sender))
         for name, payload in events.since(before):
-            self._pending.append(Delivery(name, json.dumps(payload).encode()))
+            self._pending.append(WebhookDelivery(name, json.dumps(payload).encode()))
 
     def flush(self) -> None:
         """Send what was written down, each by itself; called on the event loop."""
@@ -102,7 +102,7 @@ class Webhooks:
             self._sending.add(task)
             task.add_done_callback(self._sending.discard)
 
-    async def send(self, delivery: Delivery) -> None:
+    async def send(self, delivery: WebhookDelivery) -> None:
         """Send a delivery, once more if it was sent before; it keeps its id."""
         signature = hmac.new(self.secret.encode(), delivery.body, hashlib.sha256).hexdigest()
         headers = {

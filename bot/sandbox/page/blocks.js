@@ -1,7 +1,7 @@
-// Block Kit as nodes: each block and element that is known has its function here, any other says so on the page.
+// Block Kit as nodes. Each known block and element has its function here; the page marks any other as unsupported.
 //
-// A surface is where blocks stand: { names, press(element, option), state(element), entered }, where `press` is what a
-// click does, `state` is "busy" or nothing, and `entered` holds what a form's inputs begin with.
+// A surface says where blocks are shown: { names, press(element, option), state(element), entered }. `press` is what a
+// click does, `state` is "busy" or nothing, and `entered` holds the initial values of a form's inputs.
 
 import { append, followable, h, link, spinner } from "./dom.js";
 import { withEmoji } from "./emoji.js";
@@ -27,7 +27,7 @@ const ELEMENTS = {
 
 const RICH = {
   rich_text_preformatted: ({ elements }) =>
-    // Long code scrolls sideways, which the keyboard can do only in what takes the focus.
+    // Long code scrolls sideways; the keyboard can scroll only what takes the focus.
     h("pre", { tabindex: "0", role: "group", "aria-label": "Code" }, elements.map((each) => pick("element", LEAVES, each))),
 };
 
@@ -135,21 +135,21 @@ function input(block, surface) {
   );
 }
 
-// Puts each message of `errors` (by block_id) under its input and takes away those that are gone.
+// Shows each message of `errors` (by block_id) under its input and removes the old ones.
 export function showErrors(form, errors) {
   for (const field of form.querySelectorAll("[data-block]")) {
-    const told = errors[field.dataset.block];
+    const message = errors[field.dataset.block];
     const place = field.parentElement.querySelector(".b-error");
-    if (place.textContent !== (told ?? "")) {
+    if (place.textContent !== (message ?? "")) {
       place.replaceChildren();
-      append(place, [told]);
+      append(place, [message]);
     }
-    if (told) field.setAttribute("aria-invalid", "true");
+    if (message) field.setAttribute("aria-invalid", "true");
     else field.removeAttribute("aria-invalid");
   }
 }
 
-// What stands in a form's inputs: {block_id: {action_id: text}}.
+// The values of a form's inputs: {block_id: {action_id: text}}.
 export function entries(form, blocks) {
   const found = {};
   for (const block of blocks.filter(({ type }) => type === "input")) {

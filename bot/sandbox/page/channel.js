@@ -1,4 +1,4 @@
-// One channel as one person sees it: messages with their threads, what only they were told, and a box to write in.
+// One channel as one person sees it: messages with threads, their ephemeral messages, and a box to write in.
 
 import { renderBlocks } from "./blocks.js";
 import { confirmed } from "./dialogs.js";
@@ -9,9 +9,9 @@ import { clock, day, full, moment } from "./time.js";
 
 const NEAR = 120;
 
-export const topLevel = (messages) => messages.filter(({ ts, thread_ts }) => !thread_ts || thread_ts === ts);
+const topLevel = (messages) => messages.filter(({ ts, thread_ts }) => !thread_ts || thread_ts === ts);
 
-// What a person sees in a channel, oldest first: everybody's messages and those that only they were shown.
+// What a person sees in a channel, oldest first: the messages, and the ephemeral ones for this person.
 export function shown(page, channel) {
   const whispers = page.workspace.ephemerals.filter(
     ({ reader, channel: where, ts }) => reader === page.me && where === channel.id && !page.dismissed.has(ts),
@@ -23,7 +23,7 @@ export function newerThan(page, channel, ts) {
   return topLevel(shown(page, channel)).filter((message) => message.ts > ts && message.user !== page.me);
 }
 
-// `position` is what another view of the channel held; without it this one starts at what is unread.
+// `position` comes from another view of the channel; without it the view starts at the unread messages.
 export function channelView(page, id, position) {
   const list = h("ol", { class: "messages" });
   const scroller = h("div", { class: "scroller", tabindex: "0", role: "region", "aria-label": "Messages" }, list);
@@ -52,7 +52,7 @@ export function channelView(page, id, position) {
     offer();
   }
 
-  // Starts at the first unread message: at the top where one was never here, at the end where all was read.
+  // Starts at the first unread message. A first visit starts at the top; with nothing unread it starts at the end.
   function settle() {
     const unread = [...list.children].some((each) => each.dataset.key === "unread");
     if (position) restore(list, scroller, position);
@@ -60,7 +60,7 @@ export function channelView(page, id, position) {
     else if (line) toEnd();
   }
 
-  // Says how many messages came in below what is on the screen.
+  // Shows how many messages arrived below the visible part.
   function offer() {
     const fresh = newerThan(page, find(), page.seen(id));
     const what = fresh.every(({ reader }) => reader) ? ["only for you"] : [];
@@ -77,8 +77,8 @@ export function channelView(page, id, position) {
   return { node, update, position: () => held(list, scroller) };
 }
 
-// Draws a message only once it comes near the screen, so that a channel of many hundred opens at once. Until then its
-// place holds what a screen reader says of it, which the browser's own search finds too.
+// Draws a message only when it comes near the screen, so that a channel with hundreds of messages opens quickly. Until
+// then its place holds its plain text, for screen readers and the browser's search.
 function nearby(scroller) {
   const fills = new WeakMap();
   const draw = (place) => {
@@ -100,7 +100,7 @@ function nearby(scroller) {
   return { item };
 }
 
-// Which message stands at the upper edge, and how far off; heights differ from person to person.
+// The message at the upper edge, and its offset; the heights differ between people.
 function held(list, scroller) {
   const edge = scroller.getBoundingClientRect().top;
   const first = [...list.children].find((each) => each.getBoundingClientRect().bottom > edge);
@@ -112,8 +112,8 @@ const END = { key: null, offset: 0 };
 const QUIET = 5;
 const MOST_FRAMES = 60;
 
-// Messages get their true heights only as they come near the screen, which moves the others: it is gone there again
-// until nothing moves any more, or the person does.
+// Messages get their real heights only near the screen, which moves the others. So this scrolls again until nothing
+// moves any more, or until the person scrolls.
 function restore(list, scroller, { key, offset }) {
   const hands = new AbortController();
   for (const act of ["wheel", "touchmove", "keydown", "pointerdown"]) {
@@ -147,7 +147,7 @@ function announce(page, channel, since, follow) {
   page.hear(`New message in ${channel.name}: ${text}`);
 }
 
-// Everything that stands in the list, as `reconcile` takes it.
+// All items of the list, as `reconcile` takes them.
 function items(page, channel, all, line, near) {
   const found = [];
   let dayBefore = null;
@@ -216,7 +216,7 @@ async function press(page, channel, message, element, option) {
   const args = { user: page.me, channel: channel.id, ts: message.ts, action_id: element.action_id };
   if (element.text) args.text = element.text.text;
   if (option !== undefined) args.option = option;
-  // What is pressed is what is on the screen, even if the message has changed since.
+  // The click is on what the screen shows, even if the message has changed since.
   const doing = act("click", { ...args, blocks: message.blocks });
   await page.trouble.during(message.ts, element.action_id, doing);
 }
@@ -262,7 +262,7 @@ export function avatar({ name, is_bot: isBot }) {
   return h("span", { class: kind, "aria-hidden": "true" }, name.slice(0, isBot ? 2 : 1).toUpperCase());
 }
 
-// Who wrote something wants to see it, and what was answered: `toEnd` goes there.
+// After sending, `toEnd` scrolls to the message and its answer.
 function composer(page, id, toEnd) {
   const field = h("input", { class: "field", name: "text", autocomplete: "off", "aria-label": "Message or command" });
   const send = h("button", { type: "submit", class: "button" }, "Send");

@@ -1,11 +1,11 @@
-// What stands in front of everything else: the modals that an app opened for a person, and confirm dialogs.
+// Dialogs: the modals that an app opened for a person, and confirm dialogs.
 
 import { entries, renderBlocks, showErrors } from "./blocks.js";
 import { h, keepFocus, spinner } from "./dom.js";
 import { mrkdwn } from "./mrkdwn.js";
 import { act } from "./sandbox.js";
 
-// Slack's own question before a click counts; true once the person agreed.
+// Asks the confirm question of a button, as Slack does. Resolves to whether the person agreed.
 export function confirmed(confirm, names) {
   const giveBack = keepFocus();
   return new Promise((resolve) => {
@@ -44,7 +44,7 @@ export function confirmed(confirm, names) {
 
 let shown = null;
 
-// Shows the person's topmost modal. What they typed stays while the app shows the same inputs.
+// Shows the person's topmost modal. What they typed stays while the inputs stay the same.
 export function showModal(page) {
   const open = page.workspace.views.filter(({ user, view }) => user === page.me && view.type === "modal");
   const top = open.at(-1);
@@ -100,7 +100,7 @@ function build(page, view, key, kept) {
   return { dialog, key, viewId: view.id, blocks: view.blocks };
 }
 
-// What a click in a modal or Home tab does; `kept` is what stood in the inputs before.
+// The surface of a modal or Home tab; `kept` is what the inputs contained before.
 export function viewSurface(page, view, kept = null) {
   return {
     names: page.names,
@@ -126,13 +126,13 @@ async function submit(event, page, view) {
   shown?.dialog.querySelector('[aria-invalid="true"]')?.focus();
 }
 
-// Errors, trouble and progress, without touching what was typed.
+// Shows errors and progress, and leaves what was typed.
 function update(page, { view, errors, trouble }) {
   const { dialog } = shown;
   showErrors(dialog, errors);
   const problem = dialog.querySelector(".problem");
-  const told = trouble ?? (Object.keys(errors).length ? "" : (page.trouble.problem(view.id) ?? ""));
-  if (problem.textContent !== told) problem.textContent = told;
+  const text = trouble ?? (Object.keys(errors).length ? "" : (page.trouble.problem(view.id) ?? ""));
+  if (problem.textContent !== text) problem.textContent = text;
   const send = dialog.querySelector('[type="submit"]');
   const busy = page.trouble.isBusy(view.id, "submit");
   send?.setAttribute("aria-busy", String(busy));

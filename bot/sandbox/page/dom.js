@@ -1,6 +1,6 @@
-// Builds nodes. A string becomes a text node and nothing else: no file of this page parses HTML.
+// Builds nodes. A string only ever becomes a text node: no file of this page parses HTML.
 
-// A node with attributes and children; functions named on… listen, null and false leave out.
+// Makes a node. Attributes named on… are listeners; null and false are left out.
 export function h(tag, attributes, ...children) {
   const node = document.createElement(tag);
   for (const [name, value] of Object.entries(attributes ?? {})) {
@@ -16,18 +16,18 @@ export function append(node, children) {
   node.append(...children.flat(Infinity).filter((child) => child !== null && child !== undefined && child !== false));
 }
 
-// Whether an address is one that a person may follow: never script.
+// Whether a link may lead to this address: never to a script.
 export const followable = (address) => /^(https?:\/\/|mailto:)/i.test(address);
 
-// A link that leaves the page; the address must be followable.
+// Makes a link that leaves the page; the address must be followable.
 export function link(address, label, attributes) {
   return h("a", { ...attributes, href: address, target: "_blank", rel: "noopener noreferrer" }, label);
 }
 
 const signatures = new WeakMap();
 
-// Makes a parent's children be `items` ({key, signature, make(former node)}), keeping each node whose signature is unchanged, so
-// that focus, scroll position and what is under way stay where they are. Returns the keys of new or changed nodes.
+// Makes `items` ({key, signature, make(former node)}) the children of a parent. A node whose signature is unchanged
+// stays, with its focus and scroll position. Returns the keys of new or changed nodes.
 export function reconcile(parent, items) {
   const former = new Map([...parent.children].map((node) => [node.dataset.key, node]));
   const drawn = [];
@@ -49,7 +49,7 @@ export function reconcile(parent, items) {
   return drawn;
 }
 
-// Puts `next` in the place of `node`, and the focus on the control that had it.
+// Replaces `node` by `next` and keeps the focus on the same control.
 function replace(node, next) {
   const control = node.contains(document.activeElement) ? document.activeElement.dataset.control : null;
   node.replaceWith(next);
@@ -61,7 +61,7 @@ function focusIn(node, control) {
   found?.focus({ preventScroll: true });
 }
 
-// Remembers which control has the focus; the function it returns gives it back, even to one that was drawn anew.
+// Remembers which control has the focus. The returned function restores it, even on a new node.
 export function keepFocus() {
   const from = document.activeElement;
   const [key, control] = [from?.closest("[data-key]")?.dataset.key, from?.dataset.control];

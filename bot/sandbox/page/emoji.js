@@ -1,4 +1,4 @@
-// The emoji that people type by name most; any other name stays as it was written.
+// The emoji most often typed by name; any other name stays as written.
 
 const BY_NAME = {
   "+1": "👍", "-1": "👎", 100: "💯", alarm_clock: "⏰", angry: "😠", arrow_down: "⬇️", arrow_left: "⬅️",
@@ -17,5 +17,5 @@ const BY_NAME = {
 
 export const emoji = (name) => (Object.hasOwn(BY_NAME, name) ? BY_NAME[name] : null);
 
-// Plain text with its `:names:` turned into emoji.
+// Turns the `:names:` in plain text into emoji.
 export const withEmoji = (text) => text.replace(/:([a-z0-9_+'-]+):/g, (written, name) => emoji(name) ?? written);

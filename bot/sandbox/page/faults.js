@@ -1,12 +1,12 @@
-// Switches for what may go wrong, and the app's latest calls, so that one sees it fail and recover.
+// Switches that inject faults, and the app's latest calls, which show it fail and recover.
 
 import { h, reconcile } from "./dom.js";
 import { act, hasGitHub, loadGitHubFaults, setGitHubFaults } from "./sandbox.js";
 import { clockSeconds } from "./time.js";
 
 const SLACK = {
-  ratelimited: "Answers 429: too many requests",
-  http503: "Answers 503: unavailable",
+  ratelimited: "Answers 429 Too Many Requests",
+  http503: "Answers 503 Service Unavailable",
   drop_after: "Does the work, then drops the connection",
 };
 const GITHUB = { "502_after": "Does the work, then answers 502" };
@@ -16,7 +16,7 @@ const READ_EVERY = 1_500;
 let atGitHub = [];
 
 const slackFault = (page, kind) => page.workspace.faults.find((fault) => fault.kind === kind && fault.times === null);
-const gitHubFault = (kind) => atGitHub.find((each) => each.fault === kind && each.times === null);
+const gitHubFault = (kind) => atGitHub.find((each) => each.kind === kind && each.times === null);
 
 // How many switches are on.
 export function countOn(page) {
@@ -33,7 +33,7 @@ export function faultsView(page) {
     page.drawSide();
   }
   read();
-  // Nobody tells of what happens at GitHub alone, so an open panel asks.
+  // GitHub sends no change events, so an open panel polls.
   const timer = setInterval(() => (groups.isConnected ? read() : clearInterval(timer)), READ_EVERY);
   return { node: groups, update };
 }
@@ -74,7 +74,7 @@ function turnable(page, group, kind, label, on, hits, turn) {
   return { group, kind, label, on, hits: hits ?? 0, busy, turn: () => page.trouble.during("faults", kind, turn(!on)) };
 }
 
-// One fieldset for each group of switches, in their order.
+// One fieldset per group of switches, in order.
 function grouped(switches) {
   return [...new Set(switches.map(({ group }) => group))].map((group) => {
     const inside = switches.filter((each) => each.group === group);

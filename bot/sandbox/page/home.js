@@ -1,4 +1,4 @@
-// The Home tab of the app: asked for when somebody comes to look, then whatever the app publishes for them.
+// The app's Home tab: opening it sends the event, then it shows what the app publishes for this person.
 
 import { renderBlocks } from "./blocks.js";
 import { avatar } from "./channel.js";
@@ -28,7 +28,7 @@ export function homeView(page) {
       const make = () => h("div", { class: "blocks" }, renderBlocks(published.blocks, viewSurface(page, published)));
       parts.push(part("blocks", signature, make));
     } else {
-      const said = waits ? "Asking the app…" : "The app has published nothing for you.";
+      const said = waits ? "Waiting for the app…" : "The app has not published a Home tab for you.";
       parts.push(part("nothing", said, () => h("p", { class: "empty" }, said)));
     }
     reconcile(list, parts);

@@ -1,14 +1,14 @@
-// The page: who one is, where one looks, and one copy of what the stand-ins hold, read anew after each change.
+// The page: who you are, what you look at, and one copy of the stand-ins' state, loaded again after each change.
 
 import { avatar, channelView, newerThan } from "./channel.js";
 import { showModal } from "./dialogs.js";
 import { h, reconcile } from "./dom.js";
 import { countOn, faultsView } from "./faults.js";
-import { feedView } from "./feed.js";
 import { homeView } from "./home.js";
 import { drawPanel, isOpen } from "./panel.js";
 import { pullView, stateMark } from "./pull.js";
-import { listen, loadFeed, loadPulls, loadWorkspace, pullAt } from "./sandbox.js";
+import { listen, loadPulls, loadSubmitForm, loadWorkspace, pullAt } from "./sandbox.js";
+import { submitView } from "./submit.js";
 
 const $ = (id) => document.getElementById(id);
 const PULLS_PAUSE = 1_000;
@@ -35,7 +35,7 @@ const page = {
   refresh,
 };
 
-// What is under way and what went wrong, by where (a message's ts, a view's id) and which control.
+// What is running and what failed, by place (a message's ts, a view's id) and control.
 page.trouble = {
   busy: new Set(),
   problems: new Map(),
@@ -54,7 +54,7 @@ page.trouble = {
   },
 };
 
-// -- where one is: #as=alice&channel=general, #as=alice&home=app or #as=alice&pull=3&repository=owner/name --------
+// -- the address: #as=alice&channel=general, #as=alice&home=app or #as=alice&pull=3&repository=owner/name --------
 
 let view = null;
 let shown = {};
@@ -83,7 +83,7 @@ function draw() {
   const { pull, home, channel } = place();
   const wanted = { me: page.me, where: pull?.url ?? (home ? "home" : channel?.id) };
   if (wanted.me !== shown.me || wanted.where !== shown.where) {
-    // Somebody else looks at the same place: the page stays where it was scrolled to.
+    // Another person looks at the same place: keep the scroll position.
     const position = wanted.where === shown.where ? view.position?.() : undefined;
     shown = wanted;
     view = makeView({ pull, home, channel }, position);
@@ -102,7 +102,7 @@ function makeView({ pull, home, channel }, position) {
   return channel ? channelView(page, channel.id, position) : nothing();
 }
 
-const nothing = () => ({ node: h("p", { class: "empty" }, "There is no channel."), update: () => {} });
+const nothing = () => ({ node: h("p", { class: "empty" }, "No channel to show."), update: () => {} });
 
 function drawSide() {
   const here = place();
@@ -136,7 +136,7 @@ function person(user) {
   return { key: user.id, signature: JSON.stringify([user.name, about, chosen]), make };
 }
 
-// What a workspace knows of somebody that matters to an app.
+// What the workspace knows about a user that matters to an app.
 function standing(user) {
   return marks(user).join(" ") || "no group";
 }
@@ -145,7 +145,7 @@ function marks(user) {
   const groups = page.workspace.groups.filter(({ members, disabled }) => !disabled && members.includes(user.id));
   return [
     user.deleted && "deactivated",
-    user.is_stranger && "elsewhere",
+    user.is_stranger && "other workspace",
     (user.is_restricted || user.is_ultra_restricted) && "guest",
     ...groups.map(({ handle }) => `@${handle}`),
   ].filter(Boolean);
@@ -201,9 +201,9 @@ function pullItem(pull, here) {
   return { key: pull.url, signature: JSON.stringify([target, here, pull.title, pull.state]), make };
 }
 
-// -- reading anew -------------------------------------------------------------------------------------------------
+// -- loading again ------------------------------------------------------------------------------------------------
 
-// A function that runs `work` at most once at a time and once more if it was asked for meanwhile, `pause` ms apart.
+// Returns a function that runs `work` once at a time, `pause` ms apart. Calls during a run cause one more run.
 function coalesced(work, pause) {
   let running = null;
   let again = false;
@@ -223,8 +223,8 @@ function coalesced(work, pause) {
 }
 
 const readWorkspace = coalesced(async () => {
-  const told = await loadWorkspace().catch(() => null);
-  if (told) page.workspace = told;
+  const loaded = await loadWorkspace().catch(() => null);
+  if (loaded) page.workspace = loaded;
   else linked(false);
   draw();
 }, 0);
@@ -245,7 +245,7 @@ function linked(on) {
 }
 
 document.querySelector(".skip").addEventListener("click", (event) => {
-  // The address tells who one is and where, so it stays as it is.
+  // The address holds the person and the place, so it must not change.
   event.preventDefault();
   $("main").focus();
 });
@@ -256,28 +256,28 @@ document.addEventListener("click", async (event) => {
   const pull = target && pullAt(target.href);
   if (!pull || event.metaKey || event.ctrlKey) return;
   event.preventDefault();
-  // It may be so new that it has not been heard of here.
+  // It may be newer than the list that was loaded last.
   page.pulls = await loadPulls().catch(() => page.pulls);
   location.hash = address({ pull: pull.number, repository: pull.repository });
 });
 
 // -- tools ----------------------------------------------------------------------------------------------------------
 
-const [workspace, pulls, feed] = await Promise.all([
+const [workspace, pulls, form] = await Promise.all([
   loadWorkspace().catch(() => null),
   loadPulls().catch(() => []),
-  loadFeed().catch(() => ({ title: null })),
+  loadSubmitForm().catch(() => ({ title: null })),
 ]);
 const tools = [
-  ...(feed.title ? [{ key: "feed", label: feed.title, count: () => 0, view: () => feedView(feed, page) }] : []),
+  ...(form.title ? [{ key: "submit", label: form.title, count: () => 0, view: () => submitView(form, page) }] : []),
   { key: "faults", label: "Faults", count: () => countOn(page), view: () => faultsView(page) },
 ];
 
 page.workspace = workspace;
 page.pulls = pulls;
 draw();
-// When the first messages were on the screen, for whoever measures it.
+// Marks when the first messages are on the screen, for measurements.
 requestAnimationFrame(() => setTimeout(() => performance.mark("drawn")));
 addEventListener("hashchange", draw);
-// A mere call changes nothing that is shown but the list of calls.
+// A call alone changes only the list of calls.
 listen((what) => (what === "call" && !isOpen("faults")) || refresh(), linked, workspace?.revision);

@@ -1,5 +1,5 @@
-// GitHub's Markdown as far as a machine's pull request uses it: headings, lists, tables, fences, bold, code.
-// Everything else, links and HTML included, stays the text that it is.
+// The part of GitHub's Markdown that the bot's pull requests use: headings, lists, tables, fences, bold, code.
+// Everything else, links and HTML included, stays plain text.
 
 import { h } from "./dom.js";
 
@@ -10,7 +10,7 @@ export function markdown(text) {
   return nodes;
 }
 
-// Takes the next block off the lines.
+// Takes the next block from the lines.
 function block(lines) {
   const line = lines.shift();
   const fence = /^(`{3,}|~{3,})/.exec(line)?.[1];

@@ -7,8 +7,8 @@ import { full, slackDate } from "./time.js";
 const FENCE = /```\n?([\s\S]+?)\n?```/;
 const QUOTED = /^(?:&gt;|>) ?/;
 
-// In this order: `code`, <…>, :emoji:, a bare address, *bold* _italic_ ~strike~. Code and styles stand between white
-// space or punctuation; a zero-width space inside or before the mark keeps it a character.
+// In this order: `code`, <…>, :emoji:, a bare address, *bold* _italic_ ~strike~. Code and styles need white space or
+// punctuation on both sides. A zero-width space inside or before the mark keeps it a plain character.
 const TOKENS =
   /(?<=^|[\s\p{P}\p{S}])`([^`\n]*[^`\n\u200b])`(?=$|[\s\p{P}\p{S}])|<([^<>\n]+)>|:([a-z0-9_+'-]+):|(https?:\/\/[^\s<>|]+[^\s<>|.,;:!?)\]'"])|(?<=^|[\s\p{P}\p{S}])([*_~])(?=[^\s\u200b])(.*?[^\s\u200b])\5(?=$|[\s\p{P}\p{S}])/gu;
 
@@ -16,10 +16,10 @@ const STYLES = { "*": "strong", _: "em", "~": "s" };
 const ESCAPES = { "&lt;": "<", "&gt;": ">", "&amp;": "&" };
 const BROADCASTS = new Set(["here", "channel", "everyone"]);
 
-export const unescaped = (text) => text.replace(/&(?:lt|gt|amp);/g, (escape) => ESCAPES[escape]);
+const unescaped = (text) => text.replace(/&(?:lt|gt|amp);/g, (escape) => ESCAPES[escape]);
 export const escaped = (text) => text.replace(/&/g, "&amp;").replace(/</g, "&lt;").replace(/>/g, "&gt;");
 
-// `names` tells what to call a user, group or channel by id; `verbatim` leaves bare addresses as text.
+// `names` gives the name of a user, group or channel by id; `verbatim` keeps bare addresses as text.
 export function mrkdwn(text, names, verbatim = false) {
   const nodes = [];
   let rest = text;
@@ -42,7 +42,7 @@ function lines(text, names, verbatim) {
       else nodes.push((quote = h("blockquote")));
       quote.append(...inline(line.replace(QUOTED, ""), names, verbatim));
     } else {
-      // Behind a quote, which is a block of its own, no line feed is needed.
+      // A quote is a block, so no line feed is needed after it.
       if (!first && !quote) nodes.push("\n");
       quote = null;
       nodes.push(...inline(line, names, verbatim));
@@ -73,7 +73,7 @@ function tokenNodes(token, names, verbatim) {
   return [h(STYLES[mark], null, inline(styled, names, verbatim))];
 }
 
-// What stands between < and >; `first`: at the beginning of a line.
+// Renders what is between < and >; `first` means at the start of a line.
 function angled(inside, names, first) {
   const [target, label] = split(inside, "|");
   const [sign, id] = [target[0], target.slice(1)];
@@ -96,10 +96,10 @@ function mention(text, forMe = false) {
 }
 
 function date([seconds, template, target], fallback, first) {
-  const told = slackDate(Number(seconds), template ?? "");
-  if (told === null) return document.createTextNode(unescaped(fallback ?? ""));
+  const text = slackDate(Number(seconds), template ?? "");
+  if (text === null) return document.createTextNode(unescaped(fallback ?? ""));
   const at = new Date(Number(seconds) * 1000);
-  const written = first ? told.charAt(0).toUpperCase() + told.slice(1) : told;
+  const written = first ? text.charAt(0).toUpperCase() + text.slice(1) : text;
   const node = h("time", { datetime: at.toISOString(), title: full(at) }, unescaped(written));
   return target && followable(target) ? link(unescaped(target), node) : node;
 }

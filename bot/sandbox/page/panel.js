@@ -1,10 +1,10 @@
-// The panel beside the page: one tool at a time, opened by its button in the side and closed by the same or by Escape.
+// The panel beside the page shows one tool at a time. Its button opens and closes it; Escape closes it too.
 
 import { h, reconcile } from "./dom.js";
 
 let open = null;
 
-// `tools` are {key, label, count(), view(page)}; draws their buttons, and the open one's `view`, {node, update}.
+// Draws the buttons of `tools` ({key, label, count(), view(page)}) and the `view` ({node, update}) of the open one.
 export function drawPanel(page, tools) {
   const [buttons, panel] = [document.getElementById("tools"), document.getElementById("panel")];
   if (open && !tools.includes(open.tool)) open = null;

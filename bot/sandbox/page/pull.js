@@ -17,8 +17,8 @@ export function pullView(page) {
   let problem = "";
 
   async function read() {
-    const told = await loadPull(summary).catch(() => null);
-    if (told) reconcile(node, parts(told, decide, problem));
+    const pull = await loadPull(summary).catch(() => null);
+    if (pull) reconcile(node, parts(pull, decide, problem));
   }
 
   function update(pull) {
@@ -33,7 +33,7 @@ export function pullView(page) {
     page.refresh();
   }
 
-  // Nobody tells of what happens on GitHub alone, so an open view asks.
+  // GitHub sends no change events, so an open view polls.
   const timer = setInterval(() => (node.isConnected ? read() : clearInterval(timer)), READ_EVERY);
   return { node, update };
 }
@@ -82,7 +82,7 @@ function comment({ author, body }) {
   return h("article", { class: "comment" }, h("h3", null, author), h("div", { class: "markdown" }, markdown(body)));
 }
 
-// A unified diff, file by file; the sign at a line's beginning stays, so that nothing is told by colour alone.
+// A unified diff, file by file. Each line keeps its sign, so that colour is never the only mark.
 function files(diff) {
   return diff
     .split(/^(?=diff --git )/m)

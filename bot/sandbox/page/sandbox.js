@@ -1,36 +1,37 @@
-// Talks to the control routes of the stand-ins; the only file that knows their addresses.
+// Calls the control routes of the stand-ins. No other file knows their addresses.
 
 const SLACK = "/slack/control";
 const GITHUB = "/github/control";
-const FEED = "/feed";
+const SUBMIT = "/submit";
+const NO_ANSWER = "The sandbox does not answer. Is it still running?";
 
-async function ask(address, body) {
-  const request = body === undefined ? {} : { method: "POST", body: JSON.stringify(body) };
+async function ask(address, args) {
+  const request = args === undefined ? {} : { method: "POST", body: JSON.stringify(args) };
   const answer = await fetch(address, request);
   const text = await answer.text();
-  let told;
+  let body;
   try {
-    told = JSON.parse(text);
+    body = JSON.parse(text);
   } catch {
-    told = { detail: text };
+    body = { detail: text };
   }
-  return { ok: answer.ok, status: answer.status, told };
+  return { ok: answer.ok, status: answer.status, body };
 }
 
 export async function loadWorkspace() {
-  const { ok, told } = await ask(`${SLACK}/state`);
-  if (!ok) throw new Error(told.detail);
-  return told;
+  const { ok, body } = await ask(`${SLACK}/state`);
+  if (!ok) throw new Error(body.detail);
+  return body;
 }
 
-// What a person does. Answers with null once the app acknowledged (or nothing had to be sent), else what went wrong.
+// Carries out what a person does. Returns null once the app acknowledged it (or nothing had to be sent), else the error.
 export async function act(name, args) {
   try {
-    const { ok, told } = await ask(`${SLACK}/${name}`, args);
-    if (!ok) return told.errors ? "Some answers need another look." : told.detail;
-    return failure(told);
+    const { ok, body } = await ask(`${SLACK}/${name}`, args);
+    if (!ok) return body.errors ? "Please check the marked fields." : body.detail;
+    return failure(body);
   } catch {
-    return "The sandbox does not answer. Is it still running?";
+    return NO_ANSWER;
   }
 }
 
@@ -43,52 +44,52 @@ function failure(delivery) {
 
 let withoutGitHub = false;
 
-// Every pull request, newest first; none where there is no GitHub beside the workspace, which is asked only once.
+// Every pull request, newest first. Without a GitHub stand-in there are none, and it is asked only once.
 export async function loadPulls() {
   if (withoutGitHub) return [];
-  const { ok, status, told } = await ask(`${GITHUB}/pulls`);
+  const { ok, status, body } = await ask(`${GITHUB}/pulls`);
   withoutGitHub = status === 404;
-  return ok ? told.reverse() : [];
+  return ok ? body.reverse() : [];
 }
 
 export const hasGitHub = () => !withoutGitHub;
 
 export async function loadGitHubFaults() {
   if (withoutGitHub) return [];
-  const { ok, told } = await ask(`${GITHUB}/faults`);
-  return ok ? told : [];
+  const { ok, body } = await ask(`${GITHUB}/faults`);
+  return ok ? body : [];
 }
 
-// From now on GitHub fails in these ways only, until told otherwise; null, or what went wrong.
+// Replaces the faults of GitHub by these kinds; they stay until the next call. Returns null, or the error.
 export async function setGitHubFaults(kinds) {
   await fetch(`${GITHUB}/faults`, { method: "DELETE" });
   for (const kind of kinds) {
-    const { ok, told } = await ask(`${GITHUB}/faults`, { operation: "*", kind, times: null });
-    if (!ok) return told.detail;
+    const { ok, body } = await ask(`${GITHUB}/faults`, { operation: "*", kind, times: null });
+    if (!ok) return body.detail;
   }
   return null;
 }
 
-// What may be handed to the app: {title, hint, samples}; without a title, nothing.
-export async function loadFeed() {
-  const { ok, told } = await ask(FEED);
-  return ok ? told : { title: null, hint: "", samples: [] };
+// The form for submitting: {title, hint, samples}. Without a title there is no form.
+export async function loadSubmitForm() {
+  const { ok, body } = await ask(SUBMIT);
+  return ok ? body : { title: null, hint: "", samples: [] };
 }
 
-// Hands text or a file to the app: {ok, lines}.
-export async function push(content) {
+// Submits text or a file to the app. Returns {ok, lines}.
+export async function submit(content) {
   try {
-    const answer = await fetch(FEED, { method: "POST", body: content });
+    const answer = await fetch(SUBMIT, { method: "POST", body: content });
     return answer.ok ? await answer.json() : { ok: false, lines: [await answer.text()] };
   } catch {
-    return { ok: false, lines: ["The sandbox does not answer. Is it still running?"] };
+    return { ok: false, lines: [NO_ANSWER] };
   }
 }
 
 const one = (pull) => `${GITHUB}/pulls/${pull.number}`;
 const within = (pull) => `?repository=${encodeURIComponent(pull.repository)}`;
 
-// Which pull request of this sandbox an address shows: {repository, number}, or null.
+// The pull request of this sandbox at an address: {repository, number}, or null.
 export function pullAt(address) {
   const { origin, pathname } = new URL(address, location.href);
   const [, repository, number] = /^\/github\/([^/]+\/[^/]+)\/pull\/(\d+)$/.exec(pathname) ?? [];
@@ -96,17 +97,17 @@ export function pullAt(address) {
 }
 
 export async function loadPull(pull) {
-  const { ok, told } = await ask(one(pull) + within(pull));
-  return ok ? told : null;
+  const { ok, body } = await ask(one(pull) + within(pull));
+  return ok ? body : null;
 }
 
-// `merge` or `close`, as the repository's maintainer; null, or what went wrong.
+// Does `merge` or `close` as the repository's maintainer. Returns null, or the error.
 export async function decidePull(pull, how) {
-  const { ok, told } = await ask(`${one(pull)}/${how}${within(pull)}`, {});
-  return ok ? null : told.detail || "GitHub did not take it.";
+  const { ok, body } = await ask(`${one(pull)}/${how}${within(pull)}`, {});
+  return ok ? null : body.detail || "GitHub refused this.";
 }
 
-// Calls `changed` after each change since a revision, and `linked` with whether the sandbox can be reached. Without a
+// Calls `changed` after each change since a revision, and `linked` with whether the sandbox is reachable. Without a
 // revision everything counts as changed.
 export function listen(changed, linked, since) {
   const source = new EventSource(`${SLACK}/changes${since === undefined ? "" : `?since=${since}`}`);
@@ -116,7 +117,7 @@ export function listen(changed, linked, since) {
   };
   source.onmessage = ({ data }) => changed(data);
   source.onerror = () => {
-    // A sandbox that was started anew counts from zero, so the browser must not ask it for "since" the old number.
+    // A restarted sandbox counts from zero again, so the browser must not ask it for changes since the old number.
     source.close();
     linked(false);
     setTimeout(() => listen(changed, linked), 1000);

@@ -1,4 +1,4 @@
-// Moments as people read them, in the reader's own time zone and in the language of the page.
+// Times as people read them, in the reader's own time zone and in the page's language.
 
 const LOCALE = "en-US";
 const format = (options) => new Intl.DateTimeFormat(LOCALE, options);
@@ -19,7 +19,7 @@ export function day(at) {
   return relativeDay(at) ?? SHORT.format(at);
 }
 
-// A date with Slack's tokens ({date_short_pretty}, {time} …) filled in; null where a token is not known.
+// A date with Slack's tokens ({date_short_pretty}, {time} …) filled in; null when a token is unknown.
 export function slackDate(seconds, template) {
   const at = new Date(seconds * 1000);
   const unknown = [...template.matchAll(/\{(\w+)\}/g)].some(([, name]) => !Object.hasOwn(TOKENS, name));

@@ -2,14 +2,14 @@
 
 from bot.sandbox.slack.delivery import NOT_SENT, Delivery
 from bot.sandbox.slack.form import CannotActError, NotSubmittedError
-from bot.sandbox.slack.modals import View
-from bot.sandbox.slack.people import Channel, Message, User, UserGroup
+from bot.sandbox.slack.model import Channel, Message, User, UserGroup
 from bot.sandbox.slack.sandbox import SlackSandbox
-from bot.sandbox.slack.workspace import Call
+from bot.sandbox.slack.views import View
+from bot.sandbox.slack.workspace import ApiCall
 
 __all__ = [
     "NOT_SENT",
-    "Call",
+    "ApiCall",
     "CannotActError",
     "Channel",
     "Delivery",

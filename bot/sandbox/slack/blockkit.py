@@ -12,7 +12,7 @@ from bot.sandbox.slack import elements as el
 from bot.sandbox.slack import limits
 from bot.sandbox.slack.shapes import (
     Problems,
-    Rule,
+    Shape,
     array,
     boolean,
     every,
@@ -22,7 +22,7 @@ from bot.sandbox.slack.shapes import (
     text,
     variant,
 )
-from bot.sandbox.slack.wire import Ids, Json, SlackError
+from bot.sandbox.slack.wire import Json, SlackError, SlackIds
 
 _ID = {"block_id": text(limits.BLOCK_ID)}
 _CONTEXT_TEXT = el.any_text(limits.CONTEXT_TEXT)
@@ -35,7 +35,7 @@ _CELL = variant(
     }
 )
 
-_EVERYWHERE: dict[str, Rule] = {
+_EVERYWHERE: dict[str, Shape] = {
     "actions": record(
         {"type": one_of("actions"), "elements": array(variant(el.INTERACTIVE), limits.ACTIONS_ELEMENTS)}, _ID
     ),
@@ -89,7 +89,7 @@ _EVERYWHERE: dict[str, Rule] = {
     ),
 }
 
-_IN_MESSAGES: dict[str, Rule] = {
+_IN_MESSAGES: dict[str, Shape] = {
     **_EVERYWHERE,
     "markdown": record({"type": one_of("markdown"), "text": text(limits.MARKDOWN_TEXT)}, _ID),
     "table": record(
@@ -135,7 +135,7 @@ _VIEW = variant(
 )
 
 
-def check_message_blocks(blocks: object, ids: Ids) -> list[Json]:
+def check_message_blocks(blocks: object, ids: SlackIds) -> list[Json]:
     """Check the blocks of a message; a copy with every id filled in. Raises SlackError."""
     if not isinstance(blocks, list):
         raise SlackError("invalid_blocks_format", ["must be an array [json-pointer:/blocks]"])
@@ -151,7 +151,7 @@ def check_message_blocks(blocks: object, ids: Ids) -> list[Json]:
     return _with_ids(blocks, ids)
 
 
-def check_view(view: object, ids: Ids, *, kind: str) -> Json:
+def check_view(view: object, ids: SlackIds, *, kind: str) -> Json:
     """Check a view of `kind` modal or home; a copy with every id filled in. Raises SlackError."""
     problems = Problems()
     _VIEW(view, "/view", problems)
@@ -240,7 +240,7 @@ def _one_focus(blocks: list[Json], problems: Problems) -> None:
         problems.add("/view/blocks", "only one element can have focus_on_load")
 
 
-def _with_ids(blocks: list[Json], ids: Ids) -> list[Json]:
+def _with_ids(blocks: list[Json], ids: SlackIds) -> list[Json]:
     filled = copy.deepcopy(blocks)
     for block in filled:
         block.setdefault("block_id", ids.short())

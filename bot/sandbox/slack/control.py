@@ -11,7 +11,7 @@ from aiohttp import web
 from bot.sandbox.guard import own_page_only
 from bot.sandbox.slack.delivery import Delivery
 from bot.sandbox.slack.form import CannotActError, NotSubmittedError, state_values
-from bot.sandbox.slack.people import Message
+from bot.sandbox.slack.model import Message
 from bot.sandbox.slack.sandbox import SlackSandbox
 from bot.sandbox.slack.wire import Json, SlackError
 

@@ -61,7 +61,7 @@ class Socket(Protocol):
         """The acknowledgement's payload ("" when it has none); raises TimeoutError or ConnectionError."""
 
 
-class Courier:
+class Sender:
     """Delivers to `request_url`, or to `socket` when that is set. `close()` when done."""
 
     def __init__(self, signing_secret: str) -> None:

@@ -6,7 +6,7 @@ Only what a stand-in can also act out is accepted: another element type is refus
 from bot.sandbox.slack import limits
 from bot.sandbox.slack.shapes import (
     Problems,
-    Rule,
+    Shape,
     array,
     at_least_one,
     boolean,
@@ -22,17 +22,17 @@ from bot.sandbox.slack.shapes import (
 )
 
 
-def plain_text(most: int) -> Rule:
+def plain_text(most: int) -> Shape:
     """A plain_text object."""
     return record({"type": one_of("plain_text"), "text": text(most)}, {"emoji": boolean})
 
 
-def mrkdwn(most: int) -> Rule:
+def mrkdwn(most: int) -> Shape:
     """A mrkdwn object."""
     return record({"type": one_of("mrkdwn"), "text": text(most)}, {"verbatim": boolean})
 
 
-def any_text(most: int) -> Rule:
+def any_text(most: int) -> Shape:
     """A text object of either kind."""
     return variant({"plain_text": plain_text(most), "mrkdwn": mrkdwn(most)})
 
@@ -76,7 +76,7 @@ FOCUS = {"focus_on_load": boolean}
 PLACEHOLDER = {"placeholder": plain_text(limits.PLACEHOLDER)}
 
 
-def _option(label: Rule, **more: Rule) -> Rule:
+def _option(label: Shape, **more: Shape) -> Shape:
     return record(
         {"text": label, "value": text(limits.OPTION_VALUE)},
         {"description": plain_text(limits.OPTION_DESCRIPTION), **more},
@@ -113,7 +113,7 @@ OVERFLOW = record(
 )
 
 
-def _select(kind: str, initial: dict[str, Rule]) -> Rule:
+def _select(kind: str, initial: dict[str, Shape]) -> Shape:
     return every(
         record(
             {"type": one_of(kind)},
@@ -142,7 +142,7 @@ MULTI_STATIC_SELECT = _select(
 )
 
 
-def _choices(kind: str, initial: dict[str, Rule]) -> Rule:
+def _choices(kind: str, initial: dict[str, Shape]) -> Shape:
     return every(
         record(
             {"type": one_of(kind), "options": array(_RICH_OPTION, limits.CHOICES)},
@@ -216,7 +216,7 @@ IMAGE = every(
     exactly_one("image_url", "slack_file"),
 )
 
-INTERACTIVE: dict[str, Rule] = {
+INTERACTIVE: dict[str, Shape] = {
     "button": BUTTON,
     "checkboxes": CHECKBOXES,
     "datepicker": DATEPICKER,
@@ -227,10 +227,10 @@ INTERACTIVE: dict[str, Rule] = {
 }
 """What an actions block takes."""
 
-ACCESSORY: dict[str, Rule] = {**INTERACTIVE, "image": IMAGE, "multi_static_select": MULTI_STATIC_SELECT}
+ACCESSORY: dict[str, Shape] = {**INTERACTIVE, "image": IMAGE, "multi_static_select": MULTI_STATIC_SELECT}
 """What a section takes beside its text."""
 
-INPUT: dict[str, Rule] = {
+INPUT: dict[str, Shape] = {
     "checkboxes": CHECKBOXES,
     "datepicker": DATEPICKER,
     "multi_static_select": MULTI_STATIC_SELECT,
@@ -267,7 +267,7 @@ _MOST_LEAVES = 1_000  # no number is documented; the size of the whole message i
 MOST_RICH_TEXT_PARTS = 1_000
 _SECTION = record({"type": one_of("rich_text_section"), "elements": array(_LEAF, _MOST_LEAVES)})
 
-RICH_TEXT: dict[str, Rule] = {
+RICH_TEXT: dict[str, Shape] = {
     "rich_text_section": _SECTION,
     "rich_text_preformatted": record(
         {

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 
 from bot.sandbox.slack import limits
 from bot.sandbox.slack.blockkit import elements_of
-from bot.sandbox.slack.modals import View
+from bot.sandbox.slack.views import View
 from bot.sandbox.slack.wire import Json
 
 Entered = str | list[str] | None

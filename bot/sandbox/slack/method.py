@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from bot.sandbox.slack.arguments import Arguments
-from bot.sandbox.slack.people import Channel
+from bot.sandbox.slack.model import Channel
 from bot.sandbox.slack.wire import Json, SlackError
 from bot.sandbox.slack.workspace import Workspace
 

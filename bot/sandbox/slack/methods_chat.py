@@ -4,7 +4,7 @@ from bot.sandbox.slack import limits
 from bot.sandbox.slack.arguments import Arguments
 from bot.sandbox.slack.blockkit import check_message_blocks, check_metadata
 from bot.sandbox.slack.method import method, visible_channel, writable_channel
-from bot.sandbox.slack.people import Channel, Message
+from bot.sandbox.slack.model import Channel, Message
 from bot.sandbox.slack.wire import Json, SlackError
 from bot.sandbox.slack.workspace import Workspace
 

@@ -7,7 +7,7 @@ from typing import TypeVar
 
 from bot.sandbox.slack.arguments import Arguments
 from bot.sandbox.slack.method import method, require_scope, visible_channel
-from bot.sandbox.slack.people import Channel, Message, UserGroup
+from bot.sandbox.slack.model import Channel, Message, UserGroup
 from bot.sandbox.slack.wire import Json, SlackError
 from bot.sandbox.slack.workspace import Workspace
 

@@ -3,7 +3,7 @@
 from bot.sandbox.slack.arguments import Arguments
 from bot.sandbox.slack.blockkit import check_view
 from bot.sandbox.slack.method import method
-from bot.sandbox.slack.modals import View
+from bot.sandbox.slack.views import View
 from bot.sandbox.slack.wire import Json, SlackError
 from bot.sandbox.slack.workspace import Workspace
 

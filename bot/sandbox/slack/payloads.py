@@ -4,8 +4,8 @@ import copy
 import time
 from collections.abc import Mapping
 
-from bot.sandbox.slack.modals import View
-from bot.sandbox.slack.people import Channel, Message, User
+from bot.sandbox.slack.model import Channel, Message, User
+from bot.sandbox.slack.views import View
 from bot.sandbox.slack.wire import Json
 from bot.sandbox.slack.workspace import Workspace
 

@@ -10,11 +10,11 @@ import time
 from aiohttp import web
 
 from bot.sandbox.slack.blockkit import check_message_blocks, check_metadata
-from bot.sandbox.slack.faults import Faults, broken_answer
-from bot.sandbox.slack.modals import ResponseTarget
-from bot.sandbox.slack.people import Message
+from bot.sandbox.slack.faults import SlackFaults, broken_answer
+from bot.sandbox.slack.model import Message
+from bot.sandbox.slack.views import ResponseTarget
 from bot.sandbox.slack.wire import SlackError
-from bot.sandbox.slack.workspace import Call, Workspace
+from bot.sandbox.slack.workspace import ApiCall, Workspace
 
 _KNOWN = frozenset(
     {
@@ -68,10 +68,10 @@ def respond(workspace: Workspace, target: ResponseTarget, body: object) -> None:
             raise SlackError("invalid_response_type")
 
 
-class ResponseDoor:
+class ResponseUrlRoute:
     """Answers `<prefix>/response/{token}`; the token is the only authority, as with Slack's own."""
 
-    def __init__(self, workspace: Workspace, faults: Faults) -> None:
+    def __init__(self, workspace: Workspace, faults: SlackFaults) -> None:
         self._workspace = workspace
         self._faults = faults
 
@@ -102,7 +102,7 @@ class ResponseDoor:
 
     def _noted(self, body: object, status: int, error: str | None, response: web.Response) -> web.Response:
         args = body if isinstance(body, dict) else {}
-        self._workspace.journal.append(Call("response_url", args, status, error, time.time()))
+        self._workspace.journal.append(ApiCall("response_url", args, status, error, time.time()))
         self._workspace.touch("call")
         return response
 

@@ -9,21 +9,21 @@ from typing import TypeVar
 
 from aiohttp import web
 
-from bot.sandbox.slack.acts import Acts
-from bot.sandbox.slack.cast import assemble
-from bot.sandbox.slack.delivery import Courier
-from bot.sandbox.slack.faults import Fault, Faults
-from bot.sandbox.slack.modals import View
-from bot.sandbox.slack.people import Channel, Message, User, UserGroup
-from bot.sandbox.slack.responses import ResponseDoor
+from bot.sandbox.slack.delivery import Sender
+from bot.sandbox.slack.faults import SlackFault, SlackFaults
+from bot.sandbox.slack.model import Channel, Message, User, UserGroup
+from bot.sandbox.slack.responses import ResponseUrlRoute
+from bot.sandbox.slack.seed import seed
 from bot.sandbox.slack.socket_mode import SocketMode
-from bot.sandbox.slack.web_api import Pace, WebApi
-from bot.sandbox.slack.workspace import Call, Workspace
+from bot.sandbox.slack.user_actions import UserActions
+from bot.sandbox.slack.views import View
+from bot.sandbox.slack.web_api import PostingRate, WebApi
+from bot.sandbox.slack.workspace import ApiCall, Workspace
 
 _T = TypeVar("_T")
 
 
-class SlackSandbox(Acts):
+class SlackSandbox(UserActions):
     """One workspace with one installed app.
 
     `clock` (seconds, monotonic) ends trigger ids and response URLs; give one to let them expire without waiting.
@@ -37,21 +37,16 @@ class SlackSandbox(Acts):
         bot_token: str,
         signing_secret: str,
         app_token: str | None = None,
-        team_id: str = "T0SANDBOX",
-        team_name: str = "Sandbox",
-        app_id: str = "A0SANDBOX",
         request_url: str | None = None,
         socket_mode: bool = False,
-        default_cast: bool = True,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        workspace = Workspace(team_id=team_id, team_name=team_name, app_id=app_id, clock=clock)
-        super().__init__(workspace, Courier(signing_secret), self._response_address)
-        if default_cast:
-            assemble(workspace)
+        workspace = Workspace(clock)
+        super().__init__(workspace, Sender(signing_secret), self._response_address)
+        seed(workspace)
         self.origin = ""
         self._prefix = ""
-        self._faults = Faults()
+        self._faults = SlackFaults()
         self.sockets = SocketMode(workspace, self._socket_address)
         self._web_api = WebApi(
             workspace,
@@ -61,7 +56,7 @@ class SlackSandbox(Acts):
             clock=clock,
             open_socket=self.sockets.open,
         )
-        self._responses = ResponseDoor(workspace, self._faults)
+        self._responses = ResponseUrlRoute(workspace, self._faults)
         self.request_url = request_url
         self.socket_mode = socket_mode
 
@@ -84,20 +79,20 @@ class SlackSandbox(Acts):
     @property
     def request_url(self) -> str | None:
         """Where interactions, commands and events are POSTed."""
-        return self.courier.request_url
+        return self.sender.request_url
 
     @request_url.setter
     def request_url(self, url: str | None) -> None:
-        self.courier.request_url = url
+        self.sender.request_url = url
 
     @property
     def socket_mode(self) -> bool:
         """Whether deliveries go through the socket."""
-        return self.courier.socket is not None
+        return self.sender.socket is not None
 
     @socket_mode.setter
     def socket_mode(self, on: bool) -> None:
-        self.courier.socket = self.sockets if on else None
+        self.sender.socket = self.sockets if on else None
 
     # -- people and places ------------------------------------------------------------------------------------
 
@@ -152,7 +147,7 @@ class SlackSandbox(Acts):
             message.read = True
 
     @property
-    def journal(self) -> list[Call]:
+    def journal(self) -> list[ApiCall]:
         """Every call that came in, oldest first."""
         return self.workspace.journal
 
@@ -161,7 +156,7 @@ class SlackSandbox(Acts):
         """What no well-behaved app does: unknown methods or arguments, answers that Slack cannot use."""
         return self.workspace.unexpected
 
-    def calls(self, method: str) -> list[Call]:
+    def calls(self, method: str) -> list[ApiCall]:
         """The journal of one method."""
         return [call for call in self.workspace.journal if call.method == method]
 
@@ -191,7 +186,7 @@ class SlackSandbox(Acts):
 
         `times` None: until `clear_faults`. `after`: so many calls go through first. `seconds`: of `slow`.
         """
-        self._faults.order(Fault(method, kind, times, after, seconds, str(retry_after)))
+        self._faults.planned.append(SlackFault(method, kind, times, after, seconds, str(retry_after)))
         self.workspace.touch("fault")
 
     def clear_faults(self, kind: str | None = None) -> None:
@@ -212,12 +207,12 @@ class SlackSandbox(Acts):
         self.workspace.remove(message)
 
     @property
-    def pending_faults(self) -> list[Fault]:
+    def pending_faults(self) -> list[SlackFault]:
         """Ordered failures that still wait for a call."""
-        return self._faults.pending
+        return list(self._faults.planned)
 
     @property
-    def pace(self) -> Pace:
+    def pace(self) -> PostingRate:
         """How fast a channel may be posted to; set `per_second` to enforce it."""
         return self._web_api.pace
 
@@ -230,4 +225,4 @@ class SlackSandbox(Acts):
     async def _shut_down(self, app: web.Application) -> None:
         self.workspace.changes.end()
         await self.sockets.close()
-        await self.courier.close()
+        await self.sender.close()

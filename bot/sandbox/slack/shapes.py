@@ -6,7 +6,7 @@ A rule adds what it finds to `Problems` and never raises; anything not named in 
 import re
 from collections.abc import Callable, Mapping
 
-Rule = Callable[[object, str, "Problems"], None]
+Shape = Callable[[object, str, "Problems"], None]
 """Checks one value found at a JSON pointer."""
 
 
@@ -21,7 +21,7 @@ class Problems:
         self.found.append(f"{what} [json-pointer:{where or '/'}]")
 
 
-def text(most: int, least: int = 1) -> Rule:
+def text(most: int, least: int = 1) -> Shape:
     """A string of `least` to `most` characters."""
 
     def rule(value: object, where: str, problems: Problems) -> None:
@@ -35,7 +35,7 @@ def text(most: int, least: int = 1) -> Rule:
     return rule
 
 
-def url(most: int) -> Rule:
+def url(most: int) -> Shape:
     """A web address of at most `most` characters."""
 
     def rule(value: object, where: str, problems: Problems) -> None:
@@ -46,7 +46,7 @@ def url(most: int) -> Rule:
     return rule
 
 
-def matching(pattern: str, what: str) -> Rule:
+def matching(pattern: str, what: str) -> Shape:
     """A string that a regular expression matches whole."""
 
     def rule(value: object, where: str, problems: Problems) -> None:
@@ -56,7 +56,7 @@ def matching(pattern: str, what: str) -> Rule:
     return rule
 
 
-def integer(least: int, most: int) -> Rule:
+def integer(least: int, most: int) -> Shape:
     """A whole number within bounds."""
 
     def rule(value: object, where: str, problems: Problems) -> None:
@@ -74,7 +74,7 @@ def boolean(value: object, where: str, problems: Problems) -> None:
         problems.add(where, "must be a boolean")
 
 
-def one_of(*choices: str) -> Rule:
+def one_of(*choices: str) -> Shape:
     """One of some words."""
 
     def rule(value: object, where: str, problems: Problems) -> None:
@@ -84,7 +84,7 @@ def one_of(*choices: str) -> Rule:
     return rule
 
 
-def array(item: Rule, most: int, least: int = 1) -> Rule:
+def array(item: Shape, most: int, least: int = 1) -> Shape:
     """A list of `least` to `most` items that each keep a rule."""
 
     def rule(value: object, where: str, problems: Problems) -> None:
@@ -101,7 +101,7 @@ def array(item: Rule, most: int, least: int = 1) -> Rule:
     return rule
 
 
-def record(required: Mapping[str, Rule], optional: Mapping[str, Rule] | None = None) -> Rule:
+def record(required: Mapping[str, Shape], optional: Mapping[str, Shape] | None = None) -> Shape:
     """An object with exactly these fields; a null counts as absent nowhere."""
     rules = {**required, **(optional or {})}
 
@@ -121,7 +121,7 @@ def record(required: Mapping[str, Rule], optional: Mapping[str, Rule] | None = N
     return rule
 
 
-def variant(table: Mapping[str, Rule]) -> Rule:
+def variant(table: Mapping[str, Shape]) -> Shape:
     """An object whose `type` chooses its rule."""
 
     def rule(value: object, where: str, problems: Problems) -> None:
@@ -138,7 +138,7 @@ def variant(table: Mapping[str, Rule]) -> Rule:
     return rule
 
 
-def every(*rules: Rule) -> Rule:
+def every(*rules: Shape) -> Shape:
     """All of some rules."""
 
     def rule(value: object, where: str, problems: Problems) -> None:
@@ -148,7 +148,7 @@ def every(*rules: Rule) -> Rule:
     return rule
 
 
-def exactly_one(*names: str) -> Rule:
+def exactly_one(*names: str) -> Shape:
     """An object with one, and only one, of these fields."""
 
     def rule(value: object, where: str, problems: Problems) -> None:
@@ -158,7 +158,7 @@ def exactly_one(*names: str) -> Rule:
     return rule
 
 
-def at_least_one(*names: str) -> Rule:
+def at_least_one(*names: str) -> Shape:
     """An object with any of these fields."""
 
     def rule(value: object, where: str, problems: Problems) -> None:

@@ -14,12 +14,12 @@ from aiohttp import web
 
 from bot.sandbox.slack import methods_chat, methods_read, methods_views
 from bot.sandbox.slack.arguments import Arguments, read_arguments
-from bot.sandbox.slack.faults import Fault, Faults, broken_answer, too_many
+from bot.sandbox.slack.faults import SlackFault, SlackFaults, broken_answer, too_many
 from bot.sandbox.slack.method import METHODS, require_scope
 from bot.sandbox.slack.wire import Json, SlackError
-from bot.sandbox.slack.workspace import Call, Workspace
+from bot.sandbox.slack.workspace import ApiCall, Workspace
 
-__all__ = ["Pace", "WebApi", "methods_chat", "methods_read", "methods_views"]
+__all__ = ["PostingRate", "WebApi", "methods_chat", "methods_read", "methods_views"]
 
 
 _ALWAYS = frozenset({"team_id"})
@@ -27,7 +27,7 @@ _ALWAYS = frozenset({"team_id"})
 
 
 @dataclass(slots=True)
-class Pace:
+class PostingRate:
     """How fast one channel may be posted to: `per_second` on average, `burst` at once. None: as fast as you like."""
 
     per_second: float | None = None
@@ -40,7 +40,7 @@ class WebApi:
     def __init__(
         self,
         workspace: Workspace,
-        faults: Faults,
+        faults: SlackFaults,
         *,
         bot_token: str,
         app_token: str | None,
@@ -53,7 +53,7 @@ class WebApi:
         self._app_token = app_token
         self._clock = clock
         self._open_socket = open_socket
-        self.pace = Pace()
+        self.pace = PostingRate()
         self._credit: dict[str, tuple[float, float]] = {}
 
     async def handle(self, request: web.Request) -> web.Response:
@@ -123,7 +123,7 @@ class WebApi:
         self._credit[channel] = (credit - 1 if credit >= 1 else credit, now)
         return None if credit >= 1 else (1 - credit) / rate
 
-    def _fail(self, request: web.Request, method: str, args: Json, fault: Fault) -> web.Response:
+    def _fail(self, request: web.Request, method: str, args: Json, fault: SlackFault) -> web.Response:
         broken = broken_answer(request, fault)
         if broken is None:
             return self._answer(method, args, SlackError(fault.kind).as_json())
@@ -137,7 +137,7 @@ class WebApi:
         return web.json_response(body, headers={"X-OAuth-Scopes": scopes})
 
     def _note(self, method: str, args: Json, status: int, error: str | None) -> None:
-        self._workspace.journal.append(Call(method, args, status, error, time.time()))
+        self._workspace.journal.append(ApiCall(method, args, status, error, time.time()))
         self._workspace.touch("call")
 
 

@@ -1,6 +1,6 @@
 """What travels between Slack and an app: JSON objects, Slack's refusals, ids and timestamps.
 
-Ids look like Slack's and count up, so that a failed run reads the same twice.
+SlackIds look like Slack's and count up, so that a failed run reads the same twice.
 """
 
 import itertools
@@ -31,7 +31,7 @@ class SlackError(Exception):
         return body
 
 
-class Ids:
+class SlackIds:
     """Makes ids of Slack's form: a letter for the kind, then upper-case letters and digits."""
 
     def __init__(self) -> None:

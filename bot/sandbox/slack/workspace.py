@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 from bot.sandbox.slack.changes import Changes
-from bot.sandbox.slack.modals import ResponseUrls, Triggers, View, Views
-from bot.sandbox.slack.people import Channel, Message, User, UserGroup
-from bot.sandbox.slack.wire import Ids, Json, SlackError, Timestamps
+from bot.sandbox.slack.model import Channel, Message, User, UserGroup
+from bot.sandbox.slack.views import ResponseUrls, Triggers, View, ViewStore
+from bot.sandbox.slack.wire import Json, SlackError, SlackIds, Timestamps
 
 _T = TypeVar("_T")
 
@@ -34,7 +34,7 @@ BOT_SCOPES = frozenset(
 
 
 @dataclass(frozen=True, slots=True)
-class Call:
+class ApiCall:
     """One call of the Web API or of a response URL, as the journal keeps it; tokens are not in `args`."""
 
     method: str
@@ -48,26 +48,26 @@ class Call:
 class Workspace:
     """Everything Slack remembers. `clock` (seconds, monotonic) ends trigger ids and response URLs."""
 
-    def __init__(self, *, team_id: str, team_name: str, app_id: str, clock: Callable[[], float]) -> None:
-        self.team_id = team_id
-        self.team_name = team_name
-        self.domain = team_name.lower().replace(" ", "-")
-        self.app_id = app_id
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self.team_id = "T0SANDBOX"
+        self.team_name = "Sandbox"
+        self.domain = "sandbox"
+        self.app_id = "A0SANDBOX"
         self.scopes = set(BOT_SCOPES)
-        self.ids = Ids()
+        self.ids = SlackIds()
         self.changes = Changes()
         self.users: dict[str, User] = {}
         self.groups: dict[str, UserGroup] = {}
         self.channels: dict[str, Channel] = {}
         self.ephemerals: list[Message] = []
-        self.journal: list[Call] = []
+        self.journal: list[ApiCall] = []
         self.unexpected: list[str] = []
-        self.views = Views(self.ids)
+        self.views = ViewStore(self.ids)
         self.triggers = Triggers(clock)
         self.response_urls = ResponseUrls(clock)
         self._timestamps = Timestamps()
         self.bot = self.add_user("apv-bot", "APV Bot", is_bot=True)
-        self.bot.bot_id, self.bot.app_id = self.ids.make("B"), app_id
+        self.bot.bot_id, self.bot.app_id = self.ids.make("B"), self.app_id
 
     # -- people and places ------------------------------------------------------------------------------------
 

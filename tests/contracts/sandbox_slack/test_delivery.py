@@ -86,7 +86,7 @@ async def test_anything_can_be_sent_raw(slack: SlackSandbox, app: App) -> None:
     """Unsigned input is sent as it is; `sign` makes it Slack's."""
     assert (await slack.deliver(b"{", {"Content-Type": "text/plain"})).status != 200
     body = json.dumps({"type": "url_verification", "challenge": "c"}).encode()
-    headers = {"Content-Type": "application/json", **slack.courier.sign(body)}
+    headers = {"Content-Type": "application/json", **slack.sender.sign(body)}
     assert (await slack.deliver(body, headers)).body == {"challenge": "c"}
 
 
@@ -98,13 +98,13 @@ async def test_an_app_that_is_slow_or_away_is_given_up(slack: SlackSandbox) -> N
         await release.wait()
         return web.Response()
 
-    slack.courier.time_limit = 0.05
+    slack.sender.time_limit = 0.05
     async with listening(never) as url:
         slack.request_url = url
         delivery = await slack.slash("alice", REVIEW, "/apv", "")
         release.set()
     assert (delivery.status, delivery.timed_out, delivery.ok) == (0, True, False)
-    slack.courier.time_limit = 3.0
+    slack.sender.time_limit = 3.0
     gone = await slack.slash("alice", REVIEW, "/apv", "")
     assert (gone.status, gone.timed_out) == (0, False)
 
@@ -188,7 +188,7 @@ async def test_a_socket_ticket_is_spent_by_its_first_use(slack: SlackSandbox, se
 async def test_an_unacknowledged_envelope_times_out(slack: SlackSandbox, server: SandboxServer) -> None:
     """A client that says nothing is given up like a slow server; without a client nothing is delivered."""
     slack.socket_mode = True
-    slack.courier.time_limit = 0.05
+    slack.sender.time_limit = 0.05
     assert (await slack.slash("alice", REVIEW, "/apv")).status == 0
     async with aiohttp.ClientSession() as http, http.ws_connect(slack.sockets.open()) as mute:
         assert (await mute.receive_json())["type"] == "hello"

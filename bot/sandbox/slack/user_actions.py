@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from bot.sandbox.slack import payloads
 from bot.sandbox.slack.blockkit import check_view
-from bot.sandbox.slack.delivery import NOT_SENT, Courier, Delivery
+from bot.sandbox.slack.delivery import NOT_SENT, Delivery, Sender
 from bot.sandbox.slack.form import (
     CannotActError,
     Entered,
@@ -20,21 +20,21 @@ from bot.sandbox.slack.form import (
     find_element,
     state_values,
 )
-from bot.sandbox.slack.modals import ResponseTarget, View
-from bot.sandbox.slack.people import Channel, Message, User
+from bot.sandbox.slack.model import Channel, Message, User
 from bot.sandbox.slack.responses import respond
+from bot.sandbox.slack.views import ResponseTarget, View
 from bot.sandbox.slack.wire import Json, SlackError
 from bot.sandbox.slack.workspace import Workspace
 
 _TROUBLE = "We had some trouble connecting. Try again?"
 
 
-class Acts:
-    """The acts, on one workspace through one courier."""
+class UserActions:
+    """The acts, on one workspace through one sender."""
 
-    def __init__(self, workspace: Workspace, courier: Courier, response_url: Callable[[str], str]) -> None:
+    def __init__(self, workspace: Workspace, sender: Sender, response_url: Callable[[str], str]) -> None:
         self.workspace = workspace
-        self.courier = courier
+        self.sender = sender
         self._response_url = response_url
         self.event_retry_delays: Sequence[float] = (0.0, 0.0, 0.0)
         """Seconds before each repetition of a failed event; Slack's own are 0, 60 and 300."""
@@ -72,7 +72,7 @@ class Acts:
             response_url=self._response_url(token),
             blocks=blocks,
         )
-        return await self.courier.interaction(payload)
+        return await self.sender.interaction(payload)
 
     async def click_in_view(
         self,
@@ -93,7 +93,7 @@ class Acts:
         chosen = choice(element, option)
         if chosen is not None and element["type"] != "overflow":
             enter(view, {element["action_id"]: option})
-        delivery = await self.courier.interaction(
+        delivery = await self.sender.interaction(
             payloads.view_action(
                 self.workspace,
                 who,
@@ -125,7 +125,7 @@ class Acts:
             view.errors = errors
             self.workspace.touch("view")
             raise NotSubmittedError(errors)
-        delivery = await self.courier.interaction(
+        delivery = await self.sender.interaction(
             payloads.view_submission(
                 self.workspace,
                 who,
@@ -151,7 +151,7 @@ class Acts:
         self.workspace.touch("view")
         if not view.content.get("notify_on_close"):
             return NOT_SENT
-        return await self.courier.interaction(payloads.view_closed(self.workspace, who, view, is_cleared=all_of_them))
+        return await self.sender.interaction(payloads.view_closed(self.workspace, who, view, is_cleared=all_of_them))
 
     async def slash(self, user: User | str, channel: Channel | str, command: str, text: str = "") -> Delivery:
         """Type a slash command in a channel; what the app answers is shown where Slack shows it."""
@@ -167,7 +167,7 @@ class Acts:
             trigger_id=self.workspace.triggers.give(who.id),
             response_url=self._response_url(token),
         )
-        delivery = await self.courier.command(fields)
+        delivery = await self.sender.command(fields)
         if delivery.ok and delivery.body not in ("", {}, None):
             body = delivery.body if isinstance(delivery.body, dict) else {"text": str(delivery.body)}
             try:
@@ -197,22 +197,22 @@ class Acts:
     async def send_event(self, event: Mapping[str, object]) -> Delivery:
         """Deliver an event; after anything but 2xx again, at most three times. The last delivery counts."""
         payload = payloads.event_callback(self.workspace, event)
-        delivery = await self.courier.event(payload)
+        delivery = await self.sender.event(payload)
         for number, delay in enumerate(self.event_retry_delays, start=1):
             if delivery.ok or delivery.headers.get("X-Slack-No-Retry") == "1":
                 break
             await asyncio.sleep(delay)
             reason = "http_timeout" if delivery.timed_out else "http_error" if delivery.status else "connection_failed"
-            delivery = await self.courier.event(payload, retry=(number, reason))
+            delivery = await self.sender.event(payload, retry=(number, reason))
         return delivery
 
     async def redeliver(self, delivery: Delivery) -> Delivery:
         """Send the identical signed request, or socket envelope, once more."""
-        return await self.courier.again(delivery)
+        return await self.sender.again(delivery)
 
     async def deliver(self, body: bytes, headers: Mapping[str, str]) -> Delivery:
         """Send anything at all to the request URL, unsigned unless the headers sign it."""
-        return await self.courier.raw(body, headers)
+        return await self.sender.raw(body, headers)
 
     def _follow(self, view: View, delivery: Delivery) -> None:
         """Do what the app answered to a submission, as Slack's client does."""

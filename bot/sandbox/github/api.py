@@ -12,17 +12,18 @@ from typing import TypeVar
 
 from aiohttp import web
 
+from bot.sandbox.faults import FaultPlan, PlannedFault
 from bot.sandbox.github import accounts, checks, issues, merging, objects, pulls, repos, reviews
-from bot.sandbox.github.call import Answer, Call, Route
+from bot.sandbox.github.call import Answer, ApiRoute, Call
 from bot.sandbox.github.errors import ApiError
-from bot.sandbox.github.faults import Fault, FaultPlan, refusal
-from bot.sandbox.github.hub import Caller, Hub, RateLimit
+from bot.sandbox.github.faults import GitHubFault, refusal
+from bot.sandbox.github.hub import Caller, Hub, TokenBudget
 from bot.sandbox.github.model import Account
 from bot.sandbox.github.repository import Repository
 from bot.sandbox.github.webhooks import Snapshot, Webhooks
 
 T = TypeVar("T")
-ROUTES: tuple[Route, ...] = (
+ROUTES: tuple[ApiRoute, ...] = (
     *accounts.ROUTES, *objects.ROUTES, *pulls.ROUTES, *reviews.ROUTES, *issues.ROUTES, *checks.ROUTES, *repos.ROUTES,
     *merging.ROUTES,
 )  # fmt: skip
@@ -38,17 +39,17 @@ class JournalEntry:
     query: Mapping[str, str]
     body: str
     status: int | None
-    fault: Fault | None
+    fault: GitHubFault | None
 
 
-class Service:
+class GitHubApi:
     """The API of one hub over HTTP."""
 
     def __init__(self, hub: Hub) -> None:
         self.hub = hub
         self.journal: list[JournalEntry] = []
         self.unexpected: list[str] = []
-        self.faults = FaultPlan()
+        self.faults = FaultPlan[GitHubFault]()
         self.webhooks = Webhooks()
         self._changed = asyncio.Condition()
         self._stopping = asyncio.Event()
@@ -77,7 +78,7 @@ class Service:
         async with asyncio.timeout(timeout), self._changed:
             await self._changed.wait_for(predicate)
 
-    def fail(self, operation: str, kind: Fault | str, times: int | None = 1, *, seconds: float = 60.0) -> None:
+    def fail(self, operation: str, kind: GitHubFault | str, times: int | None = 1, *, seconds: float = 60.0) -> None:
         """Let the next `times` calls of an operation fail (None: every call until the faults are cleared).
 
         `operation` is GitHub's operation id (`pulls/create`) or `*`; `seconds` is what a rate limit asks the caller
@@ -86,7 +87,7 @@ class Service:
         known = {route.operation for route in (*accounts.APP_ROUTES, *ROUTES)} | {"*"}
         if operation not in known:
             raise ValueError(f"no operation {operation!r}; known are {', '.join(sorted(known))}")
-        self.faults.add(operation, Fault(kind), times, seconds)
+        self.faults.planned.append(PlannedFault(operation, GitHubFault(kind), times, seconds=seconds))
 
     # Carrying a call through
 
@@ -111,17 +112,17 @@ class Service:
             self._changed.notify_all()
         return done
 
-    def _serving(self, route: Route) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
+    def _serving(self, route: ApiRoute) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
         async def serve(request: web.Request) -> web.StreamResponse:
             return await self._serve(request, route)
 
         return serve
 
-    async def _serve(self, request: web.Request, route: Route) -> web.StreamResponse:
+    async def _serve(self, request: web.Request, route: ApiRoute) -> web.StreamResponse:
         raw = await request.content.read()  # without the size limit that the surrounding server may have
         planned = self.faults.take(route.operation)
-        fault = None if planned is None else planned.fault
-        if planned is not None and fault is Fault.SLOW:
+        fault = None if planned is None else planned.kind
+        if planned is not None and fault is GitHubFault.SLOW:
             await self._wait(planned.seconds)
         rate = self.hub.anonymous
         try:
@@ -129,9 +130,9 @@ class Service:
             rate = caller.rate
             self._admit(caller, route)
             call = self._call(request, route, caller, raw)
-            if fault is None or fault is Fault.SLOW or fault.after:
+            if fault is None or fault is GitHubFault.SLOW or fault.after:
                 answer = await self._run(lambda: self._work(route, call))
-            if planned is not None and fault is not Fault.SLOW:
+            if planned is not None and fault is not GitHubFault.SLOW:
                 answer = refusal(planned)
         except ApiError as error:
             answer = self._refuse(request, error)
@@ -141,7 +142,7 @@ class Service:
             request.transport.abort()
         return _respond(answer, rate)
 
-    def _authenticate(self, request: web.Request, route: Route) -> Caller:
+    def _authenticate(self, request: web.Request, route: ApiRoute) -> Caller:
         if not request.headers.get("User-Agent"):
             sentence = "Please make sure your request has a User-Agent header."
             raise ApiError(403, f"Request forbidden by administrative rules. {sentence}", unexpected=True)
@@ -149,13 +150,13 @@ class Service:
             return self.hub.app_caller
         return self.hub.authenticate(request.headers.get("Authorization"))
 
-    def _admit(self, caller: Caller, route: Route) -> None:
+    def _admit(self, caller: Caller, route: ApiRoute) -> None:
         if route.operation != "rate-limit/get":
             caller.rate.spend()
         if not _permitted(caller, route):
             raise ApiError(403, "Resource not accessible by integration")
 
-    def _call(self, request: web.Request, route: Route, caller: Caller, raw: bytes) -> Call:
+    def _call(self, request: web.Request, route: ApiRoute, caller: Caller, raw: bytes) -> Call:
         unknown = set(request.query) - {"page", "per_page", *route.query}
         if unknown:
             self.unexpected.append(f"{request.method} {request.path}: unknown query {', '.join(sorted(unknown))}")
@@ -183,14 +184,14 @@ class Service:
         return _respond(answer, self.hub.anonymous)
 
     async def _record(
-        self, request: web.Request, operation: str, raw: bytes, status: int | None, fault: Fault | None
+        self, request: web.Request, operation: str, raw: bytes, status: int | None, fault: GitHubFault | None
     ) -> None:
         body, query = raw.decode(errors="replace"), dict(request.query)
         self.journal.append(JournalEntry(operation, request.method, request.path, query, body, status, fault))
         async with self._changed:
             self._changed.notify_all()
 
-    def _work(self, route: Route, call: Call) -> Answer:
+    def _work(self, route: ApiRoute, call: Call) -> Answer:
         if route.method == "GET" or "repo" not in call.arguments:
             return route.handler(call)
         return self._changing(call.repository, call.caller.account, lambda: route.handler(call))
@@ -204,7 +205,7 @@ class Service:
             pass
 
 
-def _permitted(caller: Caller, route: Route) -> bool:
+def _permitted(caller: Caller, route: ApiRoute) -> bool:
     if caller.permissions is None or route.permission is None:
         return True
     levels = ("read", "write")
@@ -216,7 +217,7 @@ def _permitted(caller: Caller, route: Route) -> bool:
     return False
 
 
-def _respond(answer: Answer, rate: RateLimit) -> web.Response:
+def _respond(answer: Answer, rate: TokenBudget) -> web.Response:
     shown = {
         "X-GitHub-Media-Type": "github.v3; format=json",
         "X-GitHub-Request-Id": f"{time.time_ns():X}",

@@ -5,7 +5,7 @@ from bot.sandbox.slack.workspace import Workspace
 OTHER_TEAM = "T0ELSEWHERE"
 
 
-def assemble(workspace: Workspace) -> None:
+def seed(workspace: Workspace) -> None:
     """Fill a workspace: reviewers alice, bob, carol (a lead) and dan; olga, gus, dora, robo and stan may not decide."""
     alice, bob = workspace.add_user("alice"), workspace.add_user("bob")
     carol, dan = workspace.add_user("carol"), workspace.add_user("dan")

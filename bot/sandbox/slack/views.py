@@ -1,4 +1,4 @@
-"""Views: modals in their stacks and each person's Home tab, and the tickets (trigger ids, response URLs) around them.
+"""Views: modals in their stacks, each person's Home tab, and the trigger ids and response URLs around them.
 
 A trigger id opens one view within three seconds; a response URL takes five posts within thirty minutes.
 """
@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from bot.sandbox.slack import limits
 from bot.sandbox.slack.blockkit import elements_of, visible_texts
-from bot.sandbox.slack.wire import Ids, Json, SlackError
+from bot.sandbox.slack.wire import Json, SlackError, SlackIds
 
 TRIGGER_SECONDS = 3.0
 RESPONSE_URL_SECONDS = 30 * 60.0
@@ -63,10 +63,10 @@ class View:
         return [element["text"]["text"] for element in found if element["type"] == "button"]
 
 
-class Views:
+class ViewStore:
     """The open modals of everybody, oldest first, and the Home tabs."""
 
-    def __init__(self, ids: Ids) -> None:
+    def __init__(self, ids: SlackIds) -> None:
         self._ids = ids
         self._open: dict[str, View] = {}
         self._homes: dict[str, View] = {}
