@@ -671,7 +671,7 @@ async def test_a_slow_answer_outlasts_the_client_and_the_work_is_done(hosted: Ho
 
 def test_a_fault_for_an_operation_that_does_not_exist_is_a_mistake_of_the_test(tmp_path: Path) -> None:
     """A misspelt operation would never hit, so it is refused with the names that exist."""
-    with pytest.raises(ValueError, match=r"no operation 'pulls/open'; known are .*pulls/create"):
+    with pytest.raises(ValueError, match=r"unknown operation 'pulls/open'; known: .*pulls/create"):
         GitHubSandbox(tmp_path, token=TOKEN).fail("pulls/open", "slow")
 
 

@@ -1,4 +1,4 @@
-"""A strict, stateful GitHub REST stand-in over real bare git repositories. It knows nothing of its callers."""
+"""A strict, stateful GitHub REST stand-in over real bare git repositories. It knows nothing about its callers."""
 
 from bot.sandbox.github.api import JournalEntry
 from bot.sandbox.github.faults import GitHubFault

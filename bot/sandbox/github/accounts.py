@@ -1,4 +1,4 @@
-"""The routes about the caller: who it is, how much it may still call, and the App's installation token."""
+"""The routes about the caller: its account, its rate limit, and the App's installation token."""
 
 from pydantic import Field
 
@@ -18,7 +18,7 @@ class TokenRequest(Body):
 
 
 def root(call: Call) -> Answer:
-    """Answer with where things are."""
+    """Answer with the addresses of the API."""
     return Answer(
         200,
         {
@@ -31,7 +31,7 @@ def root(call: Call) -> Answer:
 
 
 def rate_limit(call: Call) -> Answer:
-    """Answer with the caller's budget; asking costs nothing."""
+    """Answer with the caller's budget; this call does not count."""
     core = _budget(call.caller.rate)
     return Answer(200, {"resources": {"core": core, "search": core}, "rate": core})
 
@@ -41,7 +41,7 @@ def _budget(rate: TokenBudget) -> Json:
 
 
 def get_authenticated(call: Call) -> Answer:
-    """Answer with the user whose token it is; an installation is not a user."""
+    """Answer with the user of the token; an installation is not a user."""
     shown = account_json(call.root, call.caller.account) | {
         "name": None, "email": None, "bio": None, "blog": None, "company": None, "location": None, "hireable": None,
         "followers": 0, "following": 0, "public_gists": 0, "public_repos": 0, "created_at": BORN, "updated_at": BORN,
@@ -100,7 +100,7 @@ ROUTES = (
     ApiRoute("rate-limit/get", "GET", "/rate_limit", rate_limit),
     ApiRoute("users/get-authenticated", "GET", "/user", get_authenticated, "user:read"),
 )
-# These two are called with the App's own token, which no other route takes.
+# These two take the App's own token, which no other route accepts.
 APP_ROUTES = (
     ApiRoute("apps/get-authenticated", "GET", "/app", get_app),
     ApiRoute(

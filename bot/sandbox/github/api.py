@@ -1,6 +1,6 @@
-"""Carries each call through: authentication, limits, faults, the handler, the journal.
+"""Handles each call: authentication, limits, faults, the handler, the journal.
 
-Invariant: one call at a time touches the state, on one thread; whoever waits in `changed` is told after each.
+Invariant: one call at a time touches the state, on one thread; each call wakes those who wait in `changed`.
 """
 
 import asyncio
@@ -31,7 +31,7 @@ ROUTES: tuple[ApiRoute, ...] = (
 
 @dataclass(frozen=True)
 class JournalEntry:
-    """One call: what was asked and answered. No status: the connection was cut."""
+    """One call and its answer. `status` is None when the connection was cut."""
 
     operation: str
     method: str
@@ -53,7 +53,7 @@ class GitHubApi:
         self.webhooks = Webhooks()
         self._changed = asyncio.Condition()
         self._stopping = asyncio.Event()
-        # One thread of its own: git runs off the event loop, and the state needs no lock.
+        # A thread of its own keeps git off the event loop, and the state needs no lock.
         self._thread = ThreadPoolExecutor(1, "github-sandbox")
         self._prefix = ""
 
@@ -71,35 +71,35 @@ class GitHubApi:
         self._stopping.set()
         await self.webhooks.close()
 
-    # For tests: wait until something happened, make something go wrong.
+    # For tests: wait for a change, inject a fault
 
     async def changed(self, predicate: Callable[[], bool], timeout: float = 10.0) -> None:  # noqa: ASYNC109
-        """Return once `predicate` holds, looked at after each call and act; TimeoutError after `timeout` seconds."""
+        """Return once `predicate` is true, checked after each call and act; TimeoutError after `timeout` seconds."""
         async with asyncio.timeout(timeout), self._changed:
             await self._changed.wait_for(predicate)
 
     def fail(self, operation: str, kind: GitHubFault | str, times: int | None = 1, *, seconds: float = 60.0) -> None:
-        """Let the next `times` calls of an operation fail (None: every call until the faults are cleared).
+        """Make the next `times` calls of an operation fail (None: every call until the faults are cleared).
 
-        `operation` is GitHub's operation id (`pulls/create`) or `*`; `seconds` is what a rate limit asks the caller
-        to wait, or how long a slow answer takes.
+        `operation` is GitHub's operation id (`pulls/create`) or `*`. `seconds` is how long a rate limit asks the
+        caller to wait, or how long a slow answer takes.
         """
         known = {route.operation for route in (*accounts.APP_ROUTES, *ROUTES)} | {"*"}
         if operation not in known:
-            raise ValueError(f"no operation {operation!r}; known are {', '.join(sorted(known))}")
+            raise ValueError(f"unknown operation {operation!r}; known: {', '.join(sorted(known))}")
         self.faults.planned.append(PlannedFault(operation, GitHubFault(kind), times, seconds=seconds))
 
-    # Carrying a call through
+    # Handling a call
 
     async def act(self, repository: Repository, act: Callable[[], T], by: str = "maintainer") -> T:
-        """Change a repository as a person would: one at a time, remembered, and told to whoever waits."""
+        """Change a repository as a person would: one at a time, saved, with webhooks, and waking those who wait."""
         return await self._run(lambda: self._changing(repository, Account(by), act))
 
     def _changing(self, repository: Repository, sender: Account, act: Callable[[], T]) -> T:
-        """Carry out what changes a repository, and all that follows from it."""
+        """Make a change to a repository, and everything that follows from it."""
         before = Snapshot.of(repository) if self.webhooks.url else None
         done = act()
-        merging.merge_what_may(repository)
+        merging.merge_ready(repository)
         repository.save()
         if before is not None:
             self.webhooks.note(before, repository, sender)
@@ -119,7 +119,7 @@ class GitHubApi:
         return serve
 
     async def _serve(self, request: web.Request, route: ApiRoute) -> web.StreamResponse:
-        raw = await request.content.read()  # without the size limit that the surrounding server may have
+        raw = await request.content.read()  # not limited by the server's maximum size
         planned = self.faults.take(route.operation)
         fault = None if planned is None else planned.kind
         if planned is not None and fault is GitHubFault.SLOW:
@@ -197,7 +197,7 @@ class GitHubApi:
         return self._changing(call.repository, call.caller.account, lambda: route.handler(call))
 
     async def _wait(self, seconds: float) -> None:
-        # Until the time is up, or the server stops: a slow answer must not hold up its shut-down.
+        # Stop waiting when the server stops: a slow answer must not delay the shutdown.
         try:
             async with asyncio.timeout(seconds):
                 await self._stopping.wait()

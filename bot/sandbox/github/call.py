@@ -1,4 +1,4 @@
-"""One request on its way through: who calls, which repository, what was sent; and the answer that goes back."""
+"""A routed request (caller, repository, content) and its answer."""
 
 import json
 from collections.abc import Callable, Mapping, Sequence
@@ -19,14 +19,14 @@ T = TypeVar("T")
 
 
 class Body(BaseModel):
-    """A request body of the documented shape: nothing unknown, nothing converted."""
+    """A request body of the documented shape; unknown fields are refused and no type is converted."""
 
     model_config = ConfigDict(extra="forbid", strict=True)
 
 
 @dataclass(frozen=True)
 class Answer:
-    """What a handler returns; `content` None means an empty body."""
+    """A handler's answer; `content` None means an empty body."""
 
     status: int
     content: object = None
@@ -68,13 +68,13 @@ class Call:
         """Parse the body as JSON; 400 when it is not."""
         try:
             sent: object = json.loads(self.raw or b"{}")
-            json.dumps(sent, ensure_ascii=False).encode()  # half a surrogate pair is no text
+            json.dumps(sent, ensure_ascii=False).encode()  # half a surrogate pair is not text
         except ValueError:
             raise ApiError(400, "Problems parsing JSON", unexpected=True) from None
         return sent
 
     def body(self, shape: type[T]) -> T:
-        """Read the body as `shape`; 422 that names every fault when it is something else."""
+        """Read the body as `shape`; otherwise 422, naming every fault."""
         sent = self.json()
         try:
             return TypeAdapter(shape).validate_python(sent)
@@ -82,14 +82,14 @@ class Call:
             raise invalid_request(*map(_fault, error.errors())) from None
 
     def choice(self, name: str, default: str, *allowed: str) -> str:
-        """Read one of a few words from the query; 422 for any other word."""
+        """Read a word from the query; 422 when it is not allowed."""
         word = self.query.get(name, default)
         if word not in allowed:
             raise invalid_request(f'"{name}" must be one of {", ".join(allowed)}')
         return word
 
     def page(self, rows: Sequence[Json]) -> Answer:
-        """Answer with the part of a list that `page` and `per_page` ask for, and where the other parts are."""
+        """Answer with the page of a list that `page` and `per_page` choose, and links to the others."""
         size = min(max(_whole(self.query, "per_page", 30), 1), 100)
         page, last = max(_whole(self.query, "page", 1), 1), max(1, -(-len(rows) // size))
         where = {"first": 1, "prev": page - 1} if page > 1 else {}
@@ -104,10 +104,10 @@ class Call:
 
 @dataclass(frozen=True)
 class ApiRoute:
-    """One call the stand-in understands.
+    """One call that the stand-in supports.
 
     `operation` is GitHub's own operation id; `permission` is what an installation token needs
-    (`contents:write`; alternatives are separated by a bar), None where none is asked for.
+    (`contents:write`; a bar separates alternatives); None when it needs none.
     """
 
     operation: str

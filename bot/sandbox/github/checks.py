@@ -1,4 +1,4 @@
-"""The routes about a commit's health: statuses, which anyone may set, and check runs, which only an App may."""
+"""The routes for commit statuses, which anyone may set, and check runs, which only an App may set."""
 
 from datetime import datetime
 from typing import Literal
@@ -34,7 +34,7 @@ class Output(Body):
 
 
 class CheckRunEdit(Body):
-    """PATCH check-runs/{id}; what is left out stays."""
+    """PATCH check-runs/{id}; a missing field stays unchanged."""
 
     name: str | None = None
     status: Progress | None = None
@@ -73,7 +73,7 @@ def list_statuses(call: Call) -> Answer:
 
 
 def combined_status(call: Call) -> Answer:
-    """Answer with the newest status of each context, and what they come to together."""
+    """Answer with the newest status of each context, and the combined state."""
     sha, render = required_commit(call, call.arguments["ref"]), call.render
     newest = {status.context: status for status in call.repository.records.statuses.get(sha, [])}
     states = {status.state for status in newest.values()}
@@ -139,7 +139,7 @@ def add_check_run(repository: Repository, sha: str, name: str) -> CheckRun:
 
 
 def conclude(run: CheckRun, conclusion: str | None, completed_at: datetime | None = None) -> None:
-    """End a check run; a conclusion is what completes it."""
+    """Complete a check run with a conclusion."""
     run.status, run.conclusion = "completed", conclusion
     run.completed_at = completed_at or now()
 

@@ -1,6 +1,6 @@
-"""Doors for a person: what a browser shows of a pull request, and JSON for a page that plays the maintainer.
+"""Routes for a person: a pull request as text, and JSON for the sandbox page, which acts as the maintainer.
 
-They ask for no token, because the stand-in is for one machine; no other page may use them.
+They need no token, because the stand-in serves one machine. Other web pages cannot use them.
 """
 
 from collections.abc import Awaitable
@@ -32,7 +32,7 @@ class MergeMethod(Body):
 
 
 class Push(Body):
-    """Files to write on a branch as somebody else; null removes one."""
+    """Files to commit to a branch as another person; null removes a file."""
 
     branch: str
     files: dict[str, str | None]
@@ -40,7 +40,7 @@ class Push(Body):
 
 
 class Check(Body):
-    """A check run to add to a pull request's head; without a conclusion it is queued."""
+    """A check run for a pull request's head; without a conclusion it is queued."""
 
     name: str
     conclusion: str | None = None
@@ -57,7 +57,7 @@ class NewFault(Body):
 
 
 class GitHubControl:
-    """The routes a person uses; `?repository=owner/name` chooses one, else it is the first that was created."""
+    """The routes. `?repository=owner/name` chooses a repository; the default is the first one created."""
 
     def __init__(self, sandbox: GitHubSandbox) -> None:
         self._sandbox = sandbox
@@ -85,7 +85,7 @@ class GitHubControl:
             ]
         )
 
-    # What a browser shows
+    # For a browser
 
     async def _page(self, request: web.Request) -> web.Response:
         repository, pull = self._named(request)
@@ -97,7 +97,7 @@ class GitHubControl:
             self._sandbox.diffstat(pull, repository.full_name),
             self._sandbox.diff(pull, repository.full_name),
         ]
-        # Plain text: nothing of what a pull request says can become markup.
+        # Plain text: nothing in a pull request can become markup.
         return web.Response(text="\n\n".join(lines), content_type="text/plain", headers=_PLAIN)
 
     async def _page_diff(self, request: web.Request) -> web.Response:
@@ -110,9 +110,9 @@ class GitHubControl:
             repository = self._sandbox.hub.repository(request.match_info["owner"], request.match_info["repo"])
             return repository, repository.pull(int(request.match_info["number"]))
         except ApiError:
-            raise web.HTTPNotFound(text="There is no such pull request.") from None
+            raise web.HTTPNotFound(text="No such pull request.") from None
 
-    # What a page that plays the maintainer uses
+    # For the sandbox page
 
     async def _pulls(self, request: web.Request) -> web.Response:
         repository = self._repository(request)
@@ -136,12 +136,12 @@ class GitHubControl:
     async def _merge(self, request: web.Request) -> web.Response:
         repository, pull = self._chosen(request)
         sent = await _body(request, MergeMethod)
-        await _asked(self._sandbox.merge_pull(pull.number, method=sent.method, repository=repository.full_name))
+        await _answered(self._sandbox.merge_pull(pull.number, method=sent.method, repository=repository.full_name))
         return web.json_response(self._summary(repository, pull))
 
     async def _close(self, request: web.Request) -> web.Response:
         repository, pull = self._chosen(request)
-        await _asked(self._sandbox.close_pull(pull.number, repository=repository.full_name))
+        await _answered(self._sandbox.close_pull(pull.number, repository=repository.full_name))
         return web.json_response(self._summary(repository, pull))
 
     async def _check(self, request: web.Request) -> web.Response:
@@ -155,7 +155,7 @@ class GitHubControl:
         sent = await _body(request, Push)
         files = {path: None if text is None else text.encode() for path, text in sent.files.items()}
         push = self._sandbox.push_commit(sent.branch, files, message=sent.message, repository=repository.full_name)
-        return web.json_response({"branch": sent.branch, "sha": await _asked(push)}, status=201)
+        return web.json_response({"branch": sent.branch, "sha": await _answered(push)}, status=201)
 
     async def _faults(self, _request: web.Request) -> web.Response:
         return web.json_response([asdict(planned) for planned in self._sandbox.faults.planned])
@@ -180,14 +180,14 @@ class GitHubControl:
         try:
             return self._sandbox.repository(request.query.get("repository"))
         except (KeyError, StopIteration):
-            raise web.HTTPNotFound(text="There is no such repository.") from None
+            raise web.HTTPNotFound(text="No such repository.") from None
 
     def _chosen(self, request: web.Request) -> tuple[Repository, Pull]:
         repository = self._repository(request)
         try:
             return repository, repository.pull(int(request.match_info["number"]))
         except ApiError:
-            raise web.HTTPNotFound(text="There is no such pull request.") from None
+            raise web.HTTPNotFound(text="No such pull request.") from None
 
     def _summary(self, repository: Repository, pull: Pull) -> Json:
         return {
@@ -215,7 +215,7 @@ async def _body(request: web.Request, shape: type[B]) -> B:
         raise web.HTTPUnprocessableEntity(text=str(error)) from None
 
 
-async def _asked(act: Awaitable[T]) -> T:
+async def _answered(act: Awaitable[T]) -> T:
     try:
         return await act
     except ApiError as error:

@@ -1,4 +1,4 @@
-"""GitHub's refusals as values: one exception, and a builder for each sentence GitHub answers with."""
+"""GitHub's error answers: one exception, and a builder for each kind of answer."""
 
 from dataclasses import dataclass, field
 
@@ -7,7 +7,7 @@ Json = dict[str, object]
 
 @dataclass
 class ApiError(Exception):
-    """An answer that is not a success. `unexpected` marks a call that no correct client makes."""
+    """An error answer. `unexpected` marks a call that no correct client makes."""
 
     status: int
     message: str
@@ -15,7 +15,7 @@ class ApiError(Exception):
     unexpected: bool = False
 
     def body(self) -> Json:
-        """Build the JSON body GitHub sends with it."""
+        """Build the JSON body of the answer."""
         said: Json = {"message": self.message}
         if self.errors:
             said["errors"] = self.errors
@@ -23,12 +23,12 @@ class ApiError(Exception):
 
 
 def not_found(message: str = "Not Found") -> ApiError:
-    """404, also what GitHub says of things the caller may not see."""
+    """404, which GitHub also answers for things that the caller may not see."""
     return ApiError(404, message)
 
 
 def unprocessable(message: str) -> ApiError:
-    """422 with one sentence, as the git database answers."""
+    """422 with one sentence, as the git database routes answer."""
     return ApiError(422, message)
 
 
@@ -43,5 +43,5 @@ def validation_failed(resource: str, code: str, *, field: str | None = None, mes
 
 
 def invalid_request(*faults: str) -> ApiError:
-    """422 for a body that does not have the documented shape."""
+    """422 for a body that is not of the documented shape."""
     return ApiError(422, "Invalid request.\n\n" + "\n".join(faults), unexpected=True)

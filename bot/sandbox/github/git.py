@@ -1,6 +1,6 @@
 """Real git plumbing on one bare repository: objects, trees and references.
 
-Invariant: no work tree, no configuration but its own, and every scratch index is private to one call.
+Invariant: no work tree, only its own configuration, and a separate scratch index for each call.
 """
 
 import os
@@ -19,12 +19,12 @@ _IDENTITY = re.compile(r"(?P<name>.*) <(?P<email>[^>]*)> (?P<seconds>-?\d+) (?P<
 
 
 class GitCommandError(RuntimeError):
-    """git refused; the message is the last line it wrote."""
+    """git failed; the message is the last line of its error output."""
 
 
 @dataclass(frozen=True)
 class Signature:
-    """Who and when, as a commit records it; whole seconds, with the offset that was given."""
+    """Who made a commit and when: whole seconds, with the given offset."""
 
     name: str
     email: str
@@ -35,7 +35,7 @@ class Signature:
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """Read an `author` or `committer` line without its first word."""
+        """Parse an `author` or `committer` line without its first word."""
         found = _IDENTITY.fullmatch(text)
         if found is None:
             raise GitCommandError(f"not an identity: {text!r}")
@@ -59,7 +59,7 @@ class Commit:
 
 @dataclass(frozen=True)
 class TreeRow:
-    """One row of `git ls-tree`; `size` is in bytes and only blobs have it."""
+    """One row of `git ls-tree`; only blobs have a `size`, in bytes."""
 
     mode: str
     kind: str
@@ -70,7 +70,7 @@ class TreeRow:
 
 @dataclass(frozen=True)
 class TreeEdit:
-    """What to put at a path; without a sha the path is removed."""
+    """The new object at a path; without a sha the path is removed."""
 
     path: str
     mode: str
@@ -85,7 +85,7 @@ class BareRepository:
 
     @classmethod
     def create(cls, git_dir: Path, default_branch: str) -> Self:
-        """Make an empty bare repository whose HEAD names `default_branch`, or open the one already there."""
+        """Make an empty bare repository whose HEAD names `default_branch`, or open the existing one."""
         repository = cls(git_dir)
         if not (git_dir / "HEAD").exists():
             git_dir.mkdir(parents=True, exist_ok=True)
@@ -94,8 +94,8 @@ class BareRepository:
         return repository
 
     def run(self, *arguments: str, stdin: bytes = b"", index: Path | None = None) -> bytes:
-        """Run one git command and return its output; GitCommandError when it exits with anything but 0."""
-        # Nothing is inherited: a developer's hooks, aliases or signing key must not change an object.
+        """Run one git command and return its output; GitCommandError when the exit code is not 0."""
+        # No inherited configuration: a developer's hooks, aliases or signing key must not change an object.
         environment = {
             "PATH": os.environ.get("PATH", os.defpath),
             "HOME": "/nonexistent",
@@ -126,7 +126,7 @@ class BareRepository:
     # Objects
 
     def kinds(self, shas: Iterable[str]) -> dict[str, str]:
-        """Map each object that exists to `blob`, `tree`, `commit` or `tag`; missing ones are left out."""
+        """Map each existing object to `blob`, `tree`, `commit` or `tag`."""
         asked = sorted({sha for sha in shas if SHA.fullmatch(sha)})
         if not asked:
             return {}
@@ -135,7 +135,7 @@ class BareRepository:
         return {row[0]: row[1] for row in rows if row[1] != "missing"}
 
     def kind(self, sha: str) -> str | None:
-        """Return the type of one object, None when there is no such object."""
+        """Return the type of one object; None when there is no such object."""
         return self.kinds([sha]).get(sha)
 
     def blob(self, sha: str) -> bytes:
@@ -173,9 +173,9 @@ class BareRepository:
     def write_commit(
         self, tree: str, parents: Iterable[str], author: Signature, committer: Signature, message: str
     ) -> str:
-        """Store a commit of exactly these fields and return git's own sha of it.
+        """Store a commit with exactly these fields and return its sha.
 
-        Written as an object and not with `commit-tree`, which would tidy the names and the message.
+        It writes the object directly, because `commit-tree` would clean up the names and the message.
         """
         lines = [f"tree {tree}", *(f"parent {parent}" for parent in parents)]
         lines += [f"author {author}", f"committer {committer}", "", message]
@@ -188,15 +188,15 @@ class BareRepository:
         return self.text("rev-parse", "--verify", "--quiet", f"{sha}^{{tree}}")
 
     def entries(self, tree: str, *, recursive: bool) -> list[TreeRow]:
-        """List a tree, sub-trees included as rows of their own when recursive."""
+        """List a tree; when recursive, sub-trees have rows of their own."""
         flags = ["-r", "-t"] if recursive else []
         rows = self.run("ls-tree", "-l", "-z", *flags, tree).split(b"\0")[:-1]
         return [_entry(row) for row in rows]
 
     def build_tree(self, base: str | None, edits: Iterable[TreeEdit]) -> str:
-        """Lay edits over a base tree (None: an empty one) and return the sha of the tree git writes.
+        """Apply edits to a base tree (None: an empty one) and return the sha of the new tree.
 
-        Later edits win. Every object must exist: `write-tree` checks. A path git refuses raises GitCommandError.
+        Later edits win. `write-tree` checks that every object exists. GitCommandError when git refuses a path.
         """
         with tempfile.TemporaryDirectory(prefix="sandbox-index-") as scratch:
             index = Path(scratch) / "index"
@@ -238,11 +238,11 @@ class BareRepository:
         return {name: sha for name, sha in pairs if name.startswith(prefix)}
 
     def ref(self, name: str) -> str | None:
-        """Return the sha of one reference by its full name, None when there is none."""
+        """Return the sha of a reference by its full name; None when there is none."""
         return self.refs(name).get(name)
 
     def well_formed(self, name: str) -> bool:
-        """Tell whether git would take `name` as the full name of a reference."""
+        """Whether git accepts `name` as the full name of a reference."""
         try:
             self.run("check-ref-format", name)
         except GitCommandError:
@@ -250,7 +250,7 @@ class BareRepository:
         return True
 
     def set_ref(self, name: str, sha: str, *, old: str | None) -> None:
-        """Point a reference at `sha` if it is still at `old` (None: if it does not exist yet)."""
+        """Set a reference to `sha` if it is still at `old` (None: if it does not exist yet)."""
         self.run("update-ref", name, sha, old or NOTHING)
 
     def delete_ref(self, name: str) -> None:
@@ -265,7 +265,7 @@ def _entry(row: bytes) -> TreeRow:
 
 
 def write_files(repository: BareRepository, base: str | None, files: Mapping[str, bytes | None]) -> str:
-    """Lay whole files over a base tree (None as content removes the file); return the new tree's sha."""
+    """Write whole files into a base tree (None removes a file) and return the new tree's sha."""
     kept = {path: content for path, content in files.items() if content is not None}
     shas = dict(zip(kept, repository.write_blobs(list(kept.values())), strict=True))
     return repository.build_tree(base, [TreeEdit(path, "100644", shas.get(path)) for path in files])

@@ -1,4 +1,4 @@
-"""What changed between two commits of a bare repository, and whether they merge; computed by git alone."""
+"""The changes between two commits of a bare repository, and whether they merge; computed by git."""
 
 import re
 import tempfile
@@ -14,7 +14,7 @@ _FILE_HEADER = re.compile(r"^diff --git ", re.MULTILINE)
 
 @dataclass(frozen=True)
 class FileChange:
-    """One file of a difference; `patch` holds the hunks alone and is None for a binary file."""
+    """One changed file; `patch` contains only the hunks and is None for a binary file."""
 
     path: str
     previous_path: str | None
@@ -26,7 +26,7 @@ class FileChange:
 
 
 def merge_base(git: BareRepository, base: str, head: str) -> str | None:
-    """Return the best common ancestor, None when the two share no history."""
+    """Return the best common ancestor; None when the two share no history."""
     try:
         return git.text("merge-base", base, head)
     except GitCommandError:
@@ -34,27 +34,27 @@ def merge_base(git: BareRepository, base: str, head: str) -> str | None:
 
 
 def is_ancestor(git: BareRepository, old: str, new: str) -> bool:
-    """Tell whether `new` holds everything that `old` holds."""
+    """Whether `old` is an ancestor of `new`, or the same commit."""
     return merge_base(git, old, new) == old
 
 
 def commits_between(git: BareRepository, base: str, head: str) -> list[str]:
-    """List the commits reachable from head and not from base, oldest first."""
+    """List the commits reachable from head but not from base, oldest first."""
     return git.text("rev-list", "--reverse", "--topo-order", head, f"^{base}").split()
 
 
 def diff(git: BareRepository, base: str, head: str) -> str:
-    """Return the unified difference of head against the common ancestor (against base when there is none)."""
+    """Return the unified diff from the common ancestor to head (from base when there is none)."""
     return git.run("diff", "--no-color", "--no-ext-diff", "-M", _start(git, base, head), head).decode(errors="replace")
 
 
 def diffstat(git: BareRepository, base: str, head: str) -> str:
-    """Return the summary of `git diff --stat` over the same range as `diff`."""
+    """Return `git diff --stat` for the same range as `diff`."""
     return git.text("diff", "--no-color", "--stat", "-M", _start(git, base, head), head)
 
 
 def changes(git: BareRepository, base: str, head: str) -> list[FileChange]:
-    """List the changed files over the same range as `diff`, in path order."""
+    """List the changed files for the same range as `diff`, in path order."""
     start = _start(git, base, head)
     raw = iter(git.run("diff", "--raw", "-z", "--no-abbrev", "-M", start, head).decode(errors="replace").split("\0"))
     numbers = _numstat(git.run("diff", "--numstat", "-z", "-M", start, head).decode(errors="replace"))
@@ -78,7 +78,7 @@ def changes(git: BareRepository, base: str, head: str) -> list[FileChange]:
 
 
 def merged_tree(git: BareRepository, base: str, head: str) -> str | None:
-    """Return the tree of merging head into base, None when they conflict or share no history."""
+    """Return the tree of merging head into base; None when they conflict or share no history."""
     ancestor = merge_base(git, base, head)
     if ancestor is None:
         return None
@@ -118,7 +118,7 @@ def _numstat(output: str) -> list[tuple[int, int]]:
         if not row:
             break
         added, deleted, path = row.split("\t", 2)
-        if not path:  # a rename: the two paths follow as fields of their own
+        if not path:  # a rename: the two paths follow as separate fields
             next(fields)
             next(fields)
         counts.append((0, 0) if added == "-" else (int(added), int(deleted)))

@@ -1,4 +1,4 @@
-"""Everything behind the stand-in's doors: repositories, who may call, and how often."""
+"""The state of the stand-in: repositories, who may call, and how often."""
 
 import base64
 import binascii
@@ -16,7 +16,7 @@ from bot.sandbox.github.git import BareRepository
 from bot.sandbox.github.model import Account, now
 from bot.sandbox.github.repository import Repository
 
-# What the one App was granted when it was installed; a token may ask for less, never for more.
+# The permissions of the installed App. A token may ask for fewer, never for more.
 GRANTED = {
     "metadata": "read", "contents": "write", "pull_requests": "write", "issues": "write",
     "checks": "write", "statuses": "write",
@@ -40,7 +40,7 @@ class TokenBudget:
         return max(0, self.limit - self.used)
 
     def spend(self) -> None:
-        """Count one call; 403 when there is none left."""
+        """Count one call; 403 when none is left."""
         if time.time() >= self.reset:
             self.used, self.reset = 0, int(time.time()) + 3600
         if self.remaining == 0:
@@ -50,7 +50,7 @@ class TokenBudget:
 
 @dataclass
 class Caller:
-    """Who a token speaks for; `permissions` is None for a personal token, which may do everything."""
+    """The account of a token; `permissions` is None for a personal token, which may do everything."""
 
     account: Account
     rate: TokenBudget
@@ -59,10 +59,7 @@ class Caller:
 
 
 class Hub:
-    """The state of the whole stand-in.
-
-    `token` is a personal access token of `login`; `app_id` and `installation_id` are the one App that is installed.
-    """
+    """The state of the whole stand-in; the parameters are those of `GitHubSandbox`."""
 
     def __init__(self, root: Path, *, token: str, login: str, app_id: str, installation_id: int) -> None:
         self.root = root.absolute()
@@ -75,10 +72,10 @@ class Hub:
         self.callers = {token: Caller(Account(login), TokenBudget(HOURLY_CALLS))}
         self.anonymous = TokenBudget(60)
         self.app_caller = Caller(Account(f"app-{app_id}[bot]", "Bot"), TokenBudget(HOURLY_CALLS))
-        self._ids = itertools.count(int(time.time()))  # beyond every number of a former run
+        self._ids = itertools.count(int(time.time()))  # higher than every number of an earlier run
 
     def next_id(self) -> int:
-        """Return a number that nothing else here has."""
+        """Return an unused number."""
         return next(self._ids)
 
     def create_repository(
@@ -91,7 +88,7 @@ class Hub:
         collaborators: list[str],
         teams: list[str],
     ) -> Repository:
-        """Make `<root>/owner/name.git` with one commit of these files; none at all leaves it empty."""
+        """Make `<root>/owner/name.git` with one commit of these files; without files it stays empty."""
         git = BareRepository.create(self.root / owner / f"{name}.git", default_branch)
         repository = Repository(owner, name, git, default_branch, self.next_id, self.next_id(), collaborators, teams)
         repository.restore()
@@ -101,14 +98,14 @@ class Hub:
         return repository
 
     def repository(self, owner: str, name: str) -> Repository:
-        """Return a repository without regard to case; 404 when there is none."""
+        """Return a repository, in any case of letters; 404 when there is none."""
         found = self.repositories.get(f"{owner}/{name}".lower())
         if found is None:
             raise not_found()
         return found
 
     def authenticate(self, authorization: str | None) -> Caller:
-        """Return who calls; 401 without a token or with one that is unknown or has expired."""
+        """Return the caller; 401 when the token is missing, unknown or expired."""
         scheme, _, token = (authorization or "").partition(" ")
         if not token:
             raise ApiError(401, "Requires authentication")
@@ -119,7 +116,7 @@ class Hub:
         return caller
 
     def authenticate_app(self, authorization: str | None) -> None:
-        """Check the App's JSON web token: its issuer and its times, not its signature (the key is the App's own)."""
+        """Check the issuer and times of the App's JSON web token, not its signature: the key belongs to the App."""
         scheme, _, token = (authorization or "").partition(" ")
         claims = _claims(token)
         if scheme.lower() != "bearer" or claims is None:
@@ -129,11 +126,11 @@ class Hub:
         expires = claims.get("exp")
         if not isinstance(expires, int) or expires <= time.time():
             raise ApiError(401, "'Expiration time' claim ('exp') must be a numeric value representing a future time")
-        if expires > time.time() + 600 + 5:  # ten minutes, and a little for a clock that runs ahead
+        if expires > time.time() + 600 + 5:  # ten minutes, plus five seconds for a fast clock
             raise ApiError(401, "'Expiration time' claim ('exp') is too far in the future")
 
     def install(self, permissions: Mapping[str, str]) -> tuple[str, Caller]:
-        """Make an installation token, which is good for an hour."""
+        """Make an installation token, valid for `token_lifetime`."""
         token = f"ghs_{secrets.token_hex(18)}"
         account, expires_at = self.app_caller.account, now() + self.token_lifetime
         caller = Caller(account, TokenBudget(HOURLY_CALLS), permissions, expires_at)

@@ -1,4 +1,4 @@
-"""The issue routes that pull requests share: labels and comments, and issues for their numbers."""
+"""The issue routes: issues, and the labels and comments that pull requests have too."""
 
 from pydantic import Field, TypeAdapter, ValidationError
 
@@ -77,7 +77,7 @@ def list_issue_labels(call: Call) -> Answer:
 
 
 def add_labels(call: Call) -> Answer:
-    """Add labels; those the repository does not have are made."""
+    """Add labels; create those that the repository does not have."""
     return _relabel(call, [label.name for label in _issue(call).labels] + _names(call))
 
 
@@ -87,13 +87,13 @@ def set_labels(call: Call) -> Answer:
 
 
 def remove_all_labels(call: Call) -> Answer:
-    """Take every label off."""
+    """Remove every label."""
     _relabel(call, [])
     return Answer(204)
 
 
 def remove_label(call: Call) -> Answer:
-    """Take one label off; 404 when it is not on."""
+    """Remove one label; 404 when the issue does not have it."""
     name = call.arguments["name"].lower()
     held = [label.name for label in _issue(call).labels]
     left = [other for other in held if other.lower() != name]
@@ -110,7 +110,7 @@ def _relabel(call: Call, names: list[str]) -> Answer:
 
 
 def _names(call: Call) -> list[str]:
-    # Both shapes are documented: a bare list, and an object that holds it.
+    # GitHub documents both: a list, and an object that contains it.
     sent = call.json()
     if isinstance(sent, dict) and set(sent) == {"labels"}:
         sent = sent["labels"]
@@ -134,7 +134,7 @@ def get_label(call: Call) -> Answer:
 
 
 def create_label(call: Call) -> Answer:
-    """Make a label."""
+    """Create a label."""
     repository, sent = call.repository, call.body(NewLabel)
     if sent.name.lower() in repository.records.labels:
         raise validation_failed("Label", "already_exists", field="name")

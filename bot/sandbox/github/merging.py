@@ -1,6 +1,6 @@
-"""When a pull request may be merged, and merging it by itself once it may: GitHub's auto-merge, asked for in GraphQL.
+"""GitHub's auto-merge, switched on and off in GraphQL: merges a pull request once it is allowed.
 
-Required checks are those of the repository's one protected branch, its default one.
+Required checks apply to the default branch, the only protected one.
 """
 
 import re
@@ -23,7 +23,7 @@ class AutoMergeInput(Body):
 
 
 class Variables(Body):
-    """What the mutation is given."""
+    """The variables of a mutation."""
 
     input: AutoMergeInput
 
@@ -38,8 +38,8 @@ class GraphQlQuery(Body):
 MUTATION = re.compile(r"\b(enablePullRequestAutoMerge|disablePullRequestAutoMerge)\s*\(")
 
 
-def merge_what_may(repository: Repository) -> None:
-    """Merge every pull request that waits for its rules and now meets them."""
+def merge_ready(repository: Repository) -> None:
+    """Merge every pull request that has auto-merge on and now meets its rules."""
     for pull in repository.pulls():
         if pull.auto_merge and pull.state == "open" and repository.merge_state(pull) == "clean":
             by = pull.auto_merge_by or pull.author
@@ -47,11 +47,11 @@ def merge_what_may(repository: Repository) -> None:
 
 
 def graphql(call: Call) -> Answer:
-    """Switch auto-merge on or off; a refusal is a 200 with `errors`, as GraphQL has it."""
+    """Switch auto-merge on or off; a refusal is a 200 with `errors`, as usual in GraphQL."""
     sent = call.body(GraphQlQuery)
     found = MUTATION.search(sent.query)
     if found is None:
-        raise ApiError(400, "Only the mutations of auto-merge are understood here", unexpected=True)
+        raise ApiError(400, "Only the mutations of auto-merge are supported here", unexpected=True)
     asked = sent.variables.input
     repository, pull = _pull(call, asked.pull_request_id)
     if found[1] == "disablePullRequestAutoMerge":
@@ -72,7 +72,7 @@ def _refusal(repository: Repository, pull: Pull, asked: AutoMergeInput) -> str |
         return "Pull request Auto merge is not allowed for this repository"
     if asked.expected_head_oid not in (None, pull.head_sha):
         return "Head branch was modified. Review and try the merge again."
-    # What could be merged at once has nothing to wait for.
+    # A pull request that can be merged at once has nothing to wait for.
     return f"Pull request Pull request is in {state} status" if state not in ("blocked", "behind") else None
 
 

@@ -1,4 +1,4 @@
-"""What the stand-in remembers beside git: accounts, issues, pull requests, labels, statuses and check runs."""
+"""What the stand-in stores beside git: accounts, issues, pull requests, labels, statuses and check runs."""
 
 import zlib
 from dataclasses import dataclass, field
@@ -6,13 +6,13 @@ from datetime import UTC, datetime
 
 
 def now() -> datetime:
-    """Return the present in UTC, to the second as GitHub shows it."""
+    """Return the current time in UTC, in whole seconds as GitHub shows it."""
     return datetime.now(UTC).replace(microsecond=0)
 
 
 @dataclass(frozen=True)
 class Account:
-    """A user, machine account or organisation; its id follows from its login."""
+    """A user, machine account or organisation; the id is computed from the login."""
 
     login: str
     kind: str = "User"
@@ -25,7 +25,7 @@ class Account:
 
 @dataclass
 class Label:
-    """A label of a repository; names are unique without regard to case."""
+    """A label of a repository; names are unique in any case of letters."""
 
     id: int
     name: str
@@ -77,7 +77,7 @@ class PullReview:
 class Pull(Issue):
     """A pull request between two branches of one repository.
 
-    `head_sha` follows the head branch while the request is open and stays put once it is closed.
+    `head_sha` follows the head branch while the pull request is open, and is fixed once it is closed.
     """
 
     head_ref: str
@@ -97,13 +97,13 @@ class Pull(Issue):
 
     @property
     def merged(self) -> bool:
-        """Tell whether it was merged."""
+        """Whether it was merged."""
         return self.merged_at is not None
 
 
 @dataclass(frozen=True)
 class CommitStatus:
-    """A commit status; the newest of a context counts."""
+    """A commit status; the newest one of each context counts."""
 
     id: int
     author: Account
@@ -132,7 +132,7 @@ class CheckRun:
 
 @dataclass
 class Records:
-    """All of a repository that git does not hold; `labels` by name in lower case, `statuses` by commit."""
+    """Everything about a repository that git does not store; `labels` by name in lower case, `statuses` by commit."""
 
     issues: dict[int, Pull | Issue] = field(default_factory=dict)
     labels: dict[str, Label] = field(default_factory=dict)

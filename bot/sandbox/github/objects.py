@@ -25,7 +25,7 @@ class NewBlob(Body):
 
 
 class NewTreeEntry(Body):
-    """A row of POST git/trees: content, or a sha, or a sha of null to remove the path."""
+    """A row of POST git/trees: content, a sha, or a null sha to remove the path."""
 
     path: str
     mode: Mode
@@ -95,7 +95,7 @@ def create_blob(call: Call) -> Answer:
 
 
 def get_tree(call: Call) -> Answer:
-    """Answer with a tree, cut off at the limit and saying so; any value of `recursive` means yes."""
+    """Answer with a tree, truncated at the limit; any value of `recursive` means yes."""
     repository, name, render = call.repository, call.arguments["sha"], _render(call)
     if SHA.fullmatch(name) and repository.git.kind(name) == "tree":
         tree = name
@@ -110,7 +110,7 @@ def get_tree(call: Call) -> Answer:
 
 
 def create_tree(call: Call) -> Answer:
-    """Write a tree laid over a base tree."""
+    """Write a tree, based on another one if given."""
     repository, sent, render = call.repository, call.body(NewTree), _render(call)
     if sent.base_tree is not None and repository.git.kind(sent.base_tree) != "tree":
         raise unprocessable("base_tree is not a valid tree oid")
@@ -164,7 +164,7 @@ def get_commit(call: Call) -> Answer:
 
 
 def create_commit(call: Call) -> Answer:
-    """Write a commit of exactly the fields sent; what is left out is the caller, now."""
+    """Write a commit with exactly the fields sent; the default author and committer is the caller, now."""
     git, sent, render = call.repository.git, call.body(NewCommit), _render(call)
     if not SHA.fullmatch(sent.tree):
         raise unprocessable("The tree parameter must be exactly 40 characters and contain only [0-9a-f].")
@@ -203,7 +203,7 @@ def _signature(person: GitIdentity) -> Signature:
 
 
 def get_ref(call: Call) -> Answer:
-    """Answer with the one reference of that name; a mere beginning of a name is 404."""
+    """Answer with the reference of exactly this name; a prefix of a name is 404."""
     name, render = _ref(call), _render(call)
     sha = call.repository.git.ref(name)
     if sha is None:
@@ -212,7 +212,7 @@ def get_ref(call: Call) -> Answer:
 
 
 def list_matching_refs(call: Call) -> Answer:
-    """Answer with every reference whose name begins so; none is an empty list."""
+    """Answer with every reference whose name starts with the prefix; maybe an empty list."""
     render = _render(call)
     prefix = f"refs/{call.arguments.get('ref', '')}"
     return call.page([render.ref(name, sha) for name, sha in call.repository.git.refs(prefix).items()])

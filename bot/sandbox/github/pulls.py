@@ -22,7 +22,7 @@ class NewPull(Body):
 
 
 class PullEdit(Body):
-    """PATCH pulls/{number}; what is left out stays."""
+    """PATCH pulls/{number}; a missing field stays unchanged."""
 
     title: str | None = None
     body: str | None = None
@@ -59,12 +59,12 @@ def create(call: Call) -> Answer:
         draft=sent.draft,
         modifiable=sent.maintainer_can_modify,
     )
-    # GitHub works out whether it merges after it has answered: mergeable is null here.
+    # GitHub computes mergeability after it answers, so mergeable is null here.
     return Answer(201, _in_full(call, pull, state="unknown"))
 
 
 def list_pulls(call: Call) -> Answer:
-    """Answer with the pull requests that the query asks for, newest first unless it says otherwise."""
+    """Answer with the pull requests that the query selects, newest first by default."""
     state = call.choice("state", "open", "open", "closed", "all")
     sort = call.choice("sort", "created", "created", "updated")
     direction = call.choice("direction", "desc", "asc", "desc")
@@ -75,7 +75,7 @@ def list_pulls(call: Call) -> Answer:
         for pull in call.repository.pulls()
         if state in ("all", pull.state)
         and base in (None, pull.base_ref)
-        # Without `owner:` GitHub does not filter by head at all.
+        # Without `owner:` GitHub ignores the head filter.
         and (not colon or (owner.lower(), branch) == (call.repository.owner.lower(), pull.head_ref))
     ]
     found.sort(
@@ -87,7 +87,7 @@ def list_pulls(call: Call) -> Answer:
 
 
 def get(call: Call) -> Answer:
-    """Answer with one pull request and whether it merges."""
+    """Answer with one pull request, including its mergeability."""
     pull = call.pull()
     return Answer(200, _in_full(call, pull))
 
@@ -104,28 +104,28 @@ def update(call: Call) -> Answer:
 
 
 def list_files(call: Call) -> Answer:
-    """Answer with the files it changes."""
+    """Answer with the changed files."""
     pull, render = call.pull(), call.render
     files = history.changes(call.repository.git, pull.base_sha, pull.head_sha)
     return call.page([render.file(change, pull.head_sha) for change in files])
 
 
 def list_commits(call: Call) -> Answer:
-    """Answer with its commits, oldest first."""
+    """Answer with the commits, oldest first."""
     pull, render, git = call.pull(), call.render, call.repository.git
     shas = history.commits_between(git, pull.base_sha, pull.head_sha)
     return call.page([render.commit(git.commit(sha)) for sha in shas])
 
 
 def check_if_merged(call: Call) -> Answer:
-    """Answer 204 when it is merged, else 404."""
+    """Answer 204 when the pull request is merged, else 404."""
     if not call.pull().merged:
         raise not_found()
     return Answer(204)
 
 
 def merge(call: Call) -> Answer:
-    """Merge it."""
+    """Merge a pull request."""
     pull, sent = call.pull(), call.body(Merge)
     message = "\n\n".join(part for part in (sent.commit_title, sent.commit_message) if part)
     sha = call.repository.merge_pull(
@@ -135,21 +135,21 @@ def merge(call: Call) -> Answer:
 
 
 def list_requested_reviewers(call: Call) -> Answer:
-    """Answer with who is asked for a review."""
+    """Answer with the requested reviewers."""
     pull, render = call.pull(), call.render
     users, teams = [render.account(account) for account in pull.reviewers], [render.team(slug) for slug in pull.teams]
     return Answer(200, {"users": users, "teams": teams})
 
 
 def request_reviewers(call: Call) -> Answer:
-    """Ask for reviews."""
+    """Request reviews."""
     pull, sent = call.pull(), call.body(Reviewers)
     call.repository.request_reviews(pull, sent.reviewers, sent.team_reviewers)
     return Answer(201, call.render.pull(pull))
 
 
 def remove_requested_reviewers(call: Call) -> Answer:
-    """Ask no longer."""
+    """Withdraw review requests."""
     pull, sent = call.pull(), call.body(Reviewers)
     gone = {login.lower() for login in sent.reviewers}
     pull.reviewers = [account for account in pull.reviewers if account.login.lower() not in gone]

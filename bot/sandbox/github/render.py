@@ -1,4 +1,4 @@
-"""The JSON GitHub answers with; every address in it starts at the address the caller used."""
+"""GitHub's JSON answers. Every address in them starts with the address that the caller used."""
 
 import base64
 from collections.abc import Iterable
@@ -34,7 +34,7 @@ _ACCOUNT_PATHS = {
 }  # fmt: skip
 
 BORN = "2026-01-01T00:00:00Z"
-"""When whatever the stand-in keeps no time for was made."""
+"""The creation time of everything for which the stand-in stores no time."""
 
 
 def instant(moment: datetime | None) -> str | None:
@@ -43,13 +43,13 @@ def instant(moment: datetime | None) -> str | None:
 
 
 def node_id(kind: str, key: object) -> str:
-    """Build an opaque id of the kind GitHub's GraphQL uses."""
+    """Build an opaque id, as GitHub's GraphQL uses them."""
     return base64.b64encode(f"{kind}:{key}".encode()).decode()
 
 
 @dataclass(frozen=True)
 class Renderer:
-    """Renders what belongs to one repository; `root` is the stand-in's own address without a final slash."""
+    """Renders everything in one repository; `root` is the stand-in's own address without a final slash."""
 
     root: str
     repository: Repository
@@ -65,7 +65,7 @@ class Renderer:
         return f"{self.root}/{self.repository.full_name}"
 
     def account(self, account: Account) -> Json:
-        """Render a user as it appears inside other things."""
+        """Render a user as part of another object."""
         return account_json(self.root, account)
 
     def repo(self) -> Json:
@@ -154,7 +154,7 @@ class Renderer:
         }  # fmt: skip
 
     def branch(self, name: str, sha: str) -> Json:
-        """Render a branch as it is listed."""
+        """Render a branch as in a list."""
         return {
             "name": name, "commit": {"sha": sha, "url": f"{self.url}/commits/{sha}"}, "protected": False,
             "protection": {"enabled": False}, "protection_url": f"{self.url}/branches/{name}/protection",
@@ -194,7 +194,7 @@ class Renderer:
         }  # fmt: skip
 
     def issue(self, issue: Issue) -> Json:
-        """Render an issue, or a pull request as the issue it also is."""
+        """Render an issue, or a pull request as an issue."""
         shown = self._thread(issue) | {
             "url": f"{self.url}/issues/{issue.number}", "repository_url": self.url, "state_reason": None,
             "labels_url": f"{self.url}/issues/{issue.number}/labels{{/name}}", "comments": len(issue.comments),
@@ -212,7 +212,7 @@ class Renderer:
         return shown
 
     def pull(self, pull: Pull) -> Json:
-        """Render a pull request as it is listed."""
+        """Render a pull request as in a list."""
         url, issue_url, page = f"{self.url}/pulls/{pull.number}", f"{self.url}/issues/{pull.number}", self._page(pull)
         addresses = {
             "self": url, "html": page, "issue": issue_url, "comments": f"{issue_url}/comments",
@@ -241,7 +241,7 @@ class Renderer:
         }  # fmt: skip
 
     def pull_in_full(self, pull: Pull, commits: int, files: list[FileChange], *, state: str) -> Json:
-        """Render a pull request as it is answered alone; `state` is what GitHub calls `mergeable_state`."""
+        """Render a single pull request; `state` is GitHub's `mergeable_state`."""
         mergeable = None if state == "unknown" else state != "dirty"
         return self.pull(pull) | {
             "merged": pull.merged, "mergeable": mergeable, "rebaseable": mergeable, "mergeable_state": state,

@@ -42,7 +42,7 @@ def list_commits(call: Call) -> Answer:
 
 
 def get_commit(call: Call) -> Answer:
-    """Answer with one commit and what it changed against its first parent."""
+    """Answer with one commit and its changes against its first parent."""
     git, render = call.repository.git, call.render
     commit = git.commit(required_commit(call, call.arguments["ref"]))
     start = commit.parents[0] if commit.parents else git.text("hash-object", "-t", "tree", "-w", "--stdin")
@@ -54,7 +54,7 @@ def get_commit(call: Call) -> Answer:
 
 
 def compare(call: Call) -> Answer:
-    """Answer with what `head` has that `base` has not, from where the two parted."""
+    """Answer with the commits and changes of `head` since its common ancestor with `base`."""
     names = call.arguments["basehead"].split("...")
     git, render = call.repository.git, call.render
     found = [call.repository.find_commit(name.rpartition(":")[2]) for name in names]
@@ -83,7 +83,7 @@ def compare(call: Call) -> Answer:
 
 
 def get_collaborator_permission(call: Call) -> Answer:
-    """Answer with what a person may do in the repository."""
+    """Answer with a person's permission in the repository."""
     repository, login = call.repository, call.arguments["username"]
     writes = login.lower() in (name.lower() for name in [repository.owner, *repository.collaborators])
     user = call.render.account(Account(login))
@@ -93,7 +93,7 @@ def get_collaborator_permission(call: Call) -> Answer:
 
 
 def required_commit(call: Call, name: str) -> str:
-    """Resolve a commit or branch; 422 when there is none, 409 when there is nothing at all."""
+    """Resolve a commit or branch; 422 when there is none, 409 when the repository is empty."""
     if call.repository.is_empty():
         raise ApiError(409, "Git Repository is empty.")
     found = call.repository.find_commit(name)
@@ -113,6 +113,6 @@ ROUTES = (
         "repos/get-collaborator-permission-level", "GET", f"{_REPO}/collaborators/{{username}}/permission",
         get_collaborator_permission, "metadata:read",
     ),
-    # Last, because its name may hold slashes: the longer paths below a commit are in `checks`.
+    # Last, because the name may contain slashes: `checks` has the longer paths below a commit.
     ApiRoute("repos/get-commit", "GET", f"{_REPO}/commits/{{ref:.+}}", get_commit, "contents:read"),
 )  # fmt: skip

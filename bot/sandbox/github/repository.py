@@ -1,6 +1,6 @@
 """One repository: a bare git repository and the issues, pull requests and checks about it.
 
-Invariant: every open pull request's head is its branch's head; a branch that goes away closes its requests.
+Invariant: an open pull request's head is its branch's head; deleting a branch closes its pull requests.
 """
 
 from collections.abc import Callable, Mapping
@@ -19,7 +19,7 @@ _RECORDS = TypeAdapter(Records)
 
 @dataclass
 class Repository:
-    """The state of `owner/name`; `next_id` numbers everything that GitHub numbers across repositories."""
+    """The state of `owner/name`; `next_id` gives the numbers that are unique across repositories."""
 
     owner: str
     name: str
@@ -32,7 +32,7 @@ class Repository:
     records: Records = field(default_factory=Records)
     allow_auto_merge: bool = False
     required_checks: list[str] = field(default_factory=list)
-    """Names of check runs and statuses without which nothing is merged into the default branch."""
+    """Names of the check runs and statuses that a merge into the default branch needs."""
 
     @property
     def full_name(self) -> str:
@@ -40,14 +40,14 @@ class Repository:
         return f"{self.owner}/{self.name}"
 
     def save(self) -> None:
-        """Write the records beside the git directory, whole or not at all."""
+        """Write the records beside the git directory, atomically."""
         path = self.git.git_dir.with_suffix(".json")
         written = path.with_suffix(".json.new")
         written.write_bytes(_RECORDS.dump_json(self.records))
         written.replace(path)
 
     def restore(self) -> None:
-        """Read back what a former run saved, if there was one."""
+        """Load the records that an earlier run saved, if any."""
         path = self.git.git_dir.with_suffix(".json")
         if path.exists():
             self.records = _RECORDS.validate_json(path.read_bytes())
@@ -59,15 +59,15 @@ class Repository:
         return {name.removeprefix(HEADS): sha for name, sha in self.git.refs(HEADS).items()}
 
     def head(self, branch: str) -> str | None:
-        """Return the head of a branch, None when there is no such branch."""
+        """Return the head of a branch; None when there is no such branch."""
         return self.git.ref(HEADS + branch)
 
     def is_empty(self) -> bool:
-        """Tell whether there is no branch at all."""
+        """Whether there is no branch."""
         return not self.git.refs(HEADS)
 
     def find_commit(self, name: str) -> str | None:
-        """Resolve a commit sha, a full or shortened reference name or a branch or tag name to a commit."""
+        """Resolve a commit sha, a full or short reference name, or a branch or tag name to a commit."""
         if SHA.fullmatch(name):
             return name if self.git.kind(name) == "commit" else None
         refs = self.git.refs()
@@ -77,7 +77,7 @@ class Repository:
         return self.head(self.default_branch) if name == "HEAD" else None
 
     def commit_files(self, branch: str, files: Mapping[str, bytes | None], author: Account, message: str) -> str:
-        """Put a commit that writes whole files (None removes one) on a branch, made from the default one if new."""
+        """Commit whole files (None removes one) to a branch; a new branch starts from the default one."""
         parent = self.head(branch) or self.head(self.default_branch)
         tree = write_files(self.git, self.git.tree_of(parent) if parent else None, files)
         signature = Signature(author.login, f"{author.login}@users.noreply.example", now())
@@ -99,7 +99,7 @@ class Repository:
         self._point(name, sha)
 
     def update_ref(self, name: str, sha: str, *, force: bool) -> None:
-        """Move an existing reference; forwards only unless forced."""
+        """Move an existing reference; only forwards unless forced."""
         old = self.git.ref(name)
         if old is None:
             raise unprocessable("Reference does not exist")
@@ -109,7 +109,7 @@ class Repository:
         self._point(name, sha)
 
     def delete_ref(self, name: str, by: Account) -> None:
-        """Remove a reference; its open pull requests are closed."""
+        """Remove a reference and close its open pull requests."""
         if self.git.ref(name) is None:
             raise unprocessable("Reference does not exist")
         if name == HEADS + self.default_branch:
@@ -141,7 +141,7 @@ class Repository:
     # Issues and pull requests
 
     def next_number(self) -> int:
-        """Return the number of the next issue or pull request: they share one sequence."""
+        """Return the number of the next issue or pull request; they share one sequence."""
         return max(self.records.issues, default=0) + 1
 
     def pulls(self) -> list[Pull]:
@@ -149,7 +149,7 @@ class Repository:
         return [issue for issue in list(self.records.issues.values()) if isinstance(issue, Pull)]
 
     def pull(self, number: int) -> Pull:
-        """Return one pull request; 404 when there is none of that number."""
+        """Return one pull request; 404 when there is none with this number."""
         found = self.records.issues.get(number)
         if not isinstance(found, Pull):
             raise not_found()
@@ -192,7 +192,7 @@ class Repository:
     def edit_pull(
         self, pull: Pull, by: Account, *, title: str | None, body: str | None, state: str | None, base: str | None
     ) -> None:
-        """Change what is given of a pull request; nothing changes when any of it is refused."""
+        """Change the given fields of a pull request; nothing changes when one of them is refused."""
         _check_text(pull.title if title is None else title, body, "PullRequest")
         if state not in (None, "open", "closed"):
             raise validation_failed("PullRequest", "invalid", field="state")
@@ -232,14 +232,14 @@ class Repository:
         issue.closed_at = issue.updated_at = now()
 
     def mergeable(self, pull: Pull) -> bool | None:
-        """Tell whether the head merges into the base as both are now; None once it is closed."""
+        """Whether the head currently merges into the base; None once the pull request is closed."""
         base = self.head(pull.base_ref)
         if pull.state == "closed" or base is None:
             return None
         return history.merged_tree(self.git, base, pull.head_sha) is not None
 
     def merge_state(self, pull: Pull) -> str:
-        """What GitHub calls `mergeable_state`."""
+        """Return GitHub's `mergeable_state`."""
         mergeable = self.mergeable(pull)
         if mergeable is None:
             return "unknown"
@@ -258,7 +258,7 @@ class Repository:
     def merge_pull(
         self, pull: Pull, by: Account, *, method: str = "merge", head: str | None = None, message: str | None = None
     ) -> str:
-        """Merge by a merge commit or squashed into one; return the new head of the base branch."""
+        """Merge by a merge commit or by squashing; return the new head of the base branch."""
         if head is not None and head != pull.head_sha:
             raise ApiError(409, "Head branch was modified. Review and try the merge again.")
         base = self.head(pull.base_ref)
@@ -282,7 +282,7 @@ class Repository:
         return sha
 
     def request_reviews(self, pull: Pull, reviewers: list[str], teams: list[str]) -> None:
-        """Ask people and teams of this repository for a review; all or nobody."""
+        """Request reviews from people and teams of this repository: all of them or none."""
         known = {login.lower(): login for login in [self.owner, *self.collaborators]}
         if pull.author.login.lower() in {login.lower() for login in reviewers}:
             raise unprocessable("Review cannot be requested from pull request author.")
@@ -297,7 +297,7 @@ class Repository:
         pull.updated_at = now()
 
     def label(self, name: str) -> Label:
-        """Return the label of that name, made on the spot if the repository has none like it."""
+        """Return the label with this name; create it if there is none."""
         if not name.strip() or len(name) > 50:
             raise validation_failed("Label", "invalid", field="name")
         return self.records.labels.setdefault(name.lower(), Label(self.next_id(), name))

@@ -33,7 +33,7 @@ def list_reviews(call: Call) -> Answer:
 
 
 def give(repository: Repository, pull: Pull, by: Account, event: str, body: str) -> PullReview:
-    """Add a review; who gave it is no longer asked for one."""
+    """Add a review and drop the request for it."""
     if by.login.lower() == pull.author.login.lower() and event != "COMMENT":
         what = "approve" if event == "APPROVE" else "request changes on"
         raise unprocessable(f"Can not {what} your own pull request")

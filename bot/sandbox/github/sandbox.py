@@ -1,4 +1,4 @@
-"""The stand-in as tests, the demo and its page hold it: make repositories, act as people, look, wait, break."""
+"""The stand-in for tests, the demo and the page: make repositories, act as people, inspect, wait, inject faults."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -14,8 +14,8 @@ class GitHubSandbox(GitHubApi):
     """GitHub's REST API over bare repositories below `root`.
 
     `token` is a personal access token of the machine account `login`. `app_id` and `installation_id` name the one
-    App that is installed everywhere. Every name in here that takes `repository` means `owner/name`, and without it
-    the repository that was created first.
+    App, which is installed everywhere. A `repository` argument is `owner/name`; the default is the repository that
+    was created first.
     """
 
     def __init__(
@@ -43,7 +43,7 @@ class GitHubSandbox(GitHubApi):
     ) -> Path:
         """Make `<root>/owner/name.git`, bare, with one commit of `files`, and return its directory.
 
-        A directory that is there already is taken over as it is. Without files the repository is empty.
+        An existing directory is used as it is. Without files the repository is empty.
         """
         repository = self.hub.create_repository(
             owner, name, files, default_branch=default_branch, collaborators=list(collaborators), teams=list(teams)
@@ -51,13 +51,13 @@ class GitHubSandbox(GitHubApi):
         return repository.git.git_dir
 
     def repository(self, full_name: str | None = None) -> Repository:
-        """Return a repository by `owner/name`, or the first that was created."""
+        """Return a repository by `owner/name`, or the first one created."""
         if full_name is None:
             return next(iter(self.hub.repositories.values()))
         return self.hub.repositories[full_name.lower()]
 
     def git_dir(self, owner: str, name: str) -> Path:
-        """Return the directory of a bare repository, for plain git."""
+        """Return the directory of a bare repository, for use with git."""
         return self.repository(f"{owner}/{name}").git.git_dir
 
     def pulls(self, repository: str | None = None) -> list[Pull]:
@@ -69,15 +69,15 @@ class GitHubSandbox(GitHubApi):
         return self.repository(repository).branches()
 
     def diff(self, pull: Pull, repository: str | None = None) -> str:
-        """Return what a pull request changes, as a unified diff."""
+        """Return a pull request's changes as a unified diff."""
         return history.diff(self.repository(repository).git, pull.base_sha, pull.head_sha)
 
     def diffstat(self, pull: Pull, repository: str | None = None) -> str:
-        """Return what a pull request changes, as `git diff --stat` sums it up."""
+        """Return a pull request's changes as `git diff --stat` prints them."""
         return history.diffstat(self.repository(repository).git, pull.base_sha, pull.head_sha)
 
     def file_at(self, ref: str, path: str, repository: str | None = None) -> bytes:
-        """Return a file's content at a branch or commit; GitCommandError when it is not there."""
+        """Return a file's content at a branch or commit; GitCommandError when there is none."""
         return self.repository(repository).git.run("cat-file", "blob", f"{ref}:{path}")
 
     async def push_commit(
@@ -89,7 +89,7 @@ class GitHubSandbox(GitHubApi):
         message: str = "Change files",
         repository: str | None = None,
     ) -> str:
-        """Put somebody else's commit on a branch (None removes a file) and return its sha."""
+        """Commit to a branch as another person (None removes a file) and return the sha."""
         it = self.repository(repository)
         return await self.act(it, lambda: it.commit_files(branch, files, Account(by), message))
 
@@ -108,7 +108,7 @@ class GitHubSandbox(GitHubApi):
         return await self.act(it, lambda: it.merge_pull(it.pull(number), Account(by), method=method))
 
     async def reopen_pull(self, number: int, *, by: str = "maintainer", repository: str | None = None) -> None:
-        """Open a closed pull request again."""
+        """Reopen a closed pull request."""
         it = self.repository(repository)
         await self.act(
             it, lambda: it.edit_pull(it.pull(number), Account(by), title=None, body=None, state="open", base=None)

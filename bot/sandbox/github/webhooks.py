@@ -1,6 +1,6 @@
-"""Webhooks: what differs before and after a call becomes signed deliveries, each at any time and in any order.
+"""Webhooks: the difference before and after a call becomes signed deliveries, in any order.
 
-Like GitHub, it does not try a delivery again by itself.
+Like GitHub, it does not retry a delivery automatically.
 """
 
 import asyncio
@@ -25,7 +25,7 @@ NOTHING = "0" * 40
 
 @dataclass
 class WebhookDelivery:
-    """One webhook; `status` is what it was answered with last, None until then or when nobody answered."""
+    """One webhook; `status` is that of the last answer, None before it or when nobody answered."""
 
     event: str
     body: bytes
@@ -45,7 +45,7 @@ class _PullBefore:
 
 @dataclass(frozen=True)
 class Snapshot:
-    """What webhooks are made from."""
+    """The state of a repository that webhooks are computed from."""
 
     branches: dict[str, str]
     pulls: dict[int, _PullBefore]
@@ -54,7 +54,7 @@ class Snapshot:
 
     @classmethod
     def of(cls, repository: Repository) -> "Snapshot":
-        """Take it."""
+        """Take a snapshot."""
         records = repository.records
         return cls(
             repository.branches(),
@@ -71,30 +71,30 @@ def _before(pull: Pull) -> _PullBefore:
 
 
 class Webhooks:
-    """The one webhook of all repositories; without a `url` nothing is sent. `root` begins every address in it."""
+    """The one webhook of all repositories. Without a `url` it sends nothing. `root` starts every address in it."""
 
     def __init__(self) -> None:
         self.url: str | None = None
         self.secret = ""
         self.root = ""
         self.paused = False
-        """Deliveries are written down and not sent; `send` sends one."""
+        """When true, deliveries are recorded but not sent; `send` sends one."""
         self.deliveries: list[WebhookDelivery] = []
         self._pending: list[WebhookDelivery] = []
         self._sending: set[asyncio.Task[None]] = set()
 
     def set_up(self, url: str, secret: str) -> None:
-        """Send to `url` from now on, signed with `secret`."""
+        """Send to `url`, signed with `secret`."""
         self.url, self.secret = url, secret
 
     def note(self, before: Snapshot, repository: Repository, sender: Account) -> None:
-        """Write down what has happened since `before`; called where the state may be read."""
+        """Queue the events since `before`. Call it where the state may be read."""
         events = _Events(Renderer(self.root, repository), repository, account_json(self.root, sender))
         for name, payload in events.since(before):
             self._pending.append(WebhookDelivery(name, json.dumps(payload).encode()))
 
     def flush(self) -> None:
-        """Send what was written down, each by itself; called on the event loop."""
+        """Send the queued events, each in its own task. Call it on the event loop."""
         pending, self._pending = self._pending, []
         self.deliveries += pending
         for delivery in pending if not self.paused else ():
@@ -103,7 +103,7 @@ class Webhooks:
             task.add_done_callback(self._sending.discard)
 
     async def send(self, delivery: WebhookDelivery) -> None:
-        """Send a delivery, once more if it was sent before; it keeps its id."""
+        """Send a delivery, or send it again; it keeps its id."""
         signature = hmac.new(self.secret.encode(), delivery.body, hashlib.sha256).hexdigest()
         headers = {
             "Content-Type": "application/json",
@@ -112,7 +112,7 @@ class Webhooks:
             "X-GitHub-Delivery": delivery.id,
             "X-Hub-Signature-256": f"sha256={signature}",
         }
-        timeout = aiohttp.ClientTimeout(total=10)  # GitHub waits no longer
+        timeout = aiohttp.ClientTimeout(total=10)  # GitHub waits ten seconds
         try:
             async with (
                 aiohttp.ClientSession(timeout=timeout) as session,
@@ -123,7 +123,7 @@ class Webhooks:
             delivery.status = None
 
     async def close(self) -> None:
-        """Give up what is being sent."""
+        """Cancel the deliveries in progress."""
         for task in self._sending:
             task.cancel()
         await asyncio.gather(*self._sending, return_exceptions=True)
@@ -136,7 +136,7 @@ class _Events:
     sender: Json
 
     def since(self, before: Snapshot) -> Iterator[tuple[str, Json]]:
-        """Every event's name and payload."""
+        """Yield the name and payload of every event."""
         after = self.repository.branches()
         for branch in sorted(before.branches.keys() | after.keys()):
             if before.branches.get(branch) != after.get(branch):

@@ -1,6 +1,6 @@
-"""The page on which a person sees and clicks what the stand-ins hold: its files, and the headers they go out with.
+"""The sandbox page, where a person sees and uses the stand-ins: serves its files with their headers.
 
-It is plain HTML, CSS and ES modules that know only the control routes. Nothing on it comes from another host.
+It is plain HTML, CSS and ES modules that use only the control routes. It loads nothing from another host.
 """
 
 from importlib.resources import files
@@ -8,7 +8,7 @@ from importlib.resources import files
 from aiohttp import web
 
 HEADERS = {
-    # Trusted types forbid every way of turning a string into markup, so a message's text stays text.
+    # Trusted types forbid turning a string into markup, so a message's text stays text.
     "Content-Security-Policy": (
         "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self'; "
         "base-uri 'none'; form-action 'none'; frame-ancestors 'none'; "
@@ -41,9 +41,9 @@ async def _file(request: web.Request) -> web.Response:
 
 
 def _served(name: str) -> web.Response:
-    # A name is compared with what is there and never made into a path.
+    # Compare the name with the files that exist; never build a path from it.
     found = next((file for file in files(__name__).iterdir() if file.name == name), None)
     kind = _TYPES.get(f".{name.rpartition('.')[2]}")
     if found is None or kind is None:
-        raise web.HTTPNotFound(text="There is no such file.")
+        raise web.HTTPNotFound(text="No such file.")
     return web.Response(text=found.read_text("utf-8"), content_type=kind, charset="utf-8", headers=HEADERS)

@@ -1,6 +1,6 @@
-"""The arguments of a Web API call: from the query string, a form or JSON, to values of a known kind.
+"""The typed arguments of a Web API call, from the query string, a form or JSON.
 
-Structures (blocks, views, metadata) may be objects or, as in forms, strings of JSON.
+Structures (blocks, views, metadata) may be objects or, in forms, JSON strings.
 """
 
 import json
@@ -13,7 +13,7 @@ from bot.sandbox.slack.wire import Json, SlackError
 
 
 async def read_arguments(request: web.Request) -> Json:
-    """Everything the request carries, the body's values before the query's; raises SlackError."""
+    """Return all arguments; the body overrides the query. Raises SlackError."""
     args: Json = dict(request.query)
     if request.method == "POST" and request.can_read_body:
         if request.content_type == "application/json":
@@ -32,17 +32,17 @@ async def read_arguments(request: web.Request) -> Json:
 
 
 class Arguments:
-    """Typed access to one call's arguments; every getter raises SlackError for a value of the wrong kind."""
+    """Typed access to one call's arguments; a value of the wrong type raises SlackError."""
 
     def __init__(self, values: Mapping[str, object]) -> None:
         self._values = values
 
     def has(self, name: str) -> bool:
-        """Whether the argument was sent at all (null counts as not)."""
+        """Whether the argument was sent and is not null."""
         return self._values.get(name) is not None
 
     def text(self, name: str, default: str = "") -> str:
-        """A string."""
+        """Return a string."""
         value = self._values.get(name)
         if value is None:
             return default
@@ -51,7 +51,7 @@ class Arguments:
         return value
 
     def flag(self, name: str, default: bool = False) -> bool:
-        """A boolean: JSON's, or 1, 0, true, false as a string."""
+        """Return a boolean: JSON's, or 1, 0, true, false as a string."""
         value = self._values.get(name)
         if value is None:
             return default
@@ -63,7 +63,7 @@ class Arguments:
         raise SlackError("invalid_arguments", [f"must be a boolean [json-pointer:/{name}]"])
 
     def number(self, name: str, default: int, most: int) -> int:
-        """A whole number from 1 to `most`."""
+        """Return a whole number from 1 to `most`."""
         value = self._values.get(name)
         if value is None:
             return default
@@ -72,7 +72,7 @@ class Arguments:
         return int(str(value))
 
     def timestamp(self, name: str) -> float | None:
-        """Seconds since the epoch, or None when not sent."""
+        """Return seconds since the epoch, or None when not sent."""
         value = self._values.get(name)
         if value is None:
             return None
@@ -81,7 +81,7 @@ class Arguments:
         return float(str(value))
 
     def structure(self, name: str) -> object:
-        """A list or object, decoded where it came as a string of JSON; None when not sent."""
+        """Return a list or object, decoded if it was sent as a JSON string; None when not sent."""
         value = self._values.get(name)
         if isinstance(value, str):
             try:

@@ -1,6 +1,6 @@
-"""Checks Block Kit as Slack does before it shows anything, and gives blocks and elements without an id one.
+"""Checks Block Kit as Slack does, and gives an id to each block and element that has none.
 
-A message is refused with invalid_blocks or msg_blocks_too_long, a view with invalid_arguments or view_too_large.
+It refuses a message with invalid_blocks or msg_blocks_too_long, a view with invalid_arguments or view_too_large.
 """
 
 import copy
@@ -136,7 +136,7 @@ _VIEW = variant(
 
 
 def check_message_blocks(blocks: object, ids: SlackIds) -> list[Json]:
-    """Check the blocks of a message; a copy with every id filled in. Raises SlackError."""
+    """Check the blocks of a message and return a copy with every id. Raises SlackError."""
     if not isinstance(blocks, list):
         raise SlackError("invalid_blocks_format", ["must be an array [json-pointer:/blocks]"])
     problems = Problems()
@@ -152,7 +152,7 @@ def check_message_blocks(blocks: object, ids: SlackIds) -> list[Json]:
 
 
 def check_view(view: object, ids: SlackIds, *, kind: str) -> Json:
-    """Check a view of `kind` modal or home; a copy with every id filled in. Raises SlackError."""
+    """Check a view of `kind` modal or home and return a copy with every id. Raises SlackError."""
     problems = Problems()
     _VIEW(view, "/view", problems)
     if not problems.found and isinstance(view, dict):
@@ -187,7 +187,7 @@ def check_metadata(metadata: object) -> Json | None:
 
 
 def elements_of(block: Json) -> list[Json]:
-    """The elements of one block that a person can act on or fill in, as they stand in the block."""
+    """Return the elements of one block that a person can use, in order."""
     if block["type"] == "actions":
         return list(block["elements"])
     if block["type"] == "section" and "accessory" in block:
@@ -198,7 +198,7 @@ def elements_of(block: Json) -> list[Json]:
 
 
 def visible_texts(value: object) -> Iterator[str]:
-    """Every text that a person reads in some blocks or in a view, in reading order, as it was sent."""
+    """Yield every text that a person reads in blocks or a view, in reading order, as sent."""
     if isinstance(value, list):
         for item in value:
             yield from visible_texts(item)
@@ -214,7 +214,7 @@ def visible_texts(value: object) -> Iterator[str]:
 
 
 _NOT_SHOWN = frozenset({"confirm", "metadata"})
-"""Fields whose texts stand on no screen before someone clicks."""
+"""Fields whose texts are not visible before a click."""
 
 
 def _unique_ids(blocks: list[Json], root: str, problems: Problems) -> None:

@@ -1,6 +1,6 @@
-"""Tells everybody who waits that the workspace changed; nobody polls and nothing sleeps.
+"""Wakes everyone who waits for a change of the workspace; nothing polls or sleeps.
 
-Runs on one event loop: a waiter looks and begins to wait without an await in between, so no change is missed.
+One event loop: a waiter checks and starts to wait without an await in between, so it misses no change.
 """
 
 import asyncio
@@ -12,7 +12,7 @@ _T = TypeVar("_T")
 
 
 class Changes:
-    """A counter of changes and what the last thousand were."""
+    """A counter of changes, with the last thousand."""
 
     def __init__(self) -> None:
         self.revision = 0
@@ -28,19 +28,19 @@ class Changes:
         woken.set()
 
     def end(self) -> None:
-        """End every stream that is being read; later ones start afresh."""
+        """End every open stream; later streams start normally."""
         self._served += 1
         self.notify("end")
 
-    async def wait_for(self, predicate: Callable[[], _T], timeout: float) -> _T:  # noqa: ASYNC109 - part of the tests' vocabulary
-        """What `predicate` gives once it is true; asked now and after each change. Raises TimeoutError."""
+    async def wait_for(self, predicate: Callable[[], _T], timeout: float) -> _T:  # noqa: ASYNC109 - the tests pass a timeout
+        """Return the result of `predicate` once it is true; checked now and after each change. Raises TimeoutError."""
         async with asyncio.timeout(timeout):
             while not (value := predicate()):
                 await self._next.wait()
         return value
 
     async def stream(self, since: int | None = None) -> AsyncIterator[tuple[int, str]]:
-        """Each change after revision `since` (default: now) as `(revision, what)`, until `end`."""
+        """Yield each change after revision `since` (default: now) as `(revision, what)`, until `end`."""
         seen = self.revision if since is None else since
         served = self._served
         while served == self._served:

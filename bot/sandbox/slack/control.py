@@ -1,4 +1,4 @@
-"""The acts and the state as JSON, for the sandbox's page and for other processes: `<prefix>/control/...`."""
+"""People's actions and the state as JSON, for the sandbox page and other processes: `<prefix>/control/...`."""
 
 import dataclasses
 import json
@@ -15,7 +15,7 @@ from bot.sandbox.slack.model import Message
 from bot.sandbox.slack.sandbox import SlackSandbox
 from bot.sandbox.slack.wire import Json, SlackError
 
-_CALLS_TOLD = 100
+_CALLS_SHOWN = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +64,7 @@ class SlackControl:
     async def _act(self, request: web.Request) -> web.Response:
         act = self._acts.get(request.match_info["act"])
         if act is None:
-            return _refusal(404, f"no such act; there are: {', '.join(sorted(self._acts))}")
+            return _refusal(404, f"unknown act; known: {', '.join(sorted(self._acts))}")
         try:
             args = json.loads(await request.read() or b"{}")
         except ValueError:
@@ -80,10 +80,10 @@ class SlackControl:
             return web.json_response({"detail": "not submitted", "errors": kept.errors}, status=409)
         except (CannotActError, SlackError) as refusal:
             return _refusal(409, str(refusal))
-        return web.json_response(_told(done))
+        return web.json_response(_result(done))
 
     async def _changes(self, request: web.Request) -> web.StreamResponse:
-        """Server-sent events: `id` is the revision, `data` what kind of thing changed; from `?since=` a revision on."""
+        """Server-sent events after revision `?since=`: `id` is the revision, `data` the kind of thing that changed."""
         last = request.headers.get("Last-Event-ID") or request.query.get("since", "")
         response = web.StreamResponse(headers={"Content-Type": "text/event-stream", "Cache-Control": "no-store"})
         await response.prepare(request)
@@ -98,7 +98,7 @@ class SlackControl:
 
 
 def snapshot(sandbox: SlackSandbox) -> Json:
-    """Everything there is to see, as JSON; no token and no signing secret is in it."""
+    """Return the whole state as JSON, without tokens and the signing secret."""
     workspace = sandbox.workspace
     return {
         "revision": workspace.changes.revision,
@@ -134,13 +134,13 @@ def snapshot(sandbox: SlackSandbox) -> Json:
             for user in workspace.users
             for view in workspace.views.shown_to(user)
         ],
-        "calls": [dataclasses.asdict(call) for call in workspace.journal[-_CALLS_TOLD:]],
+        "calls": [dataclasses.asdict(call) for call in workspace.journal[-_CALLS_SHOWN:]],
         "unexpected": workspace.unexpected,
         "faults": [dataclasses.asdict(fault) for fault in sandbox.pending_faults],
     }
 
 
-def _told(done: Delivery | Message | None) -> Json:
+def _result(done: Delivery | Message | None) -> Json:
     if isinstance(done, Delivery):
         return {
             "status": done.status,
@@ -161,10 +161,10 @@ def _argument_fault(act: _Act, args: object) -> str | None:
             return f"{name} is missing"
     for name, value in args.items():
         if name not in known:
-            return f"{name} is not known; there are: {', '.join(sorted(known))}"
+            return f"{name} is unknown; known: {', '.join(sorted(known))}"
         kind = known[name]
         if not isinstance(value, (int, float) if kind is float else kind):
-            return f"{name} must be of kind {kind if isinstance(kind, UnionType) else kind.__name__}"
+            return f"{name} must be of type {kind if isinstance(kind, UnionType) else kind.__name__}"
     return None
 
 

@@ -1,6 +1,6 @@
-"""Sending to the app: signed HTTP with Slack's three seconds, or a connected Socket Mode client.
+"""Delivers requests to the app: signed HTTP with Slack's three-second limit, or a Socket Mode client.
 
-What came back is a `Delivery`; nothing here knows what it means.
+The result is a `Delivery`; this module does not interpret it.
 """
 
 import asyncio
@@ -23,31 +23,31 @@ TIME_LIMIT = 3.0
 
 @dataclass(frozen=True, slots=True)
 class Outgoing:
-    """One request as it goes out, kept so that the identical one can be sent again."""
+    """One request as sent, kept to send the identical one again."""
 
     body: bytes = b""
     headers: Mapping[str, str] = field(default_factory=dict)
     envelope: Json | None = None
-    """Set when it goes through a socket instead."""
+    """Set when it is sent through a socket."""
 
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """What the app answered. `status` 0: nothing within the time limit, or no connection at all."""
+    """The app's answer. `status` is 0 when there was none within the time limit, or no connection."""
 
     status: int
     body: object
-    """Parsed JSON where it is JSON, else text; an empty answer is ""."""
+    """Parsed JSON if it is JSON, else text; an empty answer is ""."""
     seconds: float
     timed_out: bool = False
     sent: bool = True
-    """False: the person thought better of it and nothing left the client."""
+    """False when the person cancelled and the client sent nothing."""
     headers: Mapping[str, str] = field(default_factory=dict)
     request: Outgoing | None = field(default=None, repr=False)
 
     @property
     def ok(self) -> bool:
-        """Whether Slack takes the app to have acknowledged."""
+        """Whether this counts as acknowledged."""
         return 200 <= self.status < 300
 
 
@@ -55,14 +55,14 @@ NOT_SENT = Delivery(status=0, body="", seconds=0.0, sent=False)
 
 
 class Socket(Protocol):
-    """The Socket Mode side as far as sending needs it."""
+    """The part of Socket Mode that sending needs."""
 
     async def send(self, envelope: Json, limit: float) -> object:
-        """The acknowledgement's payload ("" when it has none); raises TimeoutError or ConnectionError."""
+        """Return the acknowledgement's payload ("" when it has none); raises TimeoutError or ConnectionError."""
 
 
 class Sender:
-    """Delivers to `request_url`, or to `socket` when that is set. `close()` when done."""
+    """Delivers to `request_url`, or to `socket` when that is set. Call `close()` at the end."""
 
     def __init__(self, signing_secret: str) -> None:
         self._secret = signing_secret.encode()
@@ -72,7 +72,7 @@ class Sender:
         self.time_limit = TIME_LIMIT
 
     def sign(self, body: bytes, *, timestamp: int | None = None) -> dict[str, str]:
-        """The two headers that prove a body to be Slack's, at `timestamp` (default: now)."""
+        """Return the two headers of Slack's signature for a body, at `timestamp` (default: now)."""
         at = str(int(time.time()) if timestamp is None else timestamp)
         digest = hmac.new(self._secret, b"v0:" + at.encode() + b":" + body, hashlib.sha256).hexdigest()
         return {"X-Slack-Request-Timestamp": at, "X-Slack-Signature": f"v0={digest}"}
@@ -90,7 +90,7 @@ class Sender:
         return await self._form(fields)
 
     async def event(self, payload: Json, retry: tuple[int, str] | None = None) -> Delivery:
-        """Deliver an event; `retry` is the number of the repetition and its reason."""
+        """Deliver an event; `retry` is the retry's number and reason."""
         if self.socket is not None:
             number, reason = retry or (0, "")
             return await self.envelope("events_api", payload, retry_attempt=number, retry_reason=reason)
@@ -101,9 +101,9 @@ class Sender:
         return await self.raw(body, headers)
 
     async def again(self, delivery: Delivery) -> Delivery:
-        """Send the identical request once more: same body, same signature, same envelope."""
+        """Send the identical request again: same body, same signature, same envelope."""
         if delivery.request is None:
-            raise ValueError("nothing was sent, so there is nothing to send again")
+            raise ValueError("nothing was sent before, so it cannot be sent again")
         if delivery.request.envelope is not None:
             return await self._through_socket(delivery.request)
         return await self.raw(delivery.request.body, delivery.request.headers)
@@ -111,7 +111,7 @@ class Sender:
     async def raw(self, body: bytes, headers: Mapping[str, str]) -> Delivery:
         """POST any bytes with any headers to the request URL, signed or not."""
         if self.request_url is None:
-            raise RuntimeError("the sandbox does not know the app's request URL: set request_url")
+            raise RuntimeError("request_url is not set")
         request = Outgoing(body, dict(headers))
         started = time.perf_counter()
         try:
@@ -142,7 +142,7 @@ class Sender:
 
     async def _through_socket(self, request: Outgoing) -> Delivery:
         if self.socket is None or request.envelope is None:
-            raise RuntimeError("the sandbox delivers over HTTP: there is no socket")
+            raise RuntimeError("no Socket Mode: the sandbox delivers over HTTP")
         started = time.perf_counter()
         try:
             answer = await self.socket.send(request.envelope, self.time_limit)

@@ -225,10 +225,10 @@ INTERACTIVE: dict[str, Shape] = {
     "static_select": STATIC_SELECT,
     "users_select": USERS_SELECT,
 }
-"""What an actions block takes."""
+"""The elements of an actions block."""
 
 ACCESSORY: dict[str, Shape] = {**INTERACTIVE, "image": IMAGE, "multi_static_select": MULTI_STATIC_SELECT}
-"""What a section takes beside its text."""
+"""The accessories of a section."""
 
 INPUT: dict[str, Shape] = {
     "checkboxes": CHECKBOXES,
@@ -240,7 +240,7 @@ INPUT: dict[str, Shape] = {
     "static_select": STATIC_SELECT,
     "users_select": USERS_SELECT,
 }
-"""What an input block takes."""
+"""The elements of an input block."""
 
 _STYLE = record({}, {"bold": boolean, "italic": boolean, "strike": boolean, "code": boolean})
 _LEAF_TEXT = record({"type": one_of("text"), "text": text(limits.MESSAGE_BLOCKS_JSON)}, {"style": _STYLE})
@@ -263,7 +263,7 @@ _LEAF = variant(
         ),
     }
 )
-_MOST_LEAVES = 1_000  # no number is documented; the size of the whole message is what ends it
+_MOST_LEAVES = 1_000  # undocumented; in practice the size of the whole message is the limit
 MOST_RICH_TEXT_PARTS = 1_000
 _SECTION = record({"type": one_of("rich_text_section"), "elements": array(_LEAF, _MOST_LEAVES)})
 

@@ -1,6 +1,6 @@
-"""A person filling in a modal: what they chose becomes `view.state.values`, checked as Slack's client checks it.
+"""Fills in a modal: a person's entries become `view.state.values`, checked as Slack's client checks them.
 
-Inputs are named by label, action_id or block_id; options by what they say or by value.
+An input is named by label, action_id or block_id; an option by text or value.
 """
 
 from collections.abc import Iterator, Mapping
@@ -11,15 +11,15 @@ from bot.sandbox.slack.views import View
 from bot.sandbox.slack.wire import Json
 
 Entered = str | list[str] | None
-"""What a person puts into one input: a text or option, several options, or nothing."""
+"""A person's entry in one input: a text or option, several options, or nothing."""
 
 
 class CannotActError(Exception):
-    """A person could not do this: the button is not there, the modal is closed, no such option."""
+    """A person cannot do this: there is no such button or option, or the modal is closed."""
 
 
 class NotSubmittedError(CannotActError):
-    """Slack's client keeps the modal open and sends nothing; `errors` says what stands under which block_id."""
+    """Slack's client keeps the modal open and sends nothing; `errors` has the message for each block_id."""
 
     def __init__(self, errors: Mapping[str, str]) -> None:
         super().__init__("; ".join(f"{block_id}: {what}" for block_id, what in errors.items()))
@@ -27,14 +27,14 @@ class NotSubmittedError(CannotActError):
 
 
 def enter(view: View, values: Mapping[str, Entered]) -> None:
-    """Put values into the view's inputs. Raises CannotActError for an input or option that is not there."""
+    """Enter values in the view's inputs. Raises CannotActError when an input or option does not exist."""
     for name, value in values.items():
         block, element = _find_input(view, name)
         view.chosen[block["block_id"], element["action_id"]] = _chosen(element, value)
 
 
 def state_values(view: View) -> Json:
-    """`view.state.values` as Slack sends it: every input, touched or not."""
+    """Return `view.state.values` as Slack sends it: every input, changed or not."""
     values: Json = {}
     for block, element in _inputs(view):
         key = (block["block_id"], element["action_id"])
@@ -47,7 +47,7 @@ def state_values(view: View) -> Json:
 
 
 def client_errors(view: View, values: Json) -> dict[str, str]:
-    """What Slack's client would not let pass, by block_id."""
+    """Return the errors that Slack's client shows, by block_id."""
     errors: dict[str, str] = {}
     for block, element in _inputs(view):
         if block["type"] != "input":
@@ -66,7 +66,7 @@ def client_errors(view: View, values: Json) -> dict[str, str]:
 
 
 def find_element(blocks: list[Json], *, action_id: str | None = None, text: str | None = None) -> tuple[Json, Json]:
-    """The one element with this action_id or, for a button, this text; CannotActError when there is none or several."""
+    """Return the one element with this action_id or button text; CannotActError when there is none or several."""
     found = [
         (block, element)
         for block in blocks
@@ -85,7 +85,7 @@ def find_element(blocks: list[Json], *, action_id: str | None = None, text: str 
 
 
 def choice(element: Json, option: Entered) -> Json | None:
-    """What a click on a menu or list adds to its action; None for a button."""
+    """Return what a choice in a menu or list adds to its action; None for a button."""
     if element["type"] == "button":
         if option is not None:
             raise CannotActError("a button has no options")
@@ -154,4 +154,4 @@ _FIELD = {
     "static_select": "selected_option",
     "users_select": "selected_user",
 }
-"""Where each kind of element puts what was chosen."""
+"""The field in which each kind of element sends its value."""

@@ -1,21 +1,21 @@
-"""Slack's documented sizes, in characters unless the name says otherwise; one place, nothing computed.
+"""Slack's documented size limits, in characters unless the name says otherwise.
 
-Sources: Slack's Block Kit and method reference; the numbers slack_sdk also states are compared with it in a test.
+Sources: Slack's Block Kit and method reference; a test compares the numbers that slack_sdk states too.
 """
 
 BLOCKS_IN_MESSAGE = 50
 BLOCKS_IN_VIEW = 100
 MESSAGE_BLOCKS_JSON = 13_200
-"""Undocumented: seen where Slack starts to answer msg_blocks_too_long."""
+"""Undocumented: observed; Slack answers msg_blocks_too_long above it."""
 VIEW_JSON_BYTES = 250_000
 VIEWS_IN_STACK = 3
 
 TEXT_POSTED = 40_000
-"""chat.postMessage cuts longer texts."""
+"""chat.postMessage truncates longer texts."""
 TEXT_UPDATED = 4_000
 """chat.update refuses longer texts (msg_too_long)."""
 METADATA_JSON = 16_000
-"""Undocumented; Slack only says that metadata_too_large exists."""
+"""Undocumented; Slack documents only that metadata_too_large exists."""
 
 BLOCK_ID = 255
 ACTION_ID = 255
@@ -34,14 +34,14 @@ IMAGE_URL = 3_000
 IMAGE_ALT_TEXT = 2_000
 IMAGE_TITLE = 2_000
 MARKDOWN_TEXT = 12_000
-"""Of all markdown blocks of one message together."""
+"""For all markdown blocks of one message together."""
 TABLE_ROWS = 100
 TABLE_CELLS = 20
 
 INPUT_LABEL = 2_000
 INPUT_HINT = 2_000
 INPUT_TEXT = 3_000
-"""The most that plain_text_input lets a person type."""
+"""The most that a person can type into a plain_text_input."""
 PLACEHOLDER = 150
 
 BUTTON_TEXT = 75

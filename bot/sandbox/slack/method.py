@@ -1,4 +1,4 @@
-"""How a Web API method is declared: its name, its arguments and its scope, beside the function that carries it out."""
+"""Declares a Web API method: name, arguments and scope, on the function that implements it."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from bot.sandbox.slack.wire import Json, SlackError
 from bot.sandbox.slack.workspace import Workspace
 
 Run = Callable[[Workspace, Arguments], Json]
-"""Carries out a call; what it returns is merged into `{"ok": true}`. Raises SlackError."""
+"""Carries out a call; its result is merged into `{"ok": true}`. Raises SlackError."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,11 +23,11 @@ class Method:
 
 
 METHODS: dict[str, Method] = {}
-"""Every method this stand-in knows, by Slack's name."""
+"""Every supported method, by Slack's name."""
 
 
 def method(name: str, *, required: str = "", optional: str = "", scope: str | None = None) -> Callable[[Run], Run]:
-    """Declare a method; argument names are separated by spaces."""
+    """Declare a method; spaces separate the argument names."""
 
     def declare(run: Run) -> Run:
         METHODS[name] = Method(run, frozenset(required.split()), frozenset(optional.split()), scope)
@@ -43,7 +43,7 @@ def require_scope(workspace: Workspace, scope: str) -> None:
 
 
 def visible_channel(workspace: Workspace, args: Arguments) -> Channel:
-    """The channel named by id that the bot can see: any public one, a private one only from inside."""
+    """Return the channel with this id if the bot can see it: any public one, a private one only as a member."""
     channel = workspace.channels.get(args.text("channel"))
     if channel is None or (channel.is_private and workspace.bot.id not in channel.members):
         raise SlackError("channel_not_found")
@@ -51,7 +51,7 @@ def visible_channel(workspace: Workspace, args: Arguments) -> Channel:
 
 
 def writable_channel(workspace: Workspace, args: Arguments) -> Channel:
-    """The channel that the bot may write to: not archived, and it is inside."""
+    """Return the channel if the bot may write to it: it is a member, and the channel is not archived."""
     channel = visible_channel(workspace, args)
     if channel.is_archived:
         raise SlackError("is_archived")

@@ -1,4 +1,4 @@
-"""chat.*: posting, changing and deleting messages, ephemeral ones, permalinks."""
+"""chat.*: post, update and delete messages, ephemeral messages, permalinks."""
 
 from bot.sandbox.slack import limits
 from bot.sandbox.slack.arguments import Arguments
@@ -18,7 +18,7 @@ _FORMATTING = "link_names parse mrkdwn"
     scope="chat:write",
 )
 def post_message(workspace: Workspace, args: Arguments) -> Json:
-    """Post into a channel or thread; text beyond 40,000 characters is cut, as Slack does."""
+    """Post to a channel or thread; text over 40,000 characters is truncated, as at Slack."""
     channel = writable_channel(workspace, args)
     text, blocks = _content(workspace, args)
     metadata = check_metadata(args.structure("metadata")) if args.has("metadata") else None
@@ -30,7 +30,7 @@ def post_message(workspace: Workspace, args: Arguments) -> Json:
         thread_ts=args.text("thread_ts") or None,
         metadata=metadata,
     )
-    answer: Json = {"channel": channel.id, "ts": message.ts, "message": channel.told(message)}
+    answer: Json = {"channel": channel.id, "ts": message.ts, "message": channel.message_as_json(message)}
     if len(text) > limits.TEXT_POSTED:
         answer |= {"warning": "message_truncated", "response_metadata": {"warnings": ["message_truncated"]}}
     return answer
@@ -38,7 +38,7 @@ def post_message(workspace: Workspace, args: Arguments) -> Json:
 
 @method("chat.update", required="channel ts", optional=f"text blocks metadata {_FORMATTING}", scope="chat:write")
 def update(workspace: Workspace, args: Arguments) -> Json:
-    """Change one of the bot's own messages. Blocks not sent stay, unless a text is sent alone: then they go."""
+    """Update one of the bot's own messages. Without new blocks the old ones stay, unless only a text is sent."""
     channel = writable_channel(workspace, args)
     message = _own_message(workspace, channel, args, otherwise="cant_update_message")
     if len(args.text("text")) > limits.TEXT_UPDATED:
@@ -52,7 +52,7 @@ def update(workspace: Workspace, args: Arguments) -> Json:
         text = text if args.has("text") else message.text
     workspace.change(message, text, blocks)
     message.metadata = metadata
-    return {"channel": channel.id, "ts": message.ts, "text": message.text, "message": channel.told(message)}
+    return {"channel": channel.id, "ts": message.ts, "text": message.text, "message": channel.message_as_json(message)}
 
 
 @method("chat.delete", required="channel ts", scope="chat:write")
@@ -77,13 +77,13 @@ def post_ephemeral(workspace: Workspace, args: Arguments) -> Json:
     if reader is None or reader.deleted or reader.id not in channel.members:
         raise SlackError("user_not_in_channel")
     text, blocks = _content(workspace, args)
-    message = workspace.whisper(channel, reader, text, blocks, args.text("thread_ts") or None)
+    message = workspace.post_ephemeral(channel, reader, text, blocks, args.text("thread_ts") or None)
     return {"message_ts": message.ts}
 
 
 @method("chat.getPermalink", required="channel message_ts")
 def get_permalink(workspace: Workspace, args: Arguments) -> Json:
-    """The address of a message on the workspace's web site."""
+    """Return the web address of a message."""
     channel = visible_channel(workspace, args)
     message = channel.find(args.text("message_ts"))
     if message is None or message.tombstone:
@@ -95,7 +95,7 @@ def get_permalink(workspace: Workspace, args: Arguments) -> Json:
 
 
 def _content(workspace: Workspace, args: Arguments) -> tuple[str, list[Json]]:
-    """The text and blocks that a call carries: at least one of them."""
+    """Return the call's text and blocks; at least one is required."""
     text = args.text("text")
     blocks = check_message_blocks(args.structure("blocks"), workspace.ids) if args.has("blocks") else []
     if not text.strip() and not blocks:

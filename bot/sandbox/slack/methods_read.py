@@ -1,4 +1,4 @@
-"""What only reads, and conversations.join: auth, conversations, users, user groups; lists come in pages."""
+"""auth, conversations, users and usergroups: the reading methods, with paging, and conversations.join."""
 
 import base64
 import binascii
@@ -19,7 +19,7 @@ _WINDOW = f"oldest latest inclusive include_all_metadata {_PAGING}"
 
 @method("auth.test")
 def auth_test(workspace: Workspace, args: Arguments) -> Json:
-    """Whose token this is."""
+    """Return the identity of the token."""
     return {
         "url": f"https://{workspace.domain}.slack.com/",
         "team": workspace.team_name,
@@ -33,26 +33,26 @@ def auth_test(workspace: Workspace, args: Arguments) -> Json:
 
 @method("conversations.history", required="channel", optional=_WINDOW)
 def history(workspace: Workspace, args: Arguments) -> Json:
-    """What stands in a channel, newest first, replies left out."""
+    """Return a channel's messages, newest first, without replies."""
     channel = _readable(workspace, args)
     wanted = [message for message in reversed(channel.top_level()) if _in_window(message, args)]
-    return _told(channel, wanted, args)
+    return _messages(channel, wanted, args)
 
 
 @method("conversations.replies", required="channel ts", optional=_WINDOW)
 def replies(workspace: Workspace, args: Arguments) -> Json:
-    """A message, then its replies, oldest first; the message is told whatever the window."""
+    """Return a message and its replies, oldest first; the time window limits only the replies."""
     channel = _readable(workspace, args)
     message = channel.find(args.text("ts"))
     if message is None:
         raise SlackError("thread_not_found")
     answers = [reply for reply in channel.replies(message.ts) if _in_window(reply, args)]
-    return _told(channel, [message, *answers], args)
+    return _messages(channel, [message, *answers], args)
 
 
 @method("conversations.info", required="channel", optional="include_num_members include_locale")
 def info(workspace: Workspace, args: Arguments) -> Json:
-    """A channel."""
+    """Return a channel."""
     channel = visible_channel(workspace, args)
     require_scope(workspace, _scope(channel, "read"))
     return {"channel": channel.as_json(workspace.bot.id)}
@@ -76,7 +76,7 @@ def join(workspace: Workspace, args: Arguments) -> Json:
 
 @method("conversations.list", optional=f"exclude_archived types {_PAGING}", scope="channels:read")
 def list_channels(workspace: Workspace, args: Arguments) -> Json:
-    """The channels the bot can see, of the kinds asked for."""
+    """Return the channels that the bot can see, of the requested types."""
     kinds = {kind.strip() for kind in args.text("types", "public_channel").split(",")}
     if kinds - {"public_channel", "private_channel", "mpim", "im"}:
         raise SlackError("invalid_types")
@@ -97,36 +97,36 @@ def user_info(workspace: Workspace, args: Arguments) -> Json:
     user = workspace.users.get(args.text("user"))
     if user is None:
         raise SlackError("user_not_found")
-    return {"user": _without_secret_email(workspace, user.as_json())}
+    return {"user": _without_email_unless_in_scope(workspace, user.as_json())}
 
 
 @method("users.list", optional=f"include_locale {_PAGING}", scope="users:read")
 def list_users(workspace: Workspace, args: Arguments) -> Json:
-    """Everybody."""
+    """Return all users."""
     page, more = _page(list(workspace.users.values()), args)
-    members = [_without_secret_email(workspace, user.as_json()) for user in page]
+    members = [_without_email_unless_in_scope(workspace, user.as_json()) for user in page]
     return {"members": members, "cache_ts": 0, **more}
 
 
 @method("usergroups.list", optional="include_count include_disabled include_users", scope="usergroups:read")
 def list_groups(workspace: Workspace, args: Arguments) -> Json:
-    """The user groups, disabled ones only on request."""
+    """Return the user groups, disabled ones only on request."""
     listed = []
     for group in workspace.groups.values():
         if group.disabled and not args.flag("include_disabled"):
             continue
-        told = group.as_json(workspace.team_id)
+        shown = group.as_json(workspace.team_id)
         if args.flag("include_users"):
-            told["users"] = list(group.members)
+            shown["users"] = list(group.members)
         if args.flag("include_count"):
-            told["user_count"] = len(group.members)
-        listed.append(told)
+            shown["user_count"] = len(group.members)
+        listed.append(shown)
     return {"usergroups": listed}
 
 
 @method("usergroups.users.list", required="usergroup", optional="include_disabled", scope="usergroups:read")
 def list_group_members(workspace: Workspace, args: Arguments) -> Json:
-    """Who is in a user group."""
+    """Return the members of a user group."""
     group: UserGroup | None = workspace.groups.get(args.text("usergroup"))
     if group is None or (group.disabled and not args.flag("include_disabled")):
         raise SlackError("no_such_subteam")
@@ -153,15 +153,15 @@ def _in_window(message: Message, args: Arguments) -> bool:
     return (oldest is None or at > oldest) and (latest is None or at < latest)
 
 
-def _told(channel: Channel, messages: list[Message], args: Arguments) -> Json:
+def _messages(channel: Channel, messages: list[Message], args: Arguments) -> Json:
     page, more = _page(messages, args, most=999)
     everything = args.flag("include_all_metadata")
-    told = [channel.told(message, all_metadata=everything) for message in page]
-    return {"messages": told, "has_more": bool(more["response_metadata"]["next_cursor"]), **more}
+    shown = [channel.message_as_json(message, all_metadata=everything) for message in page]
+    return {"messages": shown, "has_more": bool(more["response_metadata"]["next_cursor"]), **more}
 
 
 def _page(everything: Sequence[_T], args: Arguments, most: int = 1_000) -> tuple[Sequence[_T], Json]:
-    """The page that the cursor names, and where the next one begins. A cursor is opaque to the caller."""
+    """Return the page at the cursor, and the next cursor. A cursor is opaque to the caller."""
     start = 0
     if cursor := args.text("cursor"):
         try:
@@ -173,7 +173,7 @@ def _page(everything: Sequence[_T], args: Arguments, most: int = 1_000) -> tuple
     return everything[start:end], {"response_metadata": {"next_cursor": following}}
 
 
-def _without_secret_email(workspace: Workspace, user: Json) -> Json:
+def _without_email_unless_in_scope(workspace: Workspace, user: Json) -> Json:
     if "users:read.email" not in workspace.scopes:
         user["profile"].pop("email", None)
     return user

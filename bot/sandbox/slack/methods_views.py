@@ -1,4 +1,4 @@
-"""views.*: opening, stacking, changing modals and publishing Home tabs."""
+"""views.*: open, push and update modals, and publish Home tabs."""
 
 from bot.sandbox.slack.arguments import Arguments
 from bot.sandbox.slack.blockkit import check_view
@@ -10,7 +10,7 @@ from bot.sandbox.slack.workspace import Workspace
 
 @method("views.open", required="trigger_id view")
 def open_view(workspace: Workspace, args: Arguments) -> Json:
-    """Open a modal for whoever the trigger id belongs to; a refused view leaves the trigger id usable."""
+    """Open a modal for the person of the trigger id; after a refused view the trigger id is still usable."""
     user, _ = workspace.triggers.check(args.text("trigger_id"))
     content = check_view(args.structure("view"), workspace.ids, kind="modal")
     view = workspace.views.open(user, content)
@@ -20,7 +20,7 @@ def open_view(workspace: Workspace, args: Arguments) -> Json:
 
 @method("views.push", required="trigger_id view")
 def push(workspace: Workspace, args: Arguments) -> Json:
-    """Put a modal on top of the one that the trigger id came from; three high at most."""
+    """Open a modal on top of the one that the trigger id came from; three at most."""
     _, view_id = workspace.triggers.check(args.text("trigger_id"))
     below = workspace.views.get(view_id) if view_id else None
     if below is None:
@@ -33,7 +33,7 @@ def push(workspace: Workspace, args: Arguments) -> Json:
 
 @method("views.update", required="view", optional="view_id external_id hash")
 def update(workspace: Workspace, args: Arguments) -> Json:
-    """Change an open modal; with `hash` only if it still is what the app saw."""
+    """Change an open modal; with `hash`, only if it is unchanged since the app saw it."""
     if args.has("view_id"):
         view = workspace.views.get(args.text("view_id"))
     elif args.has("external_id"):

@@ -1,4 +1,4 @@
-"""Who and what a workspace holds: users, user groups, channels with their messages; and how Slack writes them."""
+"""Users, user groups, channels and messages, and their JSON at Slack."""
 
 from dataclasses import dataclass, field
 
@@ -8,7 +8,7 @@ from bot.sandbox.slack.wire import Json
 
 @dataclass(slots=True)
 class User:
-    """A member, guest, bot or stranger; every field may be changed while the sandbox runs."""
+    """A member, guest, bot or stranger; tests may change every field while the sandbox runs."""
 
     id: str
     name: str
@@ -18,16 +18,16 @@ class User:
     deleted: bool = False
     is_bot: bool = False
     is_restricted: bool = False
-    """A guest of several channels."""
+    """A multi-channel guest."""
     is_ultra_restricted: bool = False
-    """A guest of one channel."""
+    """A single-channel guest."""
     is_stranger: bool = False
-    """Somebody of another workspace with whom no channel is shared any more."""
+    """A user of another workspace who no longer shares a channel."""
     bot_id: str | None = None
     app_id: str | None = None
 
     def as_json(self) -> Json:
-        """The user as users.info tells it; a deactivated one is told with less."""
+        """Return the user as in users.info; a deactivated user has fewer fields."""
         profile: Json = {
             "real_name": self.real_name,
             "real_name_normalized": self.real_name,
@@ -69,7 +69,7 @@ class User:
 
 @dataclass(slots=True)
 class UserGroup:
-    """A user group: `@handle`, its members, enabled or not."""
+    """A user group: `@handle` and members; it may be disabled."""
 
     id: str
     handle: str
@@ -77,7 +77,7 @@ class UserGroup:
     disabled: bool = False
 
     def as_json(self, team_id: str) -> Json:
-        """The group as usergroups.list tells it, without its members."""
+        """Return the group as in usergroups.list, without its members."""
         return {
             "id": self.id,
             "team_id": team_id,
@@ -95,7 +95,7 @@ class UserGroup:
 
 @dataclass(slots=True)
 class Message:
-    """A message in a channel or thread, or, with a `reader`, an ephemeral one that only they see."""
+    """A message in a channel or thread. With a `reader` it is ephemeral: only they see it."""
 
     channel: str
     ts: str
@@ -110,20 +110,20 @@ class Message:
     edited: Json | None = None
     reader: str | None = None
     updates: int = 0
-    """How often it was changed since it was posted."""
+    """The number of updates since it was posted."""
     read: bool = False
-    """Whether a test or a page has looked at it (see `SlackSandbox.mark_read`)."""
+    """Whether a test has looked at it (see `SlackSandbox.mark_read`)."""
     tombstone: bool = False
-    """Deleted, but still there because it has replies."""
+    """Deleted, but kept because it has replies."""
 
     @property
     def words(self) -> str:
-        """Everything a person reads: the blocks' texts, a line each, or the plain text where there are none."""
+        """What a person reads: the blocks' texts, one per line, or the plain text without blocks."""
         return "\n".join(visible_texts(self.blocks)) if self.blocks else self.text
 
     @property
     def buttons(self) -> list[str]:
-        """What its buttons say, in order."""
+        """The texts of its buttons, in order."""
         return [
             element["text"]["text"]
             for block in self.blocks
@@ -132,7 +132,7 @@ class Message:
         ]
 
     def as_json(self, *, all_metadata: bool = True) -> Json:
-        """The message as Slack writes it, to be sent at once; without `all_metadata` only the event's type is told."""
+        """Return the message as Slack sends it; without `all_metadata` it has only the metadata's event type."""
         if self.tombstone:
             return {
                 "type": "message",
@@ -159,7 +159,7 @@ class Message:
 
 @dataclass(slots=True)
 class Channel:
-    """A public or private channel, who is in it (the bot too, by its user id) and what was said, oldest first."""
+    """A public or private channel, its members (the bot too, by user id) and its messages, oldest first."""
 
     id: str
     name: str
@@ -169,19 +169,19 @@ class Channel:
     messages: list[Message] = field(default_factory=list)
 
     def find(self, ts: str) -> Message | None:
-        """The message or reply with this timestamp."""
+        """Return the message or reply with this timestamp."""
         return next((message for message in self.messages if message.ts == ts), None)
 
     def top_level(self) -> list[Message]:
-        """What stands in the channel itself, oldest first."""
+        """Return the messages outside threads, oldest first."""
         return [message for message in self.messages if message.thread_ts in (None, message.ts)]
 
     def replies(self, ts: str) -> list[Message]:
-        """The replies in a message's thread, oldest first, without the message itself."""
+        """Return the replies to a message, oldest first."""
         return [message for message in self.messages if message.thread_ts == ts and message.ts != ts]
 
-    def told(self, message: Message, *, all_metadata: bool = True) -> Json:
-        """A message with what its thread adds to it."""
+    def message_as_json(self, message: Message, *, all_metadata: bool = True) -> Json:
+        """Return a message as JSON, with the fields of its thread."""
         written = message.as_json(all_metadata=all_metadata)
         replies = self.replies(message.ts)
         if replies:
@@ -200,7 +200,7 @@ class Channel:
         return written
 
     def as_json(self, bot_user: str) -> Json:
-        """The channel as conversations.info tells it to the bot."""
+        """Return the channel as conversations.info shows it to the bot."""
         return {
             "id": self.id,
             "name": self.name,

@@ -1,4 +1,4 @@
-"""The bodies Slack sends to an app, field for field: clicks, submissions, closed views, commands, events."""
+"""The bodies that Slack sends to an app: clicks, submissions, closed views, commands, events."""
 
 import copy
 import time
@@ -9,11 +9,11 @@ from bot.sandbox.slack.views import View
 from bot.sandbox.slack.wire import Json
 from bot.sandbox.slack.workspace import Workspace
 
-VERIFICATION_TOKEN = "sandbox-verification-token"  # noqa: S105 - Slack's deprecated field; proves nothing, guards nothing
+VERIFICATION_TOKEN = "sandbox-verification-token"  # noqa: S105 - Slack's deprecated field, not a secret
 
 
 def action(block: Json, element: Json, choice: Json | None) -> Json:
-    """One entry of `actions`: the element as pressed, or with the option chosen in it."""
+    """Build one entry of `actions`: the pressed element, or the element with the chosen option."""
     entry: Json = {
         "type": element["type"],
         "block_id": block["block_id"],
@@ -42,9 +42,9 @@ def message_action(
     response_url: str,
     blocks: list[Json] | None = None,
 ) -> Json:
-    """A click on a message; `blocks` is what the person sees when that is older than the message."""
-    seen = channel.told(message)
-    seen.pop("metadata", None)  # clicks are not documented to carry it
+    """Build a click on a message; `blocks` is what the person sees, if it is older than the message."""
+    seen = channel.message_as_json(message)
+    seen.pop("metadata", None)  # Slack does not document it in clicks
     if blocks is not None:
         seen["blocks"] = copy.deepcopy(blocks)
     container: Json = {
@@ -60,7 +60,7 @@ def message_action(
         **_origin(workspace, user),
         "container": container,
         "trigger_id": trigger_id,
-        "channel": {"id": channel.id, "name": _told_name(channel)},
+        "channel": {"id": channel.id, "name": _name_in_payload(channel)},
         "message": seen,
         "state": {"values": {}},
         "response_url": response_url,
@@ -69,7 +69,7 @@ def message_action(
 
 
 def view_action(workspace: Workspace, user: User, view: View, entry: Json, *, trigger_id: str, values: Json) -> Json:
-    """A click inside a modal or Home tab."""
+    """Build a click in a modal or Home tab."""
     return {
         "type": "block_actions",
         **_origin(workspace, user),
@@ -81,7 +81,7 @@ def view_action(workspace: Workspace, user: User, view: View, entry: Json, *, tr
 
 
 def view_submission(workspace: Workspace, user: User, view: View, *, trigger_id: str, values: Json) -> Json:
-    """A modal sent off."""
+    """Build the submission of a modal."""
     return {
         "type": "view_submission",
         **_origin(workspace, user),
@@ -92,7 +92,7 @@ def view_submission(workspace: Workspace, user: User, view: View, *, trigger_id:
 
 
 def view_closed(workspace: Workspace, user: User, view: View, *, is_cleared: bool) -> Json:
-    """A modal closed by the person, where the app asked to hear of it."""
+    """Build the notice that a person closed a modal."""
     return {
         "type": "view_closed",
         **_origin(workspace, user),
@@ -111,13 +111,13 @@ def slash_command(
     trigger_id: str,
     response_url: str,
 ) -> dict[str, str]:
-    """The form fields of a slash command."""
+    """Build the form fields of a slash command."""
     return {
         "token": VERIFICATION_TOKEN,
         "team_id": user.team_id,
         "team_domain": workspace.domain,
         "channel_id": channel.id,
-        "channel_name": _told_name(channel),
+        "channel_name": _name_in_payload(channel),
         "user_id": user.id,
         "user_name": user.name,
         "command": command,
@@ -130,7 +130,7 @@ def slash_command(
 
 
 def event_callback(workspace: Workspace, event: Mapping[str, object]) -> Json:
-    """The envelope around an event; its `event_id` stays the same through retries."""
+    """Build the envelope of an event; retries keep its `event_id`."""
     return {
         "token": VERIFICATION_TOKEN,
         "team_id": workspace.team_id,
@@ -163,6 +163,6 @@ def _origin(workspace: Workspace, user: User) -> Json:
     }
 
 
-def _told_name(channel: Channel) -> str:
-    """Slack tells apps no private channel's name in interactions."""
+def _name_in_payload(channel: Channel) -> str:
+    """Slack hides a private channel's name in interactions."""
     return "privategroup" if channel.is_private else channel.name

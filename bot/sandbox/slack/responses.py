@@ -1,6 +1,6 @@
-"""What an app says back: through a response URL, or in the answer to a slash command. Both speak one language.
+"""An app's responses: through a response URL, or in the answer to a slash command. Both have one format.
 
-A response is ephemeral unless it says in_channel; it can replace or delete the message it answers.
+A response is ephemeral unless it says in_channel. It can replace or delete the message that it answers.
 """
 
 import asyncio
@@ -63,20 +63,20 @@ def respond(workspace: Workspace, target: ResponseTarget, body: object) -> None:
         case "in_channel":
             workspace.post(channel, workspace.bot, text, blocks, thread_ts=thread_ts, metadata=metadata)
         case "ephemeral":
-            workspace.whisper(channel, reader, text, blocks, thread_ts)
+            workspace.post_ephemeral(channel, reader, text, blocks, thread_ts)
         case _:
             raise SlackError("invalid_response_type")
 
 
 class ResponseUrlRoute:
-    """Answers `<prefix>/response/{token}`; the token is the only authority, as with Slack's own."""
+    """Answers `<prefix>/response/{token}`; the token is the only authentication, as at Slack."""
 
     def __init__(self, workspace: Workspace, faults: SlackFaults) -> None:
         self._workspace = workspace
         self._faults = faults
 
     async def handle(self, request: web.Request) -> web.Response:
-        """Take one post. Slack documents no form for refusals here; the codes are its own, the statuses customary."""
+        """Handle one POST. Slack documents no error format here: the codes are Slack's, the statuses are HTTP's."""
         try:
             body = json.loads(await request.read())
         except ValueError:

@@ -1,6 +1,6 @@
-"""The sandbox as its users see it: a workspace, its doors over HTTP, acts of people, ordered faults, what to look at.
+"""The stand-in for tests, the demo and the page: a workspace, its HTTP routes, people's actions, faults, inspection.
 
-It knows nothing of any app: it learns one request URL and otherwise only answers.
+It knows nothing about the app except its request URL.
 """
 
 import time
@@ -26,9 +26,9 @@ _T = TypeVar("_T")
 class SlackSandbox(UserActions):
     """One workspace with one installed app.
 
-    `clock` (seconds, monotonic) ends trigger ids and response URLs; give one to let them expire without waiting.
-    `socket_mode` True sends everything through the connected Socket Mode client instead of to `request_url`.
-    `setup` mounts the routes; whoever starts the server then sets `origin` (`http://host:port`).
+    `clock` (monotonic seconds) expires trigger ids and response URLs; pass one to expire them without waiting.
+    With `socket_mode` it delivers to the connected Socket Mode client instead of `request_url`.
+    `setup` mounts the routes; after the server starts, set `origin` (`http://host:port`).
     """
 
     def __init__(
@@ -63,7 +63,7 @@ class SlackSandbox(UserActions):
     # -- mounting ---------------------------------------------------------------------------------------------
 
     def setup(self, app: web.Application, prefix: str) -> None:
-        """Mount every route under `prefix` and close what is open when the server stops."""
+        """Mount every route under `prefix`; close connections when the server stops."""
         self._prefix = prefix.rstrip("/")
         app.router.add_route("GET", f"{self._prefix}/api/{{method}}", self._web_api.handle)
         app.router.add_route("POST", f"{self._prefix}/api/{{method}}", self._web_api.handle)
@@ -73,12 +73,12 @@ class SlackSandbox(UserActions):
 
     @property
     def api_url(self) -> str:
-        """What an app takes as Slack's address, with the slash at its end."""
+        """The API address for an app, with a final slash."""
         return f"{self.origin}{self._prefix}/api/"
 
     @property
     def request_url(self) -> str | None:
-        """Where interactions, commands and events are POSTed."""
+        """The address to which interactions, commands and events are POSTed."""
         return self.sender.request_url
 
     @request_url.setter
@@ -102,75 +102,73 @@ class SlackSandbox(UserActions):
         return self.workspace.bot
 
     def user(self, who: User | str) -> User:
-        """Somebody by name or id; change their fields at will. KeyError when there is nobody."""
+        """Return a user by name or id; tests may change the fields. KeyError when there is none."""
         return self.workspace.user(who)
 
     def group(self, which: UserGroup | str) -> UserGroup:
-        """A user group by handle or id; change its fields at will."""
+        """Return a user group by handle or id; tests may change the fields."""
         return self.workspace.group(which)
 
     def channel(self, which: Channel | str) -> Channel:
-        """A channel by name or id; change its fields at will."""
+        """Return a channel by name or id; tests may change the fields."""
         return self.workspace.channel(which)
 
-    # -- looking ----------------------------------------------------------------------------------------------
+    # -- inspection -------------------------------------------------------------------------------------------
 
     def messages(self, channel: Channel | str) -> list[Message]:
-        """What stands in a channel, oldest first, without replies and deleted ones."""
+        """Return a channel's messages, oldest first, without replies and deleted ones."""
         return [message for message in self.workspace.channel(channel).top_level() if not message.tombstone]
 
     def thread(self, channel: Channel | str, ts: str) -> list[Message]:
-        """The replies to a message, oldest first."""
+        """Return the replies to a message, oldest first."""
         return self.workspace.channel(channel).replies(ts)
 
     def ephemerals(self, user: User | str) -> list[Message]:
-        """What only this person was shown, oldest first."""
+        """Return the ephemeral messages to this person, oldest first."""
         reader = self.workspace.user(user).id
         return [message for message in self.workspace.ephemerals if message.reader == reader]
 
     def open_views(self, user: User | str) -> list[View]:
-        """A person's open modals; the last one is on top."""
+        """Return a person's open modals; the last one is on top."""
         return self.workspace.views.opened_by(self.workspace.user(user).id)
 
     def home(self, user: User | str) -> View | None:
-        """A person's Home tab, once published."""
+        """Return a person's Home tab, once published."""
         return self.workspace.views.home(self.workspace.user(user).id)
 
     def unread(self) -> list[Message]:
-        """Everything the app posted, ephemeral messages too, that `mark_read` was not told of."""
+        """Return the app's messages, ephemeral ones too, that are not marked as read."""
         posted = [message for channel in self.workspace.channels.values() for message in channel.messages]
         return [message for message in [*posted, *self.workspace.ephemerals] if not (message.read or message.tombstone)]
 
     def mark_read(self, *messages: Message) -> None:
-        """Note that these were looked at."""
+        """Mark messages as read."""
         for message in messages:
             message.read = True
 
     @property
     def journal(self) -> list[ApiCall]:
-        """Every call that came in, oldest first."""
+        """Every call received, oldest first."""
         return self.workspace.journal
 
     @property
     def unexpected(self) -> list[str]:
-        """What no well-behaved app does: unknown methods or arguments, answers that Slack cannot use."""
+        """What no correct app does: unknown methods or arguments, answers that Slack cannot use."""
         return self.workspace.unexpected
 
     def calls(self, method: str) -> list[ApiCall]:
-        """The journal of one method."""
+        """Return the calls of one method."""
         return [call for call in self.workspace.journal if call.method == method]
 
     async def changed(self, predicate: Callable[[], _T], timeout: float = 5.0) -> _T:  # noqa: ASYNC109 - as changes.py
-        """Wait until `predicate` is true and give what it gave; asked after every change, never by the clock."""
+        """Wait until `predicate` is true and return its result; checked after every change, without polling."""
         try:
             return await self.workspace.changes.wait_for(predicate, timeout)
         except TimeoutError:
             last = [f"{call.method} {call.error or call.status}" for call in self.workspace.journal[-5:]]
-            raise TimeoutError(
-                f"not true within {timeout} s; the last calls were: {', '.join(last) or 'none'}"
-            ) from None
+            raise TimeoutError(f"still not true after {timeout} s; last calls: {', '.join(last) or 'none'}") from None
 
-    # -- trouble ----------------------------------------------------------------------------------------------
+    # -- faults -----------------------------------------------------------------------------------------------
 
     def fail(
         self,
@@ -182,38 +180,35 @@ class SlackSandbox(UserActions):
         seconds: float = 0.0,
         retry_after: int | str = 1,
     ) -> None:
-        """Order a failure of a method, of `response_url` or of `*`; see `faults` for the kinds.
-
-        `times` None: until `clear_faults`. `after`: so many calls go through first. `seconds`: of `slow`.
-        """
+        """Plan a fault for a method, `response_url` or `*`; `faults` lists the kinds, `PlannedFault` the parameters."""
         self._faults.planned.append(SlackFault(method, kind, times, after, seconds, str(retry_after)))
         self.workspace.touch("fault")
 
     def clear_faults(self, kind: str | None = None) -> None:
-        """Let everything work again, or no longer fail in this way."""
+        """Drop all planned faults, or those of one kind."""
         self._faults.clear(kind)
         self.workspace.touch("fault")
 
     def archive(self, channel: Channel | str, archived: bool = True) -> None:
-        """Archive a channel, or bring it back."""
+        """Archive or unarchive a channel."""
         self.workspace.channel(channel).is_archived = archived
         self.workspace.touch("channel")
 
     def delete_message(self, channel: Channel | str, ts: str) -> None:
-        """Delete a message, as the workspace's owner may. KeyError when there is none."""
+        """Delete a message as the workspace's owner. KeyError when there is none."""
         message = self.workspace.channel(channel).find(ts)
         if message is None or message.tombstone:
-            raise KeyError("there is no such message")
+            raise KeyError("no such message")
         self.workspace.remove(message)
 
     @property
     def pending_faults(self) -> list[SlackFault]:
-        """Ordered failures that still wait for a call."""
+        """The planned faults that still wait for a call."""
         return list(self._faults.planned)
 
     @property
     def pace(self) -> PostingRate:
-        """How fast a channel may be posted to; set `per_second` to enforce it."""
+        """The posting rate of a channel; set `per_second` to enforce it."""
         return self._web_api.pace
 
     def _response_address(self, token: str) -> str:

@@ -1,4 +1,4 @@
-"""The people, groups and channels that a sandbox starts with; first names only, all of them adjustable."""
+"""The people, groups and channels that a sandbox starts with; tests may change all of them."""
 
 from bot.sandbox.slack.workspace import Workspace
 

@@ -1,6 +1,6 @@
-"""A few composable rules that say what a JSON value must look like, in the words of Slack's own answers.
+"""Composable shapes of JSON values; the error messages are Slack's own.
 
-A rule adds what it finds to `Problems` and never raises; anything not named in an object is refused.
+A shape adds its errors to `Problems` and never raises. It refuses unknown fields of an object.
 """
 
 import re
@@ -11,13 +11,13 @@ Shape = Callable[[object, str, "Problems"], None]
 
 
 class Problems:
-    """What is wrong, each with its JSON pointer."""
+    """The errors found, each with its JSON pointer."""
 
     def __init__(self) -> None:
         self.found: list[str] = []
 
     def add(self, where: str, what: str) -> None:
-        """Note one fault."""
+        """Add one error."""
         self.found.append(f"{what} [json-pointer:{where or '/'}]")
 
 
@@ -47,7 +47,7 @@ def url(most: int) -> Shape:
 
 
 def matching(pattern: str, what: str) -> Shape:
-    """A string that a regular expression matches whole."""
+    """A string that fully matches a regular expression."""
 
     def rule(value: object, where: str, problems: Problems) -> None:
         if not isinstance(value, str) or not re.fullmatch(pattern, value):
@@ -57,7 +57,7 @@ def matching(pattern: str, what: str) -> Shape:
 
 
 def integer(least: int, most: int) -> Shape:
-    """A whole number within bounds."""
+    """A whole number from `least` to `most`."""
 
     def rule(value: object, where: str, problems: Problems) -> None:
         if not isinstance(value, int) or isinstance(value, bool):
@@ -75,7 +75,7 @@ def boolean(value: object, where: str, problems: Problems) -> None:
 
 
 def one_of(*choices: str) -> Shape:
-    """One of some words."""
+    """One of these words."""
 
     def rule(value: object, where: str, problems: Problems) -> None:
         if value not in choices:
@@ -85,7 +85,7 @@ def one_of(*choices: str) -> Shape:
 
 
 def array(item: Shape, most: int, least: int = 1) -> Shape:
-    """A list of `least` to `most` items that each keep a rule."""
+    """A list of `least` to `most` items of one shape."""
 
     def rule(value: object, where: str, problems: Problems) -> None:
         if not isinstance(value, list):
@@ -102,7 +102,7 @@ def array(item: Shape, most: int, least: int = 1) -> Shape:
 
 
 def record(required: Mapping[str, Shape], optional: Mapping[str, Shape] | None = None) -> Shape:
-    """An object with exactly these fields; a null counts as absent nowhere."""
+    """An object with exactly these fields; null does not count as missing."""
     rules = {**required, **(optional or {})}
 
     def rule(value: object, where: str, problems: Problems) -> None:
@@ -122,7 +122,7 @@ def record(required: Mapping[str, Shape], optional: Mapping[str, Shape] | None =
 
 
 def variant(table: Mapping[str, Shape]) -> Shape:
-    """An object whose `type` chooses its rule."""
+    """An object whose `type` chooses its shape."""
 
     def rule(value: object, where: str, problems: Problems) -> None:
         if not isinstance(value, dict):
@@ -139,7 +139,7 @@ def variant(table: Mapping[str, Shape]) -> Shape:
 
 
 def every(*rules: Shape) -> Shape:
-    """All of some rules."""
+    """A value that fits all of these shapes."""
 
     def rule(value: object, where: str, problems: Problems) -> None:
         for each in rules:
@@ -149,7 +149,7 @@ def every(*rules: Shape) -> Shape:
 
 
 def exactly_one(*names: str) -> Shape:
-    """An object with one, and only one, of these fields."""
+    """An object with exactly one of these fields."""
 
     def rule(value: object, where: str, problems: Problems) -> None:
         if isinstance(value, dict) and sum(name in value for name in names) != 1:
@@ -159,7 +159,7 @@ def exactly_one(*names: str) -> Shape:
 
 
 def at_least_one(*names: str) -> Shape:
-    """An object with any of these fields."""
+    """An object with at least one of these fields."""
 
     def rule(value: object, where: str, problems: Problems) -> None:
         if isinstance(value, dict) and not any(name in value for name in names):

@@ -1,6 +1,6 @@
 """Socket Mode: one-time tickets from apps.connections.open, a WebSocket with hello, envelopes and acknowledgements.
 
-A ticket is spent by the first handshake, whatever becomes of it; an envelope goes to the newest connection.
+The first handshake uses up a ticket, even if it fails. An envelope goes to the newest connection.
 """
 
 import asyncio
@@ -15,7 +15,7 @@ from bot.sandbox.slack.workspace import Workspace
 
 
 class SocketMode:
-    """The server's side. `address` makes a `ws://` URL of a ticket."""
+    """The server side. `address` makes a `ws://` URL from a ticket."""
 
     def __init__(self, workspace: Workspace, address: Callable[[str], str]) -> None:
         self._workspace = workspace
@@ -24,23 +24,23 @@ class SocketMode:
         self._connections: list[web.WebSocketResponse] = []
         self._waiting: dict[str, asyncio.Future[object]] = {}
         self.refuse_handshakes = 0
-        """How many of the next handshakes fail after their ticket was spent."""
+        """How many of the next handshakes fail after they used up their ticket."""
         self.greeted = 0
-        """How many connections there have been."""
+        """How many connections were opened so far."""
 
     @property
     def connections(self) -> int:
-        """How many clients are connected."""
+        """The number of connected clients."""
         return len(self._connections)
 
     def open(self) -> str:
-        """A new one-time URL."""
+        """Return a new one-time URL."""
         ticket = secrets.token_urlsafe(18)
         self._tickets.add(ticket)
         return self._address(ticket)
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
-        """One connection, from handshake to close."""
+        """Serve one connection, from handshake to close."""
         ticket = request.query.get("ticket", "")
         if ticket not in self._tickets:
             return web.json_response({"ok": False, "error": "invalid_ticket"}, status=403)
@@ -64,7 +64,7 @@ class SocketMode:
         return socket
 
     async def send(self, envelope: Json, limit: float) -> object:
-        """Send an envelope and wait `limit` seconds for its acknowledgement; its payload, or "".
+        """Send an envelope, wait `limit` seconds for its acknowledgement, and return its payload or "".
 
         Raises TimeoutError, or ConnectionError when nobody is connected.
         """
@@ -80,7 +80,7 @@ class SocketMode:
             self._waiting.pop(envelope["envelope_id"], None)
 
     async def disconnect(self, reason: str = "refresh_requested") -> None:
-        """Tell every client to connect anew, as Slack does every few hours."""
+        """Tell every client to reconnect, as Slack does every few hours."""
         for socket in list(self._connections):
             await socket.send_json({"type": "disconnect", "reason": reason, "debug_info": {"host": "sandbox"}})
 
@@ -98,7 +98,7 @@ class SocketMode:
             self._workspace.unexpected.append("socket: a frame without an envelope_id")
             return
         waiting = self._waiting.get(frame["envelope_id"])
-        if waiting is not None and not waiting.done():  # else: too late, as with Slack
+        if waiting is not None and not waiting.done():  # otherwise it is too late, as at Slack
             waiting.set_result(frame.get("payload") or "")
 
     def _hello(self) -> Json:

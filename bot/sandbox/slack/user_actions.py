@@ -1,6 +1,6 @@
-"""What a person does in Slack: click, send or close a modal, type a command; and what Slack's client does next.
+"""What a person does in Slack (click, submit or close a modal, type a command) and what Slack's client does next.
 
-Each act is one request to the app and answers with its `Delivery`. An act no person could do raises CannotActError.
+Each method sends one request to the app and returns its `Delivery`. CannotActError when no person could do it.
 """
 
 import asyncio
@@ -30,14 +30,14 @@ _TROUBLE = "We had some trouble connecting. Try again?"
 
 
 class UserActions:
-    """The acts, on one workspace through one sender."""
+    """A person's actions in one workspace, delivered by one sender."""
 
     def __init__(self, workspace: Workspace, sender: Sender, response_url: Callable[[str], str]) -> None:
         self.workspace = workspace
         self.sender = sender
         self._response_url = response_url
         self.event_retry_delays: Sequence[float] = (0.0, 0.0, 0.0)
-        """Seconds before each repetition of a failed event; Slack's own are 0, 60 and 300."""
+        """Seconds before each retry of a failed event; Slack uses 0, 60 and 300."""
 
     async def click(
         self,
@@ -53,13 +53,13 @@ class UserActions:
     ) -> Delivery:
         """Press the button (or choose `option` in the menu) with this action_id or visible text.
 
-        The message is looked at as it is now, or as `blocks`, the copy that a slow client still shows.
-        `confirm` False: the person backs out of the button's confirm dialog, and nothing is sent.
+        The click is on the message as it is now, or on `blocks`, an older copy that a slow client still shows.
+        With `confirm` False the person cancels the button's confirm dialog, and nothing is sent.
         """
         who, where = self.workspace.user(user), self.workspace.channel(channel)
         message = self._message(who, where, ts)
         block, element = find_element(message.blocks if blocks is None else blocks, action_id=action_id, text=text)
-        if _backs_out(element, confirm):
+        if _cancels(element, confirm):
             return NOT_SENT
         token = self.workspace.response_urls.give(who.id, where.id, message.ts, message.thread_ts)
         payload = payloads.message_action(
@@ -84,11 +84,11 @@ class UserActions:
         option: Entered = None,
         confirm: bool = True,
     ) -> Delivery:
-        """Press a button, or choose in a menu, inside an open modal or the Home tab."""
+        """Press a button, or choose in a menu, in an open modal or the Home tab."""
         who = self.workspace.user(user)
         view = self._view(who, view_id)
         block, element = find_element(view.blocks, action_id=action_id, text=text)
-        if _backs_out(element, confirm):
+        if _cancels(element, confirm):
             return NOT_SENT
         chosen = choice(element, option)
         if chosen is not None and element["type"] != "overflow":
@@ -110,10 +110,10 @@ class UserActions:
     async def submit_view(
         self, user: User | str, view_id: str, values: Mapping[str, Entered] | None = None, *, enforce: bool = True
     ) -> Delivery:
-        """Fill in an open modal and send it; NotSubmittedError when Slack's client would not let it go.
+        """Fill in an open modal and submit it; NotSubmittedError when Slack's client would not send it.
 
-        `enforce` False sends it all the same, as a client of somebody's own making could.
-        What the app answers is carried out: errors, update, push, clear, or closing the modal.
+        With `enforce` False it is sent anyway, as a custom client could.
+        The app's answer is carried out: errors, update, push, clear, or closing the modal.
         """
         who = self.workspace.user(user)
         view = self._view(who, view_id)
@@ -139,7 +139,7 @@ class UserActions:
         return delivery
 
     async def close_view(self, user: User | str, view_id: str, *, all_of_them: bool = False) -> Delivery:
-        """Close a modal, or with `all_of_them` its whole stack; the app hears of it only if it asked to."""
+        """Close a modal, or with `all_of_them` its whole stack; the app is notified only if it asked for it."""
         who = self.workspace.user(user)
         view = self._view(who, view_id)
         if view.content["type"] != "modal":
@@ -154,9 +154,9 @@ class UserActions:
         return await self.sender.interaction(payloads.view_closed(self.workspace, who, view, is_cleared=all_of_them))
 
     async def slash(self, user: User | str, channel: Channel | str, command: str, text: str = "") -> Delivery:
-        """Type a slash command in a channel; what the app answers is shown where Slack shows it."""
+        """Type a slash command in a channel; the app's answer appears where Slack shows it."""
         who, where = self.workspace.user(user), self.workspace.channel(channel)
-        self._enters(who, where)
+        self._check_member(who, where)
         token = self.workspace.response_urls.give(who.id, where.id)
         fields = payloads.slash_command(
             self.workspace,
@@ -179,15 +179,15 @@ class UserActions:
     async def say(
         self, user: User | str, channel: Channel | str, text: str, *, thread_ts: str | None = None
     ) -> Message:
-        """Write a message; the app is not told (send the event for that)."""
+        """Write a message. The app is not notified; use `send_event` for that."""
         who, where = self.workspace.user(user), self.workspace.channel(channel)
-        self._enters(who, where)
+        self._check_member(who, where)
         message = self.workspace.post(where, who, text, [], thread_ts=thread_ts)
         message.read = True
         return message
 
     async def open_home(self, user: User | str) -> Delivery:
-        """Open the app's Home tab; what it shows is whatever the app has published by then."""
+        """Open the app's Home tab, which sends app_home_opened."""
         who = self.workspace.user(user)
         home = self.workspace.views.home(who.id)
         shown = {} if home is None else {"view": self.workspace.view_as_json(home)}
@@ -195,7 +195,7 @@ class UserActions:
         return await self.send_event(event)
 
     async def send_event(self, event: Mapping[str, object]) -> Delivery:
-        """Deliver an event; after anything but 2xx again, at most three times. The last delivery counts."""
+        """Deliver an event, with at most three retries unless the answer is 2xx. Return the last delivery."""
         payload = payloads.event_callback(self.workspace, event)
         delivery = await self.sender.event(payload)
         for number, delay in enumerate(self.event_retry_delays, start=1):
@@ -207,15 +207,15 @@ class UserActions:
         return delivery
 
     async def redeliver(self, delivery: Delivery) -> Delivery:
-        """Send the identical signed request, or socket envelope, once more."""
+        """Send the identical signed request, or socket envelope, again."""
         return await self.sender.again(delivery)
 
     async def deliver(self, body: bytes, headers: Mapping[str, str]) -> Delivery:
-        """Send anything at all to the request URL, unsigned unless the headers sign it."""
+        """Send any body to the request URL, unsigned unless the headers sign it."""
         return await self.sender.raw(body, headers)
 
     def _follow(self, view: View, delivery: Delivery) -> None:
-        """Do what the app answered to a submission, as Slack's client does."""
+        """Carry out the app's answer to a submission, as Slack's client does."""
         view.errors, view.trouble = {}, None
         if not delivery.ok:
             view.trouble = _TROUBLE
@@ -254,13 +254,13 @@ class UserActions:
 
     def _message(self, user: User, channel: Channel, ts: str) -> Message:
         if channel.is_private:
-            self._enters(user, channel)
+            self._check_member(user, channel)
         message = self.workspace.find_shown(user, channel, ts)
         if message is None or message.tombstone:
             raise CannotActError(f"{user.name} sees no message {ts} in #{channel.name}")
         return message
 
-    def _enters(self, user: User, channel: Channel) -> None:
+    def _check_member(self, user: User, channel: Channel) -> None:
         if channel.is_private and user.id not in channel.members:
             raise CannotActError(f"{user.name} is not in the private channel #{channel.name}")
 
@@ -271,7 +271,7 @@ class UserActions:
         return view
 
 
-def _backs_out(element: Json, confirm: bool) -> bool:
+def _cancels(element: Json, confirm: bool) -> bool:
     if not confirm and "confirm" not in element:
-        raise CannotActError("this element asks for no confirmation, so there is nothing to deny")
+        raise CannotActError("this element has no confirm dialog to cancel")
     return not confirm

@@ -1,6 +1,6 @@
 """Views: modals in their stacks, each person's Home tab, and the trigger ids and response URLs around them.
 
-A trigger id opens one view within three seconds; a response URL takes five posts within thirty minutes.
+A trigger id opens one view within three seconds. A response URL takes five posts within thirty minutes.
 """
 
 import secrets
@@ -18,21 +18,21 @@ RESPONSE_URL_USES = 5
 
 @dataclass(slots=True)
 class View:
-    """A modal or Home tab as one person has it before them."""
+    """A modal or Home tab as one person sees it."""
 
     id: str
     user: str
     content: Json
-    """As the app sent it, with every id filled in."""
+    """As the app sent it, with every id."""
     hash: str
     root_id: str
     previous_id: str | None = None
     errors: dict[str, str] = field(default_factory=dict)
-    """What stands in red under which input (by block_id)."""
+    """The error shown under each input, by block_id."""
     trouble: str | None = None
-    """Why the last click or submission ended in "We had some trouble connecting. Try again?"."""
+    """The message after a failed click or submission: "We had some trouble connecting. Try again?"."""
     chosen: dict[tuple[str, str], object] = field(default_factory=dict)
-    """What the person entered, by block_id and action_id; kept when the submission is refused."""
+    """The person's entries, by block_id and action_id; kept when the submission is refused."""
 
     @property
     def title(self) -> str:
@@ -42,13 +42,13 @@ class View:
 
     @property
     def blocks(self) -> list[Json]:
-        """Its blocks."""
+        """The blocks."""
         blocks: list[Json] = self.content["blocks"]
         return blocks
 
     @property
     def words(self) -> str:
-        """Everything a person reads in it, a line each."""
+        """Every text in it, one per line."""
         return "\n".join([self.title, *visible_texts(self.blocks)])
 
     @property
@@ -58,13 +58,13 @@ class View:
 
     @property
     def buttons(self) -> list[str]:
-        """What the buttons inside it say, in order; submit and close are not among them."""
+        """The texts of its buttons, in order, without submit and close."""
         found = (element for block in self.blocks for element in elements_of(block))
         return [element["text"]["text"] for element in found if element["type"] == "button"]
 
 
 class ViewStore:
-    """The open modals of everybody, oldest first, and the Home tabs."""
+    """Everyone's open modals, oldest first, and Home tabs."""
 
     def __init__(self, ids: SlackIds) -> None:
         self._ids = ids
@@ -72,24 +72,24 @@ class ViewStore:
         self._homes: dict[str, View] = {}
 
     def opened_by(self, user: str) -> list[View]:
-        """A person's open modals; the last one is on top."""
+        """Return a person's open modals; the last one is on top."""
         return [view for view in self._open.values() if view.user == user]
 
     def home(self, user: str) -> View | None:
-        """A person's Home tab, once published."""
+        """Return a person's Home tab, once published."""
         return self._homes.get(user)
 
     def shown_to(self, user: str) -> list[View]:
-        """A person's Home tab, if published, and open modals."""
+        """Return a person's Home tab, if published, and open modals."""
         home = self._homes.get(user)
         return [*([home] if home else []), *self.opened_by(user)]
 
     def get(self, view_id: str) -> View | None:
-        """An open modal or a Home tab by its id."""
+        """Return an open modal or a Home tab by id."""
         return self._open.get(view_id) or next((home for home in self._homes.values() if home.id == view_id), None)
 
     def by_external_id(self, external_id: str) -> View | None:
-        """An open modal by the id that the app gave it."""
+        """Return an open modal by the id that the app gave it."""
         return next((view for view in self._open.values() if view.content.get("external_id") == external_id), None)
 
     def open(self, user: str, content: Json, onto: View | None = None) -> View:
@@ -103,7 +103,7 @@ class ViewStore:
         return view
 
     def replace(self, view: View, content: Json) -> None:
-        """Show other content in an open view. What was typed stays where block_id and action_id stay."""
+        """Replace the content of an open view. Entries stay where block_id and action_id stay."""
         self._refuse_duplicate(content, view)
         view.content = content
         view.hash = _hash()
@@ -122,11 +122,11 @@ class ViewStore:
         return self._homes[user]
 
     def close(self, view: View) -> None:
-        """Close one modal; the one under it shows again."""
+        """Close one modal; the one below it is shown again."""
         self._open.pop(view.id, None)
 
     def clear(self, view: View) -> None:
-        """Close a modal with all that is stacked above and under it."""
+        """Close a modal and its whole stack."""
         for stacked in self._stack(view.root_id):
             self.close(stacked)
 
@@ -155,13 +155,13 @@ class Triggers:
         self._given: dict[str, _Trigger] = {}
 
     def give(self, user: str, view_id: str | None = None) -> str:
-        """A new trigger id for what `user` just did, in a view or elsewhere."""
+        """Return a new trigger id for an action of `user`, in a view or elsewhere."""
         trigger_id = f"{len(self._given) + 1}.{secrets.randbelow(10**12)}.{secrets.token_hex(16)}"
         self._given[trigger_id] = _Trigger(user, view_id, self._clock() + TRIGGER_SECONDS)
         return trigger_id
 
     def check(self, trigger_id: str) -> tuple[str, str | None]:
-        """Who did it, and in which view; raises SlackError."""
+        """Return who acted and in which view; raises SlackError."""
         trigger = self._given.get(trigger_id)
         if trigger is None:
             raise SlackError("invalid_trigger_id")
@@ -178,7 +178,7 @@ class Triggers:
 
 @dataclass(slots=True)
 class ResponseTarget:
-    """What a response URL speaks into: a person's view of a channel, perhaps a message it came from."""
+    """The target of a response URL: a person and a channel, and the message it came from, if any."""
 
     user: str
     channel: str
@@ -196,7 +196,7 @@ class ResponseUrls:
         self._given: dict[str, ResponseTarget] = {}
 
     def give(self, user: str, channel: str, message_ts: str | None = None, thread_ts: str | None = None) -> str:
-        """The token of a new response URL."""
+        """Return the token of a new response URL."""
         token = secrets.token_urlsafe(18)
         self._given[token] = ResponseTarget(user, channel, message_ts, thread_ts, self._clock() + RESPONSE_URL_SECONDS)
         return token

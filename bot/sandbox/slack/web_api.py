@@ -1,6 +1,6 @@
-"""The HTTP door of the Web API: token, arguments, ordered faults, posting pace, journal; then the method itself.
+"""The HTTP side of the Web API: token, arguments, planned faults, posting rate and journal around each method.
 
-Every call ends in the journal; one that no real client should make also ends in `unexpected`.
+The journal records every call; `unexpected` records each call that no correct client makes.
 """
 
 import asyncio
@@ -23,19 +23,19 @@ __all__ = ["PostingRate", "WebApi", "methods_chat", "methods_read", "methods_vie
 
 
 _ALWAYS = frozenset({"team_id"})
-"""Arguments that the official SDKs add to every call once they know them."""
+"""Arguments that the official SDKs add to every call."""
 
 
 @dataclass(slots=True)
 class PostingRate:
-    """How fast one channel may be posted to: `per_second` on average, `burst` at once. None: as fast as you like."""
+    """The limit of posts per channel: `per_second` on average, `burst` at once. None: no limit."""
 
     per_second: float | None = None
     burst: int = 3
 
 
 class WebApi:
-    """Answers `<prefix>/api/{method}`. `open_socket` makes the address of a new Socket Mode connection."""
+    """Answers `<prefix>/api/{method}`. `open_socket` returns the address of a new Socket Mode connection."""
 
     def __init__(
         self,
@@ -113,7 +113,7 @@ class WebApi:
         raise SlackError("not_allowed_token_type" if other and _same(token, other) else "invalid_auth")
 
     def _over_pace(self, method: str, args: Json) -> float | None:
-        """Seconds to wait when a channel is posted to faster than `pace` allows, else None."""
+        """Return the seconds to wait when a post exceeds `pace`, else None."""
         rate = self.pace.per_second
         if rate is None or method != "chat.postMessage":
             return None

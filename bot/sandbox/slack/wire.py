@@ -1,6 +1,6 @@
-"""What travels between Slack and an app: JSON objects, Slack's refusals, ids and timestamps.
+"""What Slack and an app exchange: JSON objects, Slack's errors, ids and timestamps.
 
-SlackIds look like Slack's and count up, so that a failed run reads the same twice.
+Ids look like Slack's and count up, so that each run has the same ids.
 """
 
 import itertools
@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import Any
 
 Json = dict[str, Any]
-"""One JSON object. Its inside belongs to whoever sent it: shapes are checked at the door (`blockkit`), not typed."""
+"""One JSON object as it was sent. Its shape is checked on arrival (`blockkit`), not typed."""
 
 
 class SlackError(Exception):
@@ -22,7 +22,7 @@ class SlackError(Exception):
         self.extra = extra
 
     def as_json(self) -> Json:
-        """The body of the answer."""
+        """Return the body of the answer."""
         body: Json = {"ok": False, "error": self.code, **self.extra}
         if self.problems:
             body["response_metadata"] = {"messages": [f"[ERROR] {problem}" for problem in self.problems]}
@@ -32,28 +32,28 @@ class SlackError(Exception):
 
 
 class SlackIds:
-    """Makes ids of Slack's form: a letter for the kind, then upper-case letters and digits."""
+    """Makes ids in Slack's format: a letter for the kind, then upper-case letters and digits."""
 
     def __init__(self) -> None:
         self._counts = itertools.count(1)
 
     def make(self, kind: str) -> str:
-        """A new id such as `V0000000A2F`; `kind` is the letter in front."""
+        """Return a new id such as `V0000000A2F`; `kind` is the letter in front."""
         return f"{kind}0{base36(next(self._counts)).rjust(9, '0')}"
 
     def short(self) -> str:
-        """A new five-letter id, as Slack gives to blocks that come without one."""
+        """Return a new five-letter id, as Slack gives to blocks without an id."""
         return base36(next(self._counts)).lower().rjust(5, "x")
 
 
 class Timestamps:
-    """Message timestamps: seconds with six decimals, never the same twice and never going back."""
+    """Message timestamps: seconds with six decimals, unique and increasing."""
 
     def __init__(self) -> None:
         self._last = 0
 
     def make(self) -> str:
-        """The next `ts`."""
+        """Return the next `ts`."""
         self._last = max(self._last + 1, time.time_ns() // 1000)
         return f"{self._last // 1_000_000}.{self._last % 1_000_000:06d}"
 

@@ -1,6 +1,6 @@
-"""The state of one Slack workspace: people, channels, messages, views, and what was called; no HTTP in here.
+"""The state of one Slack workspace: people, channels, messages, views and the journal of calls. No HTTP.
 
-Every change goes through a method that notifies `changes`; fields that a test sets by hand need `touch()`.
+Every method that changes something notifies `changes`; after setting a field directly, call `touch()`.
 """
 
 import time
@@ -35,18 +35,18 @@ BOT_SCOPES = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class ApiCall:
-    """One call of the Web API or of a response URL, as the journal keeps it; tokens are not in `args`."""
+    """One call of the Web API or of a response URL, for the journal; `args` contains no token."""
 
     method: str
     args: Json
     status: int
-    """The HTTP status answered; 0 where the connection was dropped."""
+    """The HTTP status of the answer; 0 when the connection was dropped."""
     error: str | None
     at: float = field(default_factory=time.time)
 
 
 class Workspace:
-    """Everything Slack remembers. `clock` (seconds, monotonic) ends trigger ids and response URLs."""
+    """Everything Slack stores. `clock` (monotonic seconds) expires trigger ids and response URLs."""
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self.team_id = "T0SANDBOX"
@@ -84,7 +84,7 @@ class Workspace:
         is_ultra_restricted: bool = False,
         is_stranger: bool = False,
     ) -> User:
-        """Add somebody; without an e-mail address they get one at `example.com`."""
+        """Add a user; the default e-mail address is at `example.com`."""
         user = User(
             id=self.ids.make("U"),
             name=name,
@@ -117,7 +117,7 @@ class Workspace:
         is_archived: bool = False,
         bot_joined: bool = True,
     ) -> Channel:
-        """Add a channel; `name` is without the `#`."""
+        """Add a channel by name, without the `#`."""
         inside = {member.id for member in members} | ({self.bot.id} if bot_joined else set())
         channel = Channel(self.ids.make("C"), name.removeprefix("#"), inside, is_private, is_archived)
         self.channels[channel.id] = channel
@@ -125,17 +125,17 @@ class Workspace:
         return channel
 
     def user(self, who: User | str) -> User:
-        """Somebody by id, name or themselves; KeyError when there is nobody."""
+        """Return a user by id or name; KeyError when there is none."""
         wanted = who.id if isinstance(who, User) else who
         return self.users.get(wanted) or _only(self.users.values(), wanted, lambda user: user.name)
 
     def group(self, which: UserGroup | str) -> UserGroup:
-        """A user group by id, handle or itself; KeyError when there is none."""
+        """Return a user group by id or handle; KeyError when there is none."""
         wanted = which.id if isinstance(which, UserGroup) else which
         return self.groups.get(wanted) or _only(self.groups.values(), wanted, lambda group: group.handle)
 
     def channel(self, which: Channel | str) -> Channel:
-        """A channel by id, name (with or without `#`) or itself; KeyError when there is none."""
+        """Return a channel by id or name (with or without `#`); KeyError when there is none."""
         wanted = (which.id if isinstance(which, Channel) else which).removeprefix("#")
         return self.channels.get(wanted) or _only(self.channels.values(), wanted, lambda channel: channel.name)
 
@@ -151,10 +151,10 @@ class Workspace:
         thread_ts: str | None = None,
         metadata: Json | None = None,
     ) -> Message:
-        """Put a message into a channel, or with `thread_ts` into a thread. Raises SlackError."""
+        """Post a message to a channel, or with `thread_ts` to a thread. Raises SlackError."""
         if thread_ts is not None:
             parent = channel.find(thread_ts)
-            # Slack documents no error for a parent that is gone; a stand-in that let it pass would hide a lost thread.
+            # Slack documents no error for a missing parent; accepting the post would hide a lost thread.
             if parent is None or parent.tombstone:
                 raise SlackError("thread_not_found")
             thread_ts = parent.thread_ts or parent.ts
@@ -164,10 +164,10 @@ class Workspace:
         self.touch("message")
         return message
 
-    def whisper(
+    def post_ephemeral(
         self, channel: Channel, reader: User, text: str, blocks: list[Json], thread_ts: str | None = None
     ) -> Message:
-        """Show the bot's message to one reader only."""
+        """Post an ephemeral message of the bot to one reader."""
         message = self._message(channel, self.bot, text, blocks, thread_ts)
         message.reader = reader.id
         self.ephemerals.append(message)
@@ -175,7 +175,7 @@ class Workspace:
         return message
 
     def change(self, message: Message, text: str, blocks: list[Json]) -> None:
-        """Replace what a message says. Only one shown by its text is marked as edited."""
+        """Replace a message's text and blocks. Only a message without blocks is marked as edited."""
         message.text, message.blocks = text, blocks
         message.updates += 1
         if not blocks:
@@ -195,18 +195,18 @@ class Workspace:
         self.touch("message")
 
     def find_shown(self, user: User, channel: Channel, ts: str) -> Message | None:
-        """The message with this timestamp as `user` sees the channel, ephemeral ones included."""
-        whispered = (each for each in self.ephemerals if each.reader == user.id and each.channel == channel.id)
-        return channel.find(ts) or next((message for message in whispered if message.ts == ts), None)
+        """Return the message with this timestamp that `user` sees in the channel, ephemeral ones included."""
+        ephemeral = (each for each in self.ephemerals if each.reader == user.id and each.channel == channel.id)
+        return channel.find(ts) or next((message for message in ephemeral if message.ts == ts), None)
 
     def touch(self, what: str) -> None:
-        """Tell every waiter that something changed."""
+        """Notify everyone who waits for a change."""
         self.changes.notify(what)
 
     # -- views ------------------------------------------------------------------------------------------------
 
     def view_as_json(self, view: View, state: Json | None = None) -> Json:
-        """A view as Slack writes it, with what was entered so far."""
+        """Return a view as Slack sends it, with the entries so far."""
         return {
             "id": view.id,
             "team_id": self.team_id,
@@ -244,5 +244,5 @@ class Workspace:
 def _only(candidates: Iterable[_T], wanted: str, name: Callable[[_T], str]) -> _T:
     found = [candidate for candidate in candidates if name(candidate) == wanted]
     if len(found) != 1:
-        raise KeyError(f"{len(found)} of the sandbox's things are called {wanted!r}")
+        raise KeyError(f"the sandbox has {len(found)} named {wanted!r}, not one")
     return found[0]
