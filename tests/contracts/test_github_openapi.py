@@ -48,7 +48,7 @@ async def test_from_the_approval_to_the_merge_everything_is_as_described(databas
     [({"number": "1"}, "$[0].number: '1'"), ({"title": None}, "$[0].title: None"), ({}, "'_links'")],
 )
 def test_an_answer_that_is_otherwise_is_found(broken: dict[str, object], place: str) -> None:
-    """A wrong type, a null where none may be, a missing field: each is named by its place."""
+    """A wrong type, a forbidden null and a missing field are each reported with their place."""
     operation = description().operation("GET", "/repos/acme/shop/pulls")
     assert operation is not None
     assert operation.id == "pulls/list"

@@ -67,7 +67,7 @@ def test_every_sample_is_its_own_review() -> None:
 
 
 def test_only_the_manual_sample_has_no_patch() -> None:
-    """What is to be done by hand has nothing to open; all else has."""
+    """A manual APV has no patch; every other one has."""
     assert {apv.patch_strategy for name, apv in APVS.items() if name not in PATCHED} == {PatchStrategy.MANUAL}
     assert PatchStrategy.MANUAL not in {apv.patch_strategy for apv in PATCHED.values()}
 
@@ -113,7 +113,7 @@ def test_quoted_code_is_in_the_repository(name: str) -> None:
 
 @pytest.mark.parametrize("name", APVS)
 def test_score_is_that_of_the_vector(name: str) -> None:
-    """A score is the one its vector stands for."""
+    """Each score is the base score of its vector."""
     apv = APVS[name]
     assert apv.cvss_score == (base_score(apv.cvss_vector) if apv.cvss_vector else None)
 

@@ -202,7 +202,7 @@ async def test_the_whole_walk_from_base_to_pull_request_is_real_git(hosted: Host
 
 
 async def test_a_commit_has_gits_own_sha_of_exactly_the_fields_sent(hosted: Hosted) -> None:
-    """Names, offsets and the message go in as they are: no newline is added, nothing is tidied."""
+    """Names, offsets and the message are stored as sent: no newline is added, nothing is cleaned up."""
     tree = hosted.git("rev-parse", "main^{tree}")
     person = {"name": "Zoë  Q.", "email": "z@example.com", "date": "2026-05-06T07:08:09+02:00"}
     status, body = await hosted.send(
@@ -216,7 +216,7 @@ async def test_a_commit_has_gits_own_sha_of_exactly_the_fields_sent(hosted: Host
 
 
 async def test_trees_are_laid_over_each_other_like_git_does(hosted: Hosted) -> None:
-    """A file replaces a directory of its name, a sub-tree replaces what was there, and a removal removes all below."""
+    """A file replaces a directory of the same name, a sub-tree replaces the old one, and a removal is recursive."""
     deep = hosted.git("rev-parse", "main:src")
 
     def build(repo: Repository) -> str:
@@ -239,7 +239,7 @@ async def test_trees_are_laid_over_each_other_like_git_does(hosted: Hosted) -> N
 
 
 async def test_a_listing_over_the_limit_is_cut_and_says_so(hosted: Hosted) -> None:
-    """Over `tree_limit` entries the answer is truncated; one level is still there to walk."""
+    """Over `tree_limit` entries the answer is truncated; single levels can still be listed."""
     hosted.sandbox.hub.tree_limit = 3
     cut = await hosted.call(lambda repo: repo.get_git_tree("main", recursive=True).raw_data)
     assert (cut["truncated"], len(cut["tree"])) == (True, 3)
@@ -248,7 +248,7 @@ async def test_a_listing_over_the_limit_is_cut_and_says_so(hosted: Hosted) -> No
 
 
 async def test_references_are_matched_by_prefix_moved_forwards_and_removed(hosted: Hosted) -> None:
-    """A branch that is not there is 404; a prefix lists; going back needs force; a removed head closes its pull."""
+    """A missing branch is 404; a prefix lists; moving back needs force; deleting a head closes its pull request."""
 
     def play(repo: Repository) -> list[str]:
         with pytest.raises(UnknownObjectException):
@@ -322,7 +322,7 @@ BY = {"name": "A", "email": "a@example.com"}
 async def test_what_git_or_github_would_refuse_is_422_with_its_sentence(
     hosted: Hosted, path: str, body: dict[str, object], message: str
 ) -> None:
-    """A request of the right shape that cannot be done is answered as GitHub answers it."""
+    """A well-formed request that is impossible gets GitHub's own answer."""
     await hosted.send("POST", "/repos/acme/shop/labels", {"name": "taken"})
     real = {"HEAD": hosted.git("rev-parse", "main"), "TREE": hosted.git("rev-parse", "main^{tree}")}
     sent = {key: real.get(value, value) if isinstance(value, str) else value for key, value in body.items()}
@@ -362,7 +362,7 @@ async def test_what_git_or_github_would_refuse_is_422_with_its_sentence(
 async def test_a_call_that_no_correct_client_makes_is_noted_as_unexpected(  # noqa: PLR0917 - the columns of the table
     hosted: Hosted, method: str, path: str, body: object, status: int, message: str
 ) -> None:
-    """A body or query of the wrong shape and an unknown route are refused and end up in `unexpected`."""
+    """A malformed body or query and an unknown route are refused and recorded in `unexpected`."""
     await hosted.send("POST", "/repos/acme/shop/issues", {"title": "One"})
     if isinstance(body, dict) and body.get("tree") == "TREE":
         body = body | {"tree": hosted.git("rev-parse", "main^{tree}")}
@@ -375,7 +375,7 @@ async def test_a_call_that_no_correct_client_makes_is_noted_as_unexpected(  # no
 
 
 async def test_a_body_that_is_not_json_is_400(hosted: Hosted) -> None:
-    """GitHub parses before it judges."""
+    """GitHub parses before it validates."""
     async with aiohttp.ClientSession(headers={"Authorization": f"token {TOKEN}"}) as session:
         answer = await session.post(f"{hosted.url}{GIT}/blobs", data=b"{")
         assert (answer.status, (await answer.json())["message"]) == (400, "Problems parsing JSON")
@@ -406,7 +406,7 @@ async def test_what_does_not_exist_is_404_with_githubs_body(hosted: Hosted, path
 
 
 async def test_an_empty_repository_is_409(hosted: Hosted) -> None:
-    """The git database of a repository without a commit answers nothing else."""
+    """The git database of an empty repository answers only 409."""
     for method, path, body in (("GET", "trees/main", None), ("POST", "blobs", {"content": ""}), ("GET", "refs", None)):
         status, answer = await hosted.send(method, f"/repos/acme/empty/git/{path}", body)
         assert isinstance(answer, dict)
@@ -414,7 +414,7 @@ async def test_an_empty_repository_is_409(hosted: Hosted) -> None:
 
 
 async def test_without_the_token_nothing_is_answered(hosted: Hosted) -> None:
-    """No token is 401, a wrong one is 401 "Bad credentials", whatever is asked."""
+    """No token is 401, a wrong one is 401 "Bad credentials", on every route."""
     with pytest.raises(BadCredentialsException):
         await hosted.call(lambda repo: repo.get_branch("main"), Auth.Token("another"))
     for path in ("/user", "/repos/acme/nothing", "/", "/rate_limit"):
@@ -444,7 +444,7 @@ async def test_a_second_pull_request_for_a_branch_is_refused_until_the_first_is_
 
 
 async def test_a_pull_request_reopens_only_at_the_head_it_was_closed_with(hosted: Hosted) -> None:
-    """A head that moved on, went away or was merged cannot be reopened, and each says why."""
+    """A pull request whose head moved, was deleted or was merged cannot be reopened; the answer says why."""
     pull = await hosted.call(open_pull)
     await hosted.sandbox.close_pull(1)
     await hosted.call(lambda repo: repo.get_pull(1).edit(state="open", title="New title"))
@@ -506,7 +506,7 @@ async def test_files_commits_and_comparison_show_what_changed(hosted: Hosted) ->
 
 
 async def test_a_base_that_moved_merges_cleanly_or_conflicts(hosted: Hosted) -> None:
-    """Mergeable is git's own verdict on the base as it is now; a conflict cannot be merged, a moved head is 409."""
+    """git decides mergeability against the current base; a conflict cannot be merged, a moved head is 409."""
     await hosted.call(open_pull)
     await hosted.sandbox.push_commit("main", {"other.txt": b"other\n"})
     assert (await hosted.call(lambda repo: repo.get_pull(1).mergeable)) is True
@@ -530,7 +530,7 @@ async def test_a_base_that_moved_merges_cleanly_or_conflicts(hosted: Hosted) -> 
 
 
 async def test_reviews_are_asked_of_collaborators_only(hosted: Hosted) -> None:
-    """A stranger or the author refuses the whole request."""
+    """A non-collaborator or the author makes the whole request fail."""
     await hosted.call(open_pull)
     for who, sentence in (("stranger", "Reviews may only be requested from collaborators."), ("sandbox-bot", "author")):
         asked = ["rita", who]
@@ -541,7 +541,7 @@ async def test_reviews_are_asked_of_collaborators_only(hosted: Hosted) -> None:
 
 
 async def test_labels_are_put_on_replaced_and_taken_off(hosted: Hosted) -> None:
-    """A label that the repository does not have is made when it is put on."""
+    """Adding a label creates it if the repository does not have it."""
 
     def play(repo: Repository) -> list[str]:
         pull = open_pull(repo)
@@ -563,7 +563,7 @@ async def test_labels_are_put_on_replaced_and_taken_off(hosted: Hosted) -> None:
 
 
 async def test_statuses_combine_and_check_runs_belong_to_apps(hosted: Hosted) -> None:
-    """The newest status of a context counts; a personal token may read check runs and not write them."""
+    """The newest status of a context counts; a personal token may read check runs but not write them."""
     sha = (await hosted.call(open_pull)).head.sha
 
     def play(repo: Repository) -> tuple[str, int, list[tuple[str, str, str]]]:
@@ -592,7 +592,7 @@ def private_key() -> str:
 
 
 async def test_an_app_works_with_the_permissions_it_asked_for(hosted: Hosted, private_key: str) -> None:
-    """The App's signed token is exchanged for an installation token, which may do what was asked for and no more."""
+    """The App's signed token buys an installation token, which has only the requested permissions."""
     app = Auth.AppAuth(7, private_key)
     asked = {"contents": "write", "pull_requests": "write", "checks": "write"}
     pull = await hosted.call(open_pull, app.get_installation_auth(42, asked))
@@ -619,7 +619,7 @@ async def test_an_app_works_with_the_permissions_it_asked_for(hosted: Hosted, pr
     "kind", [GitHubFault.ERROR_500_BEFORE, GitHubFault.ERROR_502_AFTER, GitHubFault.DROP_BEFORE, GitHubFault.DROP_AFTER]
 )
 async def test_a_fault_hits_before_or_after_the_work_as_often_as_planned(hosted: Hosted, kind: GitHubFault) -> None:
-    """Whoever is told nothing, or an error, cannot know whether the pull request exists; the stand-in does."""
+    """After an error or no answer the client cannot know whether the pull request exists; the stand-in knows."""
     hosted.sandbox.fail("pulls/create", kind)
     with pytest.raises((GithubException, requests.exceptions.ConnectionError)) as caught:
         await hosted.call(open_pull)
@@ -656,7 +656,7 @@ async def test_rate_limits_are_told_as_github_tells_them(hosted: Hosted) -> None
 
 
 async def test_a_slow_answer_outlasts_the_client_and_the_work_is_done(hosted: Hosted) -> None:
-    """A caller that gives up has still been heard; stopping the server does not wait for the answer's time."""
+    """A call whose client gives up is still recorded; stopping the server does not wait for a slow answer."""
     await hosted.call(lambda repo: branch_off(repo, "fix"))
     hosted.sandbox.fail("pulls/create", "slow", seconds=0.3)
     patient = hosted.sandbox.changed(lambda: len(hosted.sandbox.pulls()) == 1)
@@ -670,19 +670,19 @@ async def test_a_slow_answer_outlasts_the_client_and_the_work_is_done(hosted: Ho
 
 
 def test_a_fault_for_an_operation_that_does_not_exist_is_a_mistake_of_the_test(tmp_path: Path) -> None:
-    """A misspelt operation would never hit, so it is refused with the names that exist."""
+    """A misspelt operation would never hit, so it is refused with the list of known names."""
     with pytest.raises(ValueError, match=r"unknown operation 'pulls/open'; known: .*pulls/create"):
         GitHubSandbox(tmp_path, token=TOKEN).fail("pulls/open", "slow")
 
 
 async def test_waiting_for_something_that_does_not_happen_ends(hosted: Hosted) -> None:
-    """`changed` gives up with TimeoutError."""
+    """`changed` raises TimeoutError."""
     with pytest.raises(TimeoutError):
         await hosted.sandbox.changed(lambda: bool(hosted.sandbox.pulls()), timeout=0.01)
 
 
 async def test_a_restart_remembers_everything(hosted: Hosted, tmp_path: Path) -> None:
-    """Another process on the same root goes on where the first was killed: the same pulls, the next number."""
+    """Another process on the same root continues after the first was killed: same pulls, next number."""
     await hosted.call(lambda repo: open_pull(repo).add_to_labels("security"))
     await hosted.call(lambda repo: repo.create_issue("An issue"))
     for _ in ("after a call", "after an act"):
@@ -695,7 +695,7 @@ async def test_a_restart_remembers_everything(hosted: Hosted, tmp_path: Path) ->
 
 
 async def test_many_callers_at_once_open_one_pull_request(hosted: Hosted) -> None:
-    """Calls are carried out one at a time: of ten at once, one opens it and nine are refused."""
+    """Calls run one at a time: of ten at once, one opens the pull request and nine are refused."""
     await hosted.call(lambda repo: branch_off(repo, "fix"))
     pull = {"title": "T", "head": "fix", "base": "main"}
     answers = await asyncio.gather(*(hosted.send("POST", PULLS, pull) for _ in range(10)))
@@ -703,7 +703,7 @@ async def test_many_callers_at_once_open_one_pull_request(hosted: Hosted) -> Non
 
 
 async def test_a_page_can_play_the_maintainer(hosted: Hosted) -> None:
-    """The control routes show a pull request with its diff, merge it, and plan faults; the pull's address opens."""
+    """The control routes show a pull request with its diff, merge it and plan faults; its address works."""
     pull = await hosted.call(open_pull)
     control = "/control"
     status, listed = await hosted.send("GET", f"{control}/pulls")
@@ -737,7 +737,7 @@ async def test_a_page_can_play_the_maintainer(hosted: Hosted) -> None:
 
 
 async def test_a_client_may_ask_where_it_is_and_who_it_is(hosted: Hosted) -> None:
-    """The root, the user of the token and the repository answer with the addresses that lead on."""
+    """The root, the token's user and the repository answer with the next addresses."""
     status, root = await hosted.send("GET", "")
     assert isinstance(root, dict)
     assert (status, root["current_user_url"]) == (200, f"{hosted.url}/user")
@@ -750,7 +750,7 @@ async def test_a_client_may_ask_where_it_is_and_who_it_is(hosted: Hosted) -> Non
 
 @pytest.mark.parametrize("headers", [{"Origin": "https://example.com"}, {"Host": "example.com"}])
 async def test_only_the_sandboxes_own_page_acts_as_the_maintainer(hosted: Hosted, headers: dict[str, str]) -> None:
-    """A page from elsewhere neither reads nor acts, whatever name it was served under."""
+    """Another web page can neither read nor act, whatever its host name."""
     await hosted.call(open_pull)
     one = "/control/pulls/1"
     async with aiohttp.ClientSession(headers=headers) as session:
@@ -771,7 +771,7 @@ async def test_only_the_sandboxes_own_page_acts_as_the_maintainer(hosted: Hosted
 
 
 async def test_a_fault_without_a_number_stays_until_it_is_cleared(hosted: Hosted) -> None:
-    """It hits every call, counts them, and is gone at once when cleared."""
+    """It hits and counts every call, and ends when cleared."""
     fault = {"operation": "*", "kind": "502_after", "times": None}
     assert (await hosted.send("POST", "/control/faults", fault))[0] == 201
     for _ in range(3):

@@ -39,7 +39,7 @@ async def test_alice_approves_and_reads_the_pull_request(world: World, opens: Op
 
 
 async def test_the_maintainer_merges_on_the_page(world: World, opens: Opens) -> None:
-    """The button asks GitHub, and the card tells of it."""
+    """The button merges at GitHub, and the card shows it."""
     code = await submitted(world, "pillow-pysec-2023-175")
     alice = await opens(world.sandbox.origin)
     await alice.approves(code)
@@ -52,7 +52,7 @@ async def test_the_maintainer_merges_on_the_page(world: World, opens: Opens) -> 
     ("name", "why"), [("olga", "not on the list of reviewers"), ("gus", "Guest accounts cannot decide")]
 )
 async def test_who_may_not_is_told_so_privately(world: World, opens: Opens, name: str, why: str) -> None:
-    """The outsider and the guest are refused with the reason, which nobody else sees, and the card stays as it was."""
+    """The outsider and the guest see the reason, nobody else does, and the card is unchanged."""
     code = await submitted(world, package_name=f"refused-{name}")
     refused = await opens(world.sandbox.origin, name)
     await refused.approves(code)
@@ -77,7 +77,7 @@ async def test_a_critical_one_needs_two(world: World, opens: Opens) -> None:
 
 
 async def test_a_rejection_needs_a_reason_worth_reading(world: World, opens: Opens) -> None:
-    """Too short a justification is told at its field and keeps what was typed; a good one closes the review."""
+    """A short justification shows an error at its field and stays; a good one closes the review."""
     code = await submitted(world, package_name="rejected")
     bob = await opens(world.sandbox.origin, "bob")
     await bob.presses("Reject", code)
@@ -99,7 +99,7 @@ async def test_a_rejection_needs_a_reason_worth_reading(world: World, opens: Ope
 
 
 async def test_an_escalation_reaches_the_incident_channel(world: World, opens: Opens) -> None:
-    """The form is sent, the other channel is marked as unread, and the alert stands there."""
+    """Submitting the form marks the other channel as unread, and the alert is there."""
     code = await submitted(world, HIGH)
     alice = await opens(world.sandbox.origin)
     await alice.goes_to("incidents")
@@ -117,7 +117,7 @@ async def test_an_escalation_reaches_the_incident_channel(world: World, opens: O
 
 
 async def test_a_command_answers_only_whom_it_was_asked_by(world: World, opens: Opens) -> None:
-    """`/apv queue` in the box: the list appears, for its reader alone."""
+    """`/apv queue` in the box shows the list, to its reader only."""
     code = await submitted(world, package_name="queued")
     alice, bob = await opens(world.sandbox.origin), await opens(world.sandbox.origin, "bob")
     await alice.writes("/apv queue")
@@ -139,7 +139,7 @@ async def test_the_whole_diff_is_read_in_a_modal(world: World, opens: Opens) -> 
 
 
 async def test_a_decision_needs_no_mouse(world: World, opens: Opens) -> None:
-    """From the card's button on, Enter and Tab are enough, and a refusal to agree changes nothing."""
+    """From the card's button, Enter and Tab are enough; cancelling the dialog changes nothing."""
     code = await submitted(world, package_name="by-keyboard")
     alice = await opens(world.sandbox.origin)
     button = (await alice.card(code)).get_by_role("button", name="Approve")
@@ -156,7 +156,7 @@ async def test_a_decision_needs_no_mouse(world: World, opens: Opens) -> None:
 
 
 async def test_the_home_tab_is_what_the_bot_publishes(world: World, opens: Opens) -> None:
-    """It is asked for when somebody comes, and shows what they claimed."""
+    """Opening it asks the bot, and it shows the person's claimed reviews."""
     code = await submitted(world, package_name="claimed")
     alice = await opens(world.sandbox.origin)
     await alice.presses("Claim", code)

@@ -24,7 +24,7 @@ REPORT = {
 
 
 async def pushes(visit: Visit, package: str) -> str:
-    """Push the sample of requests as another package; the code that the page tells."""
+    """Submit the sample of requests as another package and return the code that the page shows."""
     feed = await visit.opens("Submit an APV")
     await feed.get_by_role("combobox", name="Sample").select_option("requests-cve-2023-32681.json")
     text = feed.get_by_role("textbox", name="What to submit")
@@ -45,7 +45,7 @@ async def switch(visit: Visit, name: str) -> Locator:
 
 @pytest.mark.parametrize("fault", ["Answers 429", "Does the work, then drops"])
 async def test_slack_fails_and_the_card_comes_once_it_no_longer_does(world: World, opens: Opens, fault: str) -> None:
-    """While the switch is on its calls are counted and no new card stays unknown; off, there is one card."""
+    """While the switch is on, the page counts the calls it hits; once it is off, there is one card."""
     alice = await opens(world.sandbox.origin)
     control = await switch(alice, fault)
     await control.check()
@@ -62,7 +62,7 @@ async def test_slack_fails_and_the_card_comes_once_it_no_longer_does(world: Worl
 
 
 async def test_github_does_the_work_and_says_502(world: World, opens: Opens) -> None:
-    """The approval stands, and once GitHub is well again there is exactly one pull request."""
+    """The approval stays, and once GitHub works again there is exactly one pull request."""
     alice = await opens(world.sandbox.origin)
     control = await switch(alice, "answers 502")
     await control.check()
@@ -75,7 +75,7 @@ async def test_github_does_the_work_and_says_502(world: World, opens: Opens) -> 
 
 
 async def test_a_deleted_card_comes_back_with_the_next_change(world: World, opens: Opens) -> None:
-    """Somebody deletes it; a command about its review brings it back."""
+    """After a deletion, a command about its review brings the card back."""
     code = (await world.submit(package_name="deleted")).code
     alice = await opens(world.sandbox.origin)
     await alice.card(code)
@@ -89,7 +89,7 @@ async def test_a_deleted_card_comes_back_with_the_next_change(world: World, open
 
 
 async def test_an_archived_channel_sends_cards_elsewhere(world: World, opens: Opens) -> None:
-    """Its heading says so; a new card comes to the incident channel, where it can be decided."""
+    """The heading says so; a new card goes to the incident channel and can be decided there."""
     alice = await opens(world.sandbox.origin)
     control = await switch(alice, "#vuln-review is archived")
     await control.check()
@@ -103,7 +103,7 @@ async def test_an_archived_channel_sends_cards_elsewhere(world: World, opens: Op
 
 
 async def test_a_scanners_report_is_dropped_on_the_page(world: World, opens: Opens) -> None:
-    """The file is named, pushed as it is, and its finding becomes a card."""
+    """The page names the file and submits it unchanged; its finding becomes a card."""
     alice = await opens(world.sandbox.origin)
     feed = await alice.opens("Submit an APV")
     carried = await alice.page.evaluate_handle(
@@ -117,7 +117,7 @@ async def test_a_scanners_report_is_dropped_on_the_page(world: World, opens: Ope
 
 
 async def test_what_is_wrong_with_a_file_is_told_at_once(world: World, opens: Opens) -> None:
-    """Each fault by its name; nothing arrives."""
+    """Each fault is named; no card appears."""
     alice = await opens(world.sandbox.origin)
     feed = await alice.opens("Submit an APV")
     await feed.get_by_role("textbox", name="What to submit").fill('{"cve_id": "CVE-2024-1", "severity": "odd"}')

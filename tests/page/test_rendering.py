@@ -113,7 +113,7 @@ async def test_five_hundred_messages_are_drawn_as_they_are_looked_at(
 
 
 async def test_what_came_meanwhile_is_marked(sandbox: SandboxServer, slack: SlackSandbox, opens: Opens) -> None:
-    """Another channel counts what is unread, a line stands before it, and having been there ends both."""
+    """Another channel counts its unread messages and marks the first; a visit clears both."""
     here, there = channel(slack, "here"), channel(slack, "there")
     posts(slack, there, text="old")
     alice = await opens(sandbox.origin, channel=there)
@@ -128,7 +128,7 @@ async def test_what_came_meanwhile_is_marked(sandbox: SandboxServer, slack: Slac
 
 
 async def test_people_see_who_they_are(sandbox: SandboxServer, opens: Opens) -> None:
-    """The switch names two reviewers, a lead, an outsider and a guest as what they are."""
+    """The switch shows which people are reviewers, lead, outsider and guest."""
     alice = await opens(sandbox.origin)
     people = alice.page.get_by_role("group", name="You are")
     for name, mark in (
@@ -142,7 +142,7 @@ async def test_people_see_who_they_are(sandbox: SandboxServer, opens: Opens) -> 
 
 
 async def test_the_page_comes_back_with_its_sandbox(opens: Opens) -> None:
-    """While the sandbox is away the page says so; when it is back, what happened is there without reloading."""
+    """While the sandbox is down the page says so; when it is back, the page updates without reloading."""
     slack = SlackSandbox(bot_token="xoxb-sandbox", signing_secret="signing-secret")
     server = SandboxServer(slack)
     async with server:
@@ -155,7 +155,7 @@ async def test_the_page_comes_back_with_its_sandbox(opens: Opens) -> None:
 
 
 async def test_a_panel_is_left_with_escape(sandbox: SandboxServer, opens: Opens) -> None:
-    """The focus goes into it and back to its button."""
+    """The focus moves into the panel and back to its button."""
     alice = await opens(sandbox.origin)
     panel = await alice.opens("Faults")
     await expect(panel).to_be_focused()

@@ -21,7 +21,7 @@ Json = dict[str, Any]
 
 
 class Clock:
-    """A monotonic clock that moves only when told to."""
+    """A monotonic clock that moves only on command."""
 
     def __init__(self) -> None:
         self.now = 1_000.0
@@ -44,7 +44,7 @@ class App:
 
 @contextlib.asynccontextmanager
 async def listening(handler: Callable[[web.Request], Awaitable[web.StreamResponse]]) -> AsyncIterator[str]:
-    """An aiohttp server with one route; its address."""
+    """Serve one route with aiohttp and return its address."""
     application = web.Application()
     application.router.add_post("/slack/events", handler)
     runner = web.AppRunner(application, shutdown_timeout=1.0)
@@ -106,14 +106,14 @@ def confirm() -> Json:
 
 
 async def refused(call: Awaitable[object]) -> str:
-    """The error code that a call is refused with."""
+    """Return the error code of a refused call."""
     with pytest.raises(SlackApiError) as caught:
         await call
     return str(caught.value.response["error"])
 
 
 async def post(slack: SlackSandbox, client: AsyncWebClient, *blocks: Json, **more: Any) -> Message:
-    """Post to the review channel; the message as the sandbox keeps it."""
+    """Post to the review channel and return the sandbox's message."""
     channel = slack.channel(REVIEW)
     answer = await client.chat_postMessage(channel=channel.id, text="a card", blocks=list(blocks) or None, **more)
     message = channel.find(answer["ts"])
@@ -122,7 +122,7 @@ async def post(slack: SlackSandbox, client: AsyncWebClient, *blocks: Json, **mor
 
 
 def reject_by_modal(app: App, answer: Json | None = None) -> list[Json]:
-    """Let Reject open a modal; vague reasons are refused in it. The states that were submitted."""
+    """Make Reject open a modal that refuses vague reasons. Return the list of submitted states."""
     submitted: list[Json] = []
 
     @app.bolt.action("reject")
@@ -144,7 +144,7 @@ def reject_by_modal(app: App, answer: Json | None = None) -> list[Json]:
 
 
 async def open_modal(slack: SlackSandbox, client: AsyncWebClient) -> str:
-    """Click Reject as alice; the id of the modal that opens."""
+    """Click Reject as alice and return the id of the modal that opens."""
     card = await post(slack, client, actions(button("Reject", "reject")))
     assert (await slack.click("alice", REVIEW, card.ts, text="Reject")).ok
     return slack.open_views("alice")[0].id

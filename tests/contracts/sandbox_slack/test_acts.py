@@ -81,7 +81,7 @@ async def test_who_backs_out_of_a_confirm_dialog_sends_nothing(
 
 
 async def test_a_private_channel_is_seen_from_inside(slack: SlackSandbox, client: AsyncWebClient, app: App) -> None:
-    """Who is not in a private channel clicks nothing there, and its name is told to no app."""
+    """A person outside a private channel cannot click there, and no app learns its name."""
     names: list[str] = []
 
     @app.bolt.action("approve")
@@ -114,7 +114,7 @@ async def test_a_modal_is_filled_in_corrected_and_closed(slack: SlackSandbox, cl
 
 
 async def test_the_client_keeps_back_what_is_incomplete(slack: SlackSandbox, client: AsyncWebClient, app: App) -> None:
-    """A missing or too short value is never sent, unless the client is of somebody's own making."""
+    """Slack's client never sends a missing or too short value; a custom client may."""
     submitted = reject_by_modal(app)
     view_id = await open_modal(slack, client)
     with pytest.raises(NotSubmittedError) as kept:
@@ -156,7 +156,7 @@ async def test_a_submission_can_update_push_or_clear(
 async def test_an_answer_that_slack_cannot_use_is_noticed(
     slack: SlackSandbox, client: AsyncWebClient, app: App, answer: Json
 ) -> None:
-    """A senseless answer leaves the modal open in trouble and ends in `unexpected`."""
+    """An invalid answer leaves the modal open with an error and is recorded in `unexpected`."""
     reject_by_modal(app)
     view_id = await open_modal(slack, client)
 

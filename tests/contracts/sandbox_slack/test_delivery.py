@@ -112,7 +112,7 @@ async def test_an_app_that_is_slow_or_away_is_given_up(slack: SlackSandbox) -> N
 async def test_a_response_url_takes_five_posts(
     slack: SlackSandbox, server: SandboxServer, http: aiohttp.ClientSession
 ) -> None:
-    """The sixth post is used_url; what was said is seen by the person alone."""
+    """The sixth post is used_url; only the person sees the responses."""
     url = response_url(slack, server)
     for _ in range(5):
         assert (await http.post(url, json={"text": "hi"})).status == 200
@@ -149,7 +149,7 @@ async def test_a_response_replaces_or_deletes_its_original(
 async def test_everything_works_over_a_socket(
     slack: SlackSandbox, client: AsyncWebClient, app: App, socket: AsyncSocketModeHandler
 ) -> None:
-    """Clicks, submissions with inline errors and commands travel as envelopes; their acks are the answers."""
+    """Clicks, submissions with inline errors and commands are sent as envelopes; their acks are the answers."""
     reject_by_modal(app)
 
     @app.bolt.command("/apv")
@@ -186,7 +186,7 @@ async def test_a_socket_ticket_is_spent_by_its_first_use(slack: SlackSandbox, se
 
 
 async def test_an_unacknowledged_envelope_times_out(slack: SlackSandbox, server: SandboxServer) -> None:
-    """A client that says nothing is given up like a slow server; without a client nothing is delivered."""
+    """A silent client times out like a slow server; without a client nothing is delivered."""
     slack.socket_mode = True
     slack.sender.time_limit = 0.05
     assert (await slack.slash("alice", REVIEW, "/apv")).status == 0

@@ -29,7 +29,7 @@ from tests.contracts.sandbox_slack.kit import (
 async def test_ordered_failures_happen_as_ordered(
     slack: SlackSandbox, server: SandboxServer, http: aiohttp.ClientSession
 ) -> None:
-    """Rate limits, server errors and Slack errors hit the calls they were ordered for, and no other."""
+    """Rate limits, server errors and Slack errors hit only the calls they were planned for."""
     slack.fail("auth.test", "ratelimited", after=1, retry_after=7)
     slack.fail("auth.test", "http502")
     slack.fail("auth.test", "invalid_auth", times=2)
@@ -52,7 +52,7 @@ async def test_ordered_failures_happen_as_ordered(
 async def test_a_connection_drops_before_or_after_the_work(
     slack: SlackSandbox, client: AsyncWebClient, kind: str, posted: int
 ) -> None:
-    """A dropped call answers nothing, whether or not its work was done."""
+    """A dropped call gets no answer, whether or not its work was done."""
     slack.fail("chat.postMessage", kind)
     with pytest.raises(aiohttp.ClientError):
         await client.chat_postMessage(channel=slack.channel(REVIEW).id, text="hi")
@@ -60,7 +60,7 @@ async def test_a_connection_drops_before_or_after_the_work(
 
 
 async def test_a_channel_is_posted_to_at_slacks_pace(slack: SlackSandbox, client: AsyncWebClient, clock: Clock) -> None:
-    """Beyond a short burst posting is limited to one a second and channel, once switched on."""
+    """Once switched on, posting is limited to one per second and channel after a short burst."""
     slack.pace.per_second, slack.pace.burst = 1.0, 2
     await post(slack, client)
     await post(slack, client)
@@ -85,14 +85,14 @@ async def test_a_channel_is_posted_to_at_slacks_pace(slack: SlackSandbox, client
 async def test_people_are_told_as_slack_tells_them(
     slack: SlackSandbox, client: AsyncWebClient, name: str, marks: Json
 ) -> None:
-    """users.info says what someone is."""
+    """users.info shows the kind of user."""
     user = (await client.users_info(user=slack.user(name).id))["user"]
     assert marks.items() <= user.items()
     assert await refused(client.users_info(user="U0NOBODY")) == "user_not_found"
 
 
 async def test_user_groups_tell_their_members(slack: SlackSandbox, client: AsyncWebClient) -> None:
-    """Members change at will; a disabled group is told only on request."""
+    """Members can change; a disabled group is listed only on request."""
     leads = slack.group("leads")
     assert (await client.usergroups_users_list(usergroup=leads.id))["users"] == [slack.user("carol").id]
     leads.members.append(slack.user("bob").id)
@@ -105,7 +105,7 @@ async def test_user_groups_tell_their_members(slack: SlackSandbox, client: Async
 
 
 async def test_waiting_ends_with_the_change(slack: SlackSandbox, client: AsyncWebClient) -> None:
-    """`changed` gives what the predicate gave as soon as it is true, and says what happened when it never is."""
+    """`changed` returns the predicate's result once it is true; its timeout error names the last calls."""
     waiting = asyncio.create_task(slack.changed(lambda: slack.messages(REVIEW)))
     card = await post(slack, client)
     assert await waiting == [card]
@@ -116,7 +116,7 @@ async def test_waiting_ends_with_the_change(slack: SlackSandbox, client: AsyncWe
 async def test_another_process_acts_through_the_control_routes(
     slack: SlackSandbox, server: SandboxServer, client: AsyncWebClient, app: App, http: aiohttp.ClientSession
 ) -> None:
-    """The control routes show the state, carry out the same acts and name what cannot be done."""
+    """The control routes show the state, carry out people's actions and explain what is impossible."""
 
     @app.bolt.action("approve")
     async def approve(ack: Any) -> None:
@@ -145,7 +145,7 @@ async def test_another_process_acts_through_the_control_routes(
 async def test_a_person_breaks_and_mends_things_from_the_page(
     slack: SlackSandbox, server: SandboxServer, http: aiohttp.ClientSession, client: AsyncWebClient
 ) -> None:
-    """Faults of one kind end by themselves alone; a message is deleted, a channel archived and brought back."""
+    """Clearing one kind of fault leaves the others; a message is deleted, a channel archived and unarchived."""
 
     async def acts(name: str, **args: object) -> int:
         return (await http.post(f"{server.origin}/slack/control/{name}", json=args)).status
@@ -165,7 +165,7 @@ async def test_a_person_breaks_and_mends_things_from_the_page(
 
 
 async def test_a_home_tab_is_opened(slack: SlackSandbox, client: AsyncWebClient, app: App) -> None:
-    """The app hears who opened it, and from the second time on with the view that it published."""
+    """The app learns who opened it, and from the second time on gets the view that it published."""
     heard: list[Json] = []
 
     @app.bolt.event("app_home_opened")
@@ -181,7 +181,7 @@ async def test_a_home_tab_is_opened(slack: SlackSandbox, client: AsyncWebClient,
 
 
 async def test_changes_are_streamed(slack: SlackSandbox, server: SandboxServer, http: aiohttp.ClientSession) -> None:
-    """A reader of the stream hears what changed, from where it left off."""
+    """A reader of the stream gets the changes since its last one."""
     since = str(slack.workspace.changes.revision)
     await slack.say("alice", REVIEW, "hello")
     url = f"{server.origin}/slack/control/changes"
@@ -191,7 +191,7 @@ async def test_changes_are_streamed(slack: SlackSandbox, server: SandboxServer, 
 
 
 async def test_slack_comes_back_where_it_was(slack: SlackSandbox) -> None:
-    """A server left and entered again has the same address and the same state."""
+    """A server that is stopped and started again has the same address and state."""
     server = SandboxServer(slack)
     async with server:
         before = server.slack_api_url

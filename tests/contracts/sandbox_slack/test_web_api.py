@@ -18,7 +18,7 @@ from tests.contracts.sandbox_slack.kit import (
 
 
 async def test_a_token_is_recognised(slack: SlackSandbox, client: AsyncWebClient) -> None:
-    """auth.test tells whose token it is."""
+    """auth.test identifies the token."""
     me = await client.auth_test()
     assert (me["team_id"], me["user_id"], me["bot_id"]) == ("T0SANDBOX", slack.bot.id, slack.bot.bot_id)
     assert "chat:write" in me.headers["X-OAuth-Scopes"]
@@ -39,7 +39,7 @@ async def test_a_call_without_token_is_refused(server: SandboxServer, http: aioh
 
 
 async def test_what_no_client_should_send_is_remembered(slack: SlackSandbox, client: AsyncWebClient) -> None:
-    """Unknown methods, unknown arguments and missing ones end in `unexpected`."""
+    """Unknown methods, unknown arguments and missing ones are recorded in `unexpected`."""
     assert await refused(client.api_call("chat.shout")) == "unknown_method"
     await client.auth_test(colour="blue")
     assert await refused(client.api_call("chat.postMessage", json={"text": "to nobody"})) == "invalid_arguments"
@@ -86,7 +86,7 @@ async def test_the_bot_joins_public_channels_only(slack: SlackSandbox, client: A
 
 
 async def test_a_posted_message_is_found_again_by_its_metadata(slack: SlackSandbox, client: AsyncWebClient) -> None:
-    """History tells metadata in full only when asked to."""
+    """History contains full metadata only on request."""
     metadata = {"event_type": "apv_review", "event_payload": {"outbox_id": "1"}}
     message = await post(slack, client, section("*hi* <!channel>"), metadata=metadata)
     full = await client.conversations_history(channel=message.channel, include_all_metadata=True)
@@ -105,7 +105,7 @@ async def test_malformed_metadata_is_refused(slack: SlackSandbox, client: AsyncW
 
 
 async def test_history_comes_in_pages_newest_first(slack: SlackSandbox, client: AsyncWebClient) -> None:
-    """Following the cursor tells every message once; `oldest` excludes its own timestamp unless inclusive."""
+    """Following the cursor returns every message once; `oldest` excludes its own timestamp unless inclusive."""
     posted = [(await post(slack, client)).ts for _ in range(5)]
     channel = slack.channel(REVIEW).id
     pages = [
@@ -124,7 +124,7 @@ async def test_history_comes_in_pages_newest_first(slack: SlackSandbox, client: 
 
 
 async def test_replies_stay_in_their_thread(slack: SlackSandbox, client: AsyncWebClient) -> None:
-    """A reply is told by conversations.replies after its message, counted there, and not in the channel."""
+    """conversations.replies lists a reply after its message and counts it; the channel does not show it."""
     card = await post(slack, client)
     reply = await client.chat_postMessage(channel=card.channel, text="approved", thread_ts=card.ts)
     told = (await client.conversations_replies(channel=card.channel, ts=card.ts))["messages"]
@@ -137,7 +137,7 @@ async def test_replies_stay_in_their_thread(slack: SlackSandbox, client: AsyncWe
 
 
 async def test_an_update_keeps_or_drops_blocks_as_slack_does(slack: SlackSandbox, client: AsyncWebClient) -> None:
-    """Blocks replace blocks; a text alone removes them and marks the message as edited."""
+    """New blocks replace the old ones; a text alone removes them and marks the message as edited."""
     card = await post(slack, client, section("one"), metadata={"event_type": "a", "event_payload": {}})
     # not chat_update: the SDK warns of a missing text
     await client.api_call("chat.update", json={"channel": card.channel, "ts": card.ts, "blocks": [section("two")]})
@@ -149,7 +149,7 @@ async def test_an_update_keeps_or_drops_blocks_as_slack_does(slack: SlackSandbox
 
 
 async def test_only_its_own_messages_can_be_changed(slack: SlackSandbox, client: AsyncWebClient) -> None:
-    """A person's message, a missing one and too long a text are refused."""
+    """An update of a person's message, of a missing one, or with too long a text is refused."""
     theirs = await slack.say("alice", REVIEW, "hello")
     card = await post(slack, client)
     channel = card.channel
@@ -179,7 +179,7 @@ async def test_a_permalink_names_channel_and_message(slack: SlackSandbox, client
 
 
 async def test_an_ephemeral_message_is_seen_by_one_person(slack: SlackSandbox, client: AsyncWebClient) -> None:
-    """Only its reader sees it, no history tells it, and its timestamp takes no update."""
+    """Only its reader sees it, it is not in the history, and it cannot be updated."""
     alice, channel = slack.user("alice"), slack.channel(REVIEW)
     answer = await client.chat_postEphemeral(channel=channel.id, user=alice.id, text="not you")
     assert [message.words for message in slack.ephemerals("alice")] == ["not you"]
