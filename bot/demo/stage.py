@@ -31,7 +31,7 @@ from bot.intake.formats import FORMATS, UnknownInput
 from bot.sandbox.github import GitHubSandbox
 from bot.sandbox.server import SandboxServer
 from bot.sandbox.slack import SlackSandbox
-from bot.sandbox.submit import SubmitForm, Submitted
+from bot.sandbox.submit import SubmitForm, SubmitResult
 from migrations import schema
 from storage import embedded
 from storage.database import Database
@@ -186,14 +186,14 @@ async def _empty(url: str) -> None:
 def submit_form(settings: Settings) -> SubmitForm:
     """Make the page's form for submitting to the bot with these settings, as `apv-bot submit` takes a file."""
 
-    async def submit(content: bytes) -> Submitted:
+    async def submit(content: bytes) -> SubmitResult:
         try:
             async with opening.gate(settings) as opened:
-                return Submitted(True, await opening.take(opened, content))
+                return SubmitResult(True, await opening.take(opened, content))
         except UnknownInput as error:
-            return Submitted(False, [str(error)])
+            return SubmitResult(False, [str(error)])
         except (InvalidApv, NotAccepted) as error:
-            return Submitted(False, opening.fault_lines(error))
+            return SubmitResult(False, opening.fault_lines(error))
 
     understood = ", ".join(each.title for each in FORMATS.values())
     return SubmitForm("Submit an APV", f"Formats: {understood}.", samples.apvs(), submit)

@@ -3,15 +3,15 @@
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-Kind = TypeVar("Kind", bound=str)
+FaultKind = TypeVar("FaultKind", bound=str)
 
 
 @dataclass(slots=True)
-class PlannedFault(Generic[Kind]):
+class PlannedFault(Generic[FaultKind]):
     """A fault for the next `times` calls (None: until cleared) of one call by name, or of any (`*`)."""
 
     call: str
-    kind: Kind
+    kind: FaultKind
     times: int | None = 1
     after: int = 0
     """How many calls succeed first."""
@@ -23,17 +23,17 @@ class PlannedFault(Generic[Kind]):
     """How many calls it has hit so far."""
 
 
-class FaultPlan(Generic[Kind]):
+class FaultPlan(Generic[FaultKind]):
     """The faults still to come; the first one planned is the first one used."""
 
     def __init__(self) -> None:
-        self.planned: list[PlannedFault[Kind]] = []
+        self.planned: list[PlannedFault[FaultKind]] = []
 
     def clear(self, kind: str | None = None) -> None:
         """Drop all faults, or those of one kind."""
         self.planned = [fault for fault in self.planned if kind not in {None, fault.kind}]
 
-    def take(self, call: str) -> PlannedFault[Kind] | None:
+    def take(self, call: str) -> PlannedFault[FaultKind] | None:
         """Use up and return the fault that hits this call; None when there is none."""
         for fault in self.planned:
             if fault.call not in (call, "*"):

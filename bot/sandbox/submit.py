@@ -12,7 +12,7 @@ from bot.sandbox.guard import own_page_only
 
 
 @dataclass(frozen=True, slots=True)
-class Submitted:
+class SubmitResult:
     """The result, as lines to show. When not `ok`, nothing was stored and the lines say why."""
 
     ok: bool
@@ -26,7 +26,7 @@ class SubmitForm:
     title: str
     hint: str
     samples: Sequence[tuple[str, str]]
-    submit: Callable[[bytes], Awaitable[Submitted]]
+    submit: Callable[[bytes], Awaitable[SubmitResult]]
 
 
 class SubmitRoutes:

@@ -25,7 +25,7 @@ B = TypeVar("B", bound=Body)
 _PLAIN = {"X-Content-Type-Options": "nosniff"}
 
 
-class MergeMethod(Body):
+class MergeChoice(Body):
     """How to merge."""
 
     method: str = "merge"
@@ -135,7 +135,7 @@ class GitHubControl:
 
     async def _merge(self, request: web.Request) -> web.Response:
         repository, pull = self._chosen(request)
-        sent = await _body(request, MergeMethod)
+        sent = await _body(request, MergeChoice)
         await _answered(self._sandbox.merge_pull(pull.number, method=sent.method, repository=repository.full_name))
         return web.json_response(self._summary(repository, pull))
 
