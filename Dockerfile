@@ -4,12 +4,12 @@ FROM python:3.13-slim-bookworm AS build
 WORKDIR /src
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1
 COPY requirements.lock ./
-# Versions are the lock's: nothing else is in the folder.
+# Every version comes from the lock: the folder holds nothing else.
 # hadolint ignore=DL3013
 RUN pip wheel --quiet --require-hashes --wheel-dir /wheels --requirement requirements.lock \
     && pip install --quiet --upgrade --no-index --find-links /wheels setuptools
 COPY . ./
-# Without an index: whatever is not in the lock does not get in. The embedded PostgreSQL is in the lock and stays out.
+# No index: only packages of the lock can be installed. The embedded PostgreSQL is in the lock, but is not installed.
 # hadolint ignore=DL3013
 RUN pip wheel --quiet --no-index --no-build-isolation --no-deps --wheel-dir /wheels . \
     && python -m venv --without-pip /opt/apv-bot \
@@ -23,7 +23,7 @@ RUN apt-get update \
     && rm -rf /var/lib/apt/lists/*
 COPY --from=build /opt/apv-bot /opt/apv-bot
 ENV PATH=/opt/apv-bot/bin:$PATH PYTHONUNBUFFERED=1 HOST=0.0.0.0 PORT=8003
-# A number, so that Kubernetes can tell that it is not root.
+# A number, so that Kubernetes can check that it is not root.
 USER 10001:10001
 WORKDIR /var/lib/apv-bot
 EXPOSE 8003
