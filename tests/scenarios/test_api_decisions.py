@@ -2,14 +2,19 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from typing import Any
 
 import aiohttp
 import pytest
 from sqlalchemy import text
 
+from bot.policies.reading import Around, read
+from handlers import http
+from handlers.api import reviews as api
+from handlers.api.auth import Auth
 from storage.database import Database
-from tests.web import HOLDER, Clock, apv, asks, gets, nowhere, serving_api, submits
+from tests.web import HOLDER, Clock, apv, asks, gate, gets, nowhere, serving, serving_api, settings, submits
 
 UNKNOWN = "9a7c2d4e-5b1f-4c3a-8e6d-0f2b4a6c8e10"
 WHY = "The pin is exact and the tests pass."
@@ -175,6 +180,44 @@ async def test_the_older_body_is_answered_by_201(anybody: aiohttp.ClientSession,
     status, record = await decides(anybody, asked)
     assert (status, record["justification"]) == (201, older.get("comments") or "")
     assert record["confidence"] == (older.get("confidence_override") or 1.0)
+
+
+@pytest.fixture
+async def strict(database: Database, clock: Clock) -> AsyncIterator[aiohttp.ClientSession]:
+    """A client of a server whose policy file asks for a justification with each approval of a medium review."""
+    policy = read("[severity.medium]\njustification = true\n", Around((), (), "C1", "C2"))
+    governed = replace(gate(database, clock), policy=lambda: policy)
+    app = http.application()
+    api.add_routes(app, governed, Auth.of(settings(api_auth="none"), clock.seconds))
+    async with serving(app) as client:
+        yield client
+
+
+@pytest.mark.xfail(strict=True, reason="the rule follows")
+@pytest.mark.parametrize("older", [{}, {"comments": None}, {"comments": ""}, {"comments": " \n "}])
+async def test_an_older_approval_without_a_comment_is_refused_where_the_policy_wants_a_justification(
+    strict: aiohttp.ClientSession, database: Database, older: dict[str, object]
+) -> None:
+    """403 with a sentence about the justification, and nothing is recorded."""
+    one = await review(strict)
+    asked = {"apv_id": one["apv_code"], "decision": "approve", "reviewer_name": "Ana", **older}
+    status, body = await decides(strict, asked, "/")
+    assert (status, "justification" in str(body.get("detail"))) == (403, True)
+    assert await made(database) == 0
+    assert (await gets(strict, f"/hitl/reviews/{one['apv_id']}"))["status"] == "pending"
+
+
+@pytest.mark.parametrize(
+    ("choice", "older"), [("approve", {"comments": "ok"}), ("reject", {}), ("reject", {"confidence_override": 0.5})]
+)
+async def test_an_older_comment_may_have_any_length_under_such_a_policy(
+    strict: aiohttp.ClientSession, choice: str, older: dict[str, object]
+) -> None:
+    """A short comment justifies an approval, and a rejection needs none."""
+    one = await review(strict)
+    asked = {"apv_id": one["apv_code"], "decision": choice, "reviewer_name": "Ana", **older}
+    status, record = await decides(strict, asked, "/")
+    assert (status, record["decision"], record["justification"]) == (201, choice, older.get("comments", ""))
 
 
 @pytest.mark.parametrize("prefix", ["/hitl", "/hitl/hitl"])
