@@ -1,9 +1,8 @@
-"""The live feed over WebSocket: what clients say and the frames they get. One that reads too slowly is dropped."""
+"""The live feed over WebSocket: messages from clients and frames to them. A client that reads too slowly is dropped."""
 
 import asyncio
 import json
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import uuid4
@@ -21,13 +20,13 @@ log = structlog.get_logger(__name__)
 
 PING_SECONDS = 20.0
 MESSAGE_LIMIT = 64 * 1024
-"""Bytes of one message from a client."""
+"""Bytes in one message from a client."""
 CHANNELS_MOST = 100
 CLOSE_SECONDS = 5.0
 
 
 def add_route(app: web.Application, feed: Feed, auth: Auth, now: Callable[[], datetime]) -> None:
-    """Serve the feed to whom `auth` admits."""
+    """Serve the feed to clients that `auth` admits."""
     listeners = _Listeners(feed, auth, now)
     for prefix in PREFIXES:
         for path in (f"{prefix}/ws", f"{prefix}/ws/"):
@@ -36,7 +35,7 @@ def add_route(app: web.Application, feed: Feed, auth: Auth, now: Callable[[], da
 
 
 class _Unreadable(Exception):
-    """What a client sent is no message; its code and its sentence are for the client."""
+    """The client's message is invalid; it gets the code and the sentence in an error frame."""
 
     def __init__(self, code: str, sentence: str) -> None:
         super().__init__(code)
@@ -75,7 +74,7 @@ class _Listeners:
         return socket
 
     async def close(self, _app: web.Application) -> None:
-        """The server goes away, and says so."""
+        """Close every connection with 1001."""
         closing = (socket.close(code=WSCloseCode.GOING_AWAY, drain=False) for socket in tuple(self.sockets))
         await asyncio.gather(*closing, return_exceptions=True)
 
@@ -119,7 +118,7 @@ class _Listeners:
                 log.exception("feed.surprise")
             else:
                 log.warning("feed.unavailable", error=type(error).__name__)
-            # Not subscribed after all, and no promise is left standing that it would be.
+            # Corrects the subscription_confirmed that was already sent.
             said = f"{sentence or 'Something went wrong'}; subscribe again"
             subscriber.offer(self._error("UNAVAILABLE", said))
 
@@ -156,16 +155,22 @@ def _since(message: Mapping[str, object]) -> int | None:
 
 
 async def _write(socket: web.WebSocketResponse, subscriber: Subscriber) -> None:
-    with suppress(ConnectionError):
+    try:
         while True:
             told = await subscriber.frames.get()
             await socket.send_str(told.text)
             metrics.WS_MESSAGES.labels(told.channel or "control", told.type).inc()
+    except ConnectionError:
+        pass
+    except Exception:
+        # Without its writer the connection would stay open and silent.
+        log.exception("feed.surprise")
+        await socket.close(code=WSCloseCode.INTERNAL_ERROR, drain=False)
 
 
 async def _end_when_dropped(socket: web.WebSocketResponse, subscriber: Subscriber, writer: asyncio.Task[None]) -> None:
     await subscriber.dropped.wait()
-    # Whatever it is that cannot be sent any more is in its way.
+    # The frame that the client does not read blocks the close frame.
     writer.cancel()
     log.info("feed.dropped", waiting=subscriber.frames.qsize())
     await socket.close(code=WSCloseCode.TRY_AGAIN_LATER, message=b"reads too slowly", drain=False)

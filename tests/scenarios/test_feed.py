@@ -3,17 +3,17 @@
 import asyncio
 import hashlib
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, cast
 
 import aiohttp
 import pytest
 from aiohttp import WSMsgType
 from sqlalchemy import text
 
-from bot.service.feed import BOUND, Feed, Subscriber, frame
+from bot.service.feed import BOUND, Feed, Frame, Subscriber, frame
 from handlers import http
 from handlers.api import feed
 from handlers.api import reviews as api
@@ -265,6 +265,25 @@ async def test_a_slow_reader_is_dropped_and_no_other(web: aiohttp.ClientSession,
             while (message := await slow.socket.receive()).type is WSMsgType.TEXT:
                 pass
     assert slow.socket.close_code == 1013, message
+
+
+class BrokenFeed(Feed):
+    """A feed whose frames cannot be sent."""
+
+    async def subscribe(self, subscriber: Subscriber, channels: Collection[str], since: int | None) -> None:
+        subscriber.offer(Frame("", "broken", cast("str", None)))
+
+
+async def test_a_connection_that_cannot_be_written_to_is_closed(database: Database, clock: Clock) -> None:
+    """1011 at once, where the connection would otherwise stay open and silent."""
+    app, chosen = http.application(), settings(api_auth="none")
+    feed.add_route(app, BrokenFeed(gate(database, clock)), Auth.of(chosen, clock.seconds), clock)
+    async with serving(app) as client, listener(client) as ana:
+        confirmed = await ana.asks(type="subscribe", channels=["apvs"])
+        assert confirmed["type"] == "subscription_confirmed"
+        async with asyncio.timeout(SECONDS):
+            assert (await ana.socket.receive()).type is WSMsgType.CLOSE
+        assert ana.socket.close_code == 1011
 
 
 async def test_a_queue_has_a_bound() -> None:
