@@ -1,14 +1,16 @@
-"""What every answer has in common: a request id, the security headers, JSON for errors, one metric.
+"""What all responses share: request ids, security headers, CORS, JSON errors and one metric.
 
-Whatever fails, the answer holds a sentence of ours and never an exception's text.
+An error body holds a sentence of ours, never an exception's text.
 """
 
 import json
 import re
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from http import HTTPStatus
 from secrets import token_hex
+from typing import Protocol
+from urllib.parse import urlsplit
 
 import structlog
 from aiohttp import web
@@ -18,12 +20,11 @@ from structlog.contextvars import bound_contextvars
 from bot import metrics
 from bot.domain.apv import Json
 from bot.service.errors import outage
-from handlers import cors
 
 log = structlog.get_logger(__name__)
 
 BODY_LIMIT = 16 * 1024 * 1024
-"""Bytes, decompressed; a route may hold itself to less."""
+"""Bytes, decompressed; a route may set a lower limit."""
 HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
@@ -34,34 +35,73 @@ REQUEST_ID = web.RequestKey("request_id", str)
 SANE_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,127}")
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 UNMATCHED = "unmatched"
-SENTENCES = {404: "Not found", 405: "Method not allowed", 413: "The body is larger than this route takes"}
+SENTENCES = {404: "Not found", 405: "Method not allowed", 413: "The body is too large for this route"}
+
+API = "/hitl/"
+"""CORS applies to the paths below this one."""
+PREFLIGHT = {
+    "Access-Control-Allow-Headers": "Authorization, Content-Type, Idempotency-Key, X-Request-ID",
+    "Access-Control-Max-Age": "600",
+}
+EXPOSED = "X-Request-ID, Retry-After"
 
 
 class HttpError(Exception):
-    """An answer that is not the one asked for: its status, and what `detail` says."""
+    """An error response: its status, its `detail` and its headers."""
 
     def __init__(self, status: int, detail: Json, headers: Mapping[str, str] | None = None) -> None:
         super().__init__(status)
         self.status, self.detail, self.headers = status, detail, headers
 
 
+class _Fault(Protocol):
+    @property
+    def type(self) -> str: ...
+    @property
+    def loc(self) -> tuple[int | str, ...]: ...
+    @property
+    def msg(self) -> str: ...
+
+
+def unprocessable(faults: Iterable[_Fault], where: str = "body") -> HttpError:
+    """A 422 that lists every fault with its place; `where` is `body`, `query` or `header`."""
+    return HttpError(422, [{"type": f.type, "loc": [where, *f.loc], "msg": f.msg} for f in faults])
+
+
 def answer(body: Json, status: int = 200, headers: Mapping[str, str] | None = None) -> web.Response:
-    """A JSON answer."""
+    """A JSON response."""
     text = json.dumps(body, separators=(",", ":"))
     return web.Response(text=text, status=status, headers=headers, content_type="application/json")
 
 
+def document(raw: bytes) -> object:
+    """Parse a JSON body; raises HttpError 422 with the reason and the position."""
+    try:
+        return json.loads(raw)
+    except json.JSONDecodeError as error:
+        sentence = f"not JSON: {error.msg} at line {error.lineno}, column {error.colno}"
+        raise _not_json(sentence, error.pos) from None
+    except RecursionError:
+        raise _not_json("lists and objects are nested too deeply") from None
+    except ValueError:
+        raise _not_json("not JSON in UTF-8, or a number with too many digits") from None
+
+
+def _not_json(sentence: str, *position: int) -> HttpError:
+    return HttpError(422, [{"type": "json_invalid", "loc": ["body", *position], "msg": sentence}])
+
+
 def application(origins: Sequence[str] = ()) -> web.Application:
-    """An application that answers as the contract says whatever its routes do; `origins` may call from a browser."""
+    """An application with the shared behaviour; pages from `origins` (`*`: any) may call the API from a browser."""
     app = web.Application(client_max_size=BODY_LIMIT, middlewares=[_answered])
     app.on_response_prepare.append(_dress)
     if origins:
-        cors.allow(app, origins)
+        _allow(app, origins)
     return app
 
 
 class Runner(web.AppRunner):
-    """Runs an application, and answers what is not even HTTP as everything else is answered."""
+    """Runs an application; requests that are not valid HTTP get the same headers and JSON errors."""
 
     async def _make_server(self) -> web.Server:
         made = await super()._make_server()
@@ -75,7 +115,7 @@ class _Server(web.Server):
 
 class _Connection(web.RequestHandler):
     def log_exception(self, *args: object, exc_info: BaseException | None = None) -> None:
-        """Called for what happens after the answer: a body refused already is read to its end, and cannot be."""
+        """aiohttp calls this after the response; the rest of a refused body may then fail to arrive."""
         if not isinstance(exc_info, web.RequestPayloadError):
             log.error("http.surprise", exc_info=exc_info)
 
@@ -86,16 +126,16 @@ class _Connection(web.RequestHandler):
         exc: BaseException | None = None,
         message: str | None = None,
     ) -> web.StreamResponse:
-        """Called when a request cannot be parsed, and when no middleware could catch what went wrong.
+        """aiohttp calls this when it cannot parse a request, or when an error escapes every middleware.
 
-        `message` is never shown: it quotes what was sent.
+        The response leaves `message` out, because it quotes the request.
         """
         if status >= 500:
             log.error("http.surprise", exc_info=exc)
         else:
             log.info("http.malformed", status=status)
         if request.writer.output_size > 0:
-            raise ConnectionError("part of an answer is sent already")
+            raise ConnectionError("part of the response is already sent")
         metrics.observe_request("OTHER", UNMATCHED, status, 0)
         refused = answer({"detail": _sentence(status)}, status, HEADERS | {"X-Request-ID": token_hex(16)})
         refused.force_close()
@@ -113,11 +153,12 @@ async def _answered(request: web.Request, handler: Handler) -> web.StreamRespons
         except HttpError as error:
             response = answer({"detail": error.detail}, error.status, error.headers)
         except web.HTTPException as error:
-            response = _of_aiohttp(error)
+            kept = {name: value for name, value in error.headers.items() if name == "Allow"}
+            response = answer({"detail": _sentence(error.status)}, error.status, kept)
         except Exception as error:
-            response = _of_surprise(request, error)
+            response = _unexpected(request, error)
     if response.status == 101:
-        # A connection that was upgraded lasts for hours, and has metrics of its own.
+        # A WebSocket stays open for hours and has its own metrics.
         return response
     method = request.method if request.method in METHODS else "OTHER"
     resource = request.match_info.route.resource
@@ -126,14 +167,9 @@ async def _answered(request: web.Request, handler: Handler) -> web.StreamRespons
     return response
 
 
-def _of_aiohttp(error: web.HTTPException) -> web.Response:
-    kept = {name: value for name, value in error.headers.items() if name == "Allow"}
-    return answer({"detail": _sentence(error.status)}, error.status, kept)
-
-
-def _of_surprise(request: web.Request, error: Exception) -> web.Response:
+def _unexpected(request: web.Request, error: Exception) -> web.Response:
     if isinstance(error, web.RequestPayloadError) or request.transport is None:
-        # A body that does not fit its own headers, or nobody left to send the rest of it.
+        # The body does not match its headers, or the client is gone.
         log.info("http.unreadable", error=type(error).__name__)
         return answer({"detail": "The body cannot be read"}, 400)
     sentence = outage(error)
@@ -151,3 +187,40 @@ def _sentence(status: int) -> str:
 async def _dress(request: web.Request, response: web.StreamResponse) -> None:
     response.headers.update(HEADERS)
     response.headers["X-Request-ID"] = request[REQUEST_ID]
+
+
+def cross_origin(request: web.Request, origins: Sequence[str]) -> bool:
+    """Whether the request comes from a page of an origin that is not allowed. Programs send no `Origin`."""
+    origin = request.headers.get("Origin")
+    return origin is not None and urlsplit(origin).netloc != request.host and not _allowed(origin, origins)
+
+
+def _allow(app: web.Application, origins: Sequence[str]) -> None:
+    """Answer preflights, which need no token, and name an allowed origin in each response of the API."""
+
+    @web.middleware
+    async def preflight(request: web.Request, handler: Handler) -> web.StreamResponse:
+        try:
+            return await handler(request)
+        except web.HTTPMethodNotAllowed as error:
+            if not (request.path.startswith(API) and "Access-Control-Request-Method" in request.headers):
+                raise
+            methods = {"Access-Control-Allow-Methods": ", ".join(sorted(error.allowed_methods))}
+            return web.Response(status=204, headers=PREFLIGHT | methods)
+
+    async def name_origin(request: web.Request, response: web.StreamResponse) -> None:
+        if not request.path.startswith(API):
+            return
+        # A cache must not serve one origin's response to another.
+        response.headers["Vary"] = "Origin"
+        origin = request.headers.get("Origin")
+        if origin is not None and _allowed(origin, origins):
+            response.headers["Access-Control-Allow-Origin"] = origin
+            response.headers["Access-Control-Expose-Headers"] = EXPOSED
+
+    app.middlewares.append(preflight)
+    app.on_response_prepare.append(name_origin)
+
+
+def _allowed(origin: str, origins: Sequence[str]) -> bool:
+    return "*" in origins or origin in origins

@@ -1,4 +1,4 @@
-"""For those who run the bot: health, readiness, metrics. None of it needs a token or holds anything of an APV."""
+"""Health, readiness and metrics. They need no token and show nothing of an APV."""
 
 from aiohttp import web
 from prometheus_client.exposition import choose_encoder
@@ -9,7 +9,7 @@ from handlers.http import answer
 
 
 def add_routes(app: web.Application, health: Health, *, prometheus_enabled: bool) -> None:
-    """Serve what `health` knows, and the metrics if they are enabled."""
+    """Serve the health checks, and the metrics if they are enabled."""
 
     async def healthy(_request: web.Request) -> web.Response:
         return answer(health.report())

@@ -1,4 +1,4 @@
-"""GitHub's one route. A delivery is believed only as a pointer: what it is about is asked of GitHub by a job."""
+"""GitHub's webhook route. A delivery only says which pull requests to look at; a job then asks GitHub."""
 
 import json
 import re
@@ -17,15 +17,13 @@ from handlers.http import HttpError, answer
 log = structlog.get_logger(__name__)
 
 BODY_LIMIT = 25 * 1024 * 1024
-"""Bytes; GitHub sends no more."""
+"""Bytes; GitHub's own limit."""
 DELIVERY = re.compile(r"[A-Za-z0-9-]{1,100}")
 HEADS = "refs/heads/"
 
-Verify = Callable[[bytes, str | None], bool]
 
-
-def add_route(app: web.Application, gate: Gate, verified: Verify) -> None:
-    """Serve `POST /github/webhooks`; `verified(raw, signature)` says whether GitHub sent it."""
+def add_route(app: web.Application, gate: Gate, verified: Callable[[bytes, str | None], bool]) -> None:
+    """Serve `POST /github/webhooks`; `verified(raw, signature)` checks GitHub's signature."""
 
     async def github_webhooks(request: web.Request) -> web.Response:
         raw = await request.clone(client_max_size=BODY_LIMIT).read()
@@ -56,7 +54,7 @@ def _payload(raw: bytes, content_type: str) -> dict[str, Json]:
 
 
 def pointer(payload: dict[str, Json]) -> Pointer | None:
-    """Which pull requests any of GitHub's events may be about; None when it names no repository."""
+    """The pull requests that an event may concern; None if it names no repository."""
     repository = _text(payload, "repository", "full_name")
     if not repository:
         return None
@@ -96,5 +94,5 @@ def _text(value: dict[str, Json], *path: str) -> str:
 
 
 def _storable(text: str) -> str:
-    """PostgreSQL takes neither NUL nor half of a surrogate pair."""
+    """The text without what PostgreSQL cannot store: NUL and lone surrogates."""
     return text.replace("\0", "").encode("utf-8", "ignore").decode()

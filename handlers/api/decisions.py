@@ -1,4 +1,4 @@
-"""Decisions over REST: made by the same rules as a click, asked for again without a second effect, and read."""
+"""Decisions over REST: record one under the same rules as a click, idempotently; show one; list a review's."""
 
 import asyncio
 import hashlib
@@ -23,47 +23,46 @@ from bot.service.gate import Gate
 from bot.service.people import ApiCaller
 from bot.service.queries import DecisionRecord
 from handlers.api import models
-from handlers.api.auth import Auth, Principal
-from handlers.api.models import NewDecision, OlderDecision
-from handlers.api.routes import FAULTY, Model, Parameter, Route
-from handlers.body import document
-from handlers.http import HttpError, answer
-from handlers.review_json import utc
+from handlers.api.auth import Auth, Client
+from handlers.api.models import ErrorResponse, NewDecision, OlderDecision, utc
+from handlers.api.routes import BODY_ERRORS, Endpoint, Parameter
+from handlers.http import HttpError, answer, document, unprocessable
 
 READ_SECONDS = 10.0
 KEY = "Idempotency-Key"
 KEY_LIMIT = 255
 BODY_LIMIT = 2 * 1024 * 1024
-"""Bytes; the strings in it are bounded below that."""
+"""Bytes; the limits on its strings are lower."""
 
 REPEATABLE = Parameter(
     name=KEY, where="header", schema={"type": "string", "minLength": 1, "maxLength": KEY_LIMIT},
-    about="The same key again answers the first record again, whatever has come since.",
+    about="A repeated key returns the first record again, whatever happened since.",
 )  # fmt: skip
 STATUSES = {Reason.CLOSED: 409, Reason.STALE: 409, Reason.UNKNOWN_REVIEW: 404, Reason.UNREADABLE: 409}
-"""A refusal by policy is 403."""
+"""By reason of the refusal; any other reason is 403."""
 
 
-def routes(gate: Gate, auth: Auth) -> Sequence[Route]:
-    """What `gate` records and has recorded, for whom `auth` admits."""
+def endpoints(gate: Gate, auth: Auth) -> Sequence[Endpoint]:
+    """The endpoints for decisions."""
     api = _Decisions(gate, auth)
-    refused: dict[int, Model] = {403: models.Refusal, 404: models.Refusal, 409: models.Refusal}
     return (
-        Route(
+        Endpoint(
             method="POST", path="/decisions", name="decide", scope="decide", handler=api.decide,
-            about="Decide. The older body, and the path with a slash at its end, are answered by 201.",
+            about="Decide on a review. The older body, and the path with a trailing slash, answer 201.",
             body=(NewDecision, OlderDecision), parameters=(REPEATABLE,),
-            answers={200: models.Decision, 201: models.Decision, **refused, **FAULTY},
+            answers={
+                200: models.Decision, 201: models.Decision, 404: ErrorResponse, 409: ErrorResponse, **BODY_ERRORS,
+            },
         ),
-        Route(
+        Endpoint(
             method="GET", path="/decisions/{id}", name="show_decision", scope="read", handler=api.show,
-            about="One decision record.",
+            about="Show a decision.",
             parameters=(Parameter(name="id", where="path", schema={"type": "string"}),),
-            answers={200: models.Decision, 404: models.Refusal},
+            answers={200: models.Decision, 404: ErrorResponse},
         ),
-        Route(
+        Endpoint(
             method="GET", path="/decisions/history/{apv_id}", name="decision_history", scope="read",
-            handler=api.history, about="All decisions on one review, oldest first; none of an unknown one.",
+            handler=api.history, about="List a review's decisions, oldest first; empty for an unknown review.",
             parameters=(
                 Parameter(name="apv_id", where="path", schema={"type": "string"}, about="The UUID or `apv_code`."),
             ),
@@ -78,22 +77,22 @@ class _Decisions:
     auth: Auth
 
     async def decide(self, request: web.Request) -> web.Response:
-        """Record a decision, or answer the record that the same request came to before."""
-        principal = self.auth.admit(request, "decide")
+        """Record a decision, or return the record of the same request before."""
+        client = self.auth.admit(request, "decide")
         sent = document(await request.clone(client_max_size=BODY_LIMIT).read())
         async with asyncio.timeout(READ_SECONDS):
             review_id = await self._review_id(sent)
         asked = _asked(sent, lenient=request.path.endswith("/"))
-        again = _fingerprints(sent, _key(request), principal)
-        # Older clients know a decision that was made by 201.
+        again = _fingerprints(sent, _key(request), client)
+        # Older clients expect 201 for a new decision.
         status = 201 if request.path.endswith("/") or isinstance(asked, OlderDecision) else 200
         first = await self._before(again)
         if first is None:
-            first = await self._record(review_id, asked, again, principal)
+            first = await self._record(review_id, asked, again, client)
         return answer(record_json(first), status)
 
     async def show(self, request: web.Request) -> web.Response:
-        """One decision record."""
+        """Show a decision."""
         self.auth.admit(request, "read")
         name = request.match_info["id"]
         async with asyncio.timeout(READ_SECONDS):
@@ -103,42 +102,42 @@ class _Decisions:
         return answer(record_json(found))
 
     async def history(self, request: web.Request) -> web.Response:
-        """All decisions on one review, oldest first."""
+        """List a review's decisions, oldest first."""
         self.auth.admit(request, "read")
         async with asyncio.timeout(READ_SECONDS):
             found = await queries.history(self.gate, request.match_info["apv_id"])
         return answer([record_json(record) for record in found])
 
     async def _review_id(self, sent: object) -> UUID:
-        """Of the review that is named, which is looked for before anything else is."""
+        """Find the review first: an unknown one is 404, whatever else is wrong."""
         if not isinstance(sent, dict):
-            raise _unprocessable([Fault("dict_type", (), "a decision is a JSON object")])
+            raise unprocessable([Fault("dict_type", (), "must be a JSON object")])
         name = sent.get("apv_id")
         if not isinstance(name, str):
             kind = "missing" if name is None else "string_type"
-            raise _unprocessable([Fault(kind, ("apv_id",), "the UUID or the apv_code of a review is required")])
-        stored = await queries.find(self.gate, name.strip())
-        if stored is None:
+            raise unprocessable([Fault(kind, ("apv_id",), "must be the UUID or the apv_code of a review")])
+        dossier = await queries.find(self.gate, name.strip())
+        if dossier is None:
             shown = name if name.isprintable() and len(name) <= 100 else "with this name"
             raise HttpError(404, f"APV {shown} not found")
-        return stored.review.id
+        return dossier.review.id
 
     async def _before(self, again: dict[str, str]) -> DecisionRecord | None:
         async with asyncio.timeout(READ_SECONDS):
             return await queries.of_request(self.gate, again["request"], again.get("idempotency_key"))
 
     async def _record(
-        self, review_id: UUID, asked: NewDecision | OlderDecision, again: dict[str, str], principal: Principal
+        self, review_id: UUID, asked: NewDecision | OlderDecision, again: dict[str, str], client: Client
     ) -> DecisionRecord:
         decision = Decision(
             choice=asked.decision,
             justification=(asked.comments or "") if isinstance(asked, OlderDecision) else asked.justification,
             digest=asked.digest,
-            any_length=isinstance(asked, OlderDecision),
+            any_length=True,
         )
-        token = principal.name if self.auth.tokens is not None else None
+        token = client.name if self.auth.tokens is not None else None
         email = (asked.reviewer_email or "").strip() or None
-        # A token speaks for itself; what its client calls itself is kept beside.
+        # The record carries the token's name; the name that the client sent goes into its metadata.
         named: dict[str, Json] = {"reviewer_name": asked.reviewer_name, "reviewer_email": email} if token else {}
         particulars = Particulars(
             confidence=asked.confidence_override if isinstance(asked, OlderDecision) else asked.confidence,
@@ -149,10 +148,10 @@ class _Decisions:
         outcome = await decisions.decide(self.gate, asker, review_id, decision, particulars)
         if isinstance(outcome, Accepted):
             record = await queries.decision(self.gate, particulars.id)
-            assert record is not None, "it is committed"
+            assert record is not None, "the decision is committed"
             return record
-        assert isinstance(outcome, Refused), "without a delivery nothing is a repetition"
-        # The same request at the same time may have been faster.
+        assert isinstance(outcome, Refused), "only deliveries are deduplicated"
+        # The same request may have been recorded at the same time.
         first = await self._before(again)
         if first is None:
             raise HttpError(STATUSES.get(outcome.reason, 403), outcome.sentence)
@@ -160,7 +159,7 @@ class _Decisions:
 
 
 def record_json(record: DecisionRecord) -> dict[str, Json]:
-    """Every name of the contract."""
+    """A decision record as `models.Decision` describes it."""
     return {
         "decision_id": str(record.id),
         "apv_id": str(record.apv_id),
@@ -185,8 +184,8 @@ def record_json(record: DecisionRecord) -> dict[str, Json]:
 
 
 def _asked(sent: object, *, lenient: bool) -> NewDecision | OlderDecision:
-    """What the body says; raises HttpError 422 with every fault. `lenient`: a body with no reason at all is older."""
-    assert isinstance(sent, dict), "looked at already"
+    """Parse the body; raises HttpError 422. `lenient`: a body without justification and comments counts as older."""
+    assert isinstance(sent, dict), "_review_id has checked it"
     older = "justification" not in sent and (lenient or not sent.keys().isdisjoint(("comments", "confidence_override")))
     faults = faults_in(sent, ())
     try:
@@ -195,28 +194,23 @@ def _asked(sent: object, *, lenient: bool) -> NewDecision | OlderDecision:
         bounded = {fault.loc for fault in faults}
         found = [Fault(e["type"], e["loc"], e["msg"]) for e in error.errors(include_url=False, include_input=False)]
         faults += [fault for fault in found if fault.loc not in bounded]
-        raise _unprocessable(faults) from None
+        raise unprocessable(faults) from None
     if faults:
-        raise _unprocessable(faults)
+        raise unprocessable(faults)
     return asked
-
-
-def _unprocessable(faults: Sequence[models.Fault]) -> HttpError:
-    return HttpError(422, models.as_detail(faults))
 
 
 def _key(request: web.Request) -> str | None:
     key = request.headers.get(KEY)
     if key is not None and not 0 < len(key) <= KEY_LIMIT:
-        sentence = f"1 to {KEY_LIMIT} characters are expected"
-        raise HttpError(422, [{"type": "string_length", "loc": ["header", KEY], "msg": sentence}])
+        raise unprocessable([Fault("string_length", (KEY,), f"must have 1 to {KEY_LIMIT} characters")], "header")
     return key
 
 
-def _fingerprints(sent: object, key: str | None, principal: Principal) -> dict[str, str]:
-    """How this request is known again: SHA-256 of its body and of its key, both of this principal alone."""
-    found = {"request": _sha256(principal.name, json.dumps(sent, sort_keys=True, separators=(",", ":")))}
-    return found if key is None else found | {"idempotency_key": _sha256(principal.name, key)}
+def _fingerprints(sent: object, key: str | None, client: Client) -> dict[str, str]:
+    """The SHA-256 of the body and of the key, each with the client's name, by which a repeated request is found."""
+    found = {"request": _sha256(client.name, json.dumps(sent, sort_keys=True, separators=(",", ":")))}
+    return found if key is None else found | {"idempotency_key": _sha256(client.name, key)}
 
 
 def _sha256(*parts: str) -> str:

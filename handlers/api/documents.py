@@ -1,6 +1,6 @@
-"""The document about the API, made from the table of routes and its models, and the pages that show it.
+"""The OpenAPI document, made from the endpoints and their models, and the pages that show it.
 
-Everything a page needs is served from here: the policy that goes with it lets a browser ask no other host.
+The pages load nothing from other hosts; their Content-Security-Policy forbids it.
 """
 
 import asyncio
@@ -16,26 +16,30 @@ from apispec import APISpec
 from pydantic.json_schema import models_json_schema
 
 from bot.domain.apv import Json
-from handlers.api.models import Refusal
-from handlers.api.routes import PREFIXES, Model, Route
+from handlers.api.models import ErrorResponse
+from handlers.api.routes import PREFIXES, Endpoint, Model
 
 Schemas: TypeAlias = dict[tuple[str, str], dict[str, Json]]
-"""References to the schemas of models, by name and by whether they are read (`validation`) or written."""
+"""The schema of each model, by its name and its mode, `validation` (request) or `serialization` (response)."""
 
-ABOUT = """Reviews of vulnerability patches, and the decisions on them. Every answer carries `X-Request-ID`; every
-error has a `detail`. All paths answer with and without a slash at their end, and under `/hitl/hitl` too."""
+ABOUT = """Reviews of vulnerability patches and the decisions on them. Every response has an `X-Request-ID`; every error
+has a `detail`. All paths work with and without a trailing slash, and under `/hitl/hitl` too."""
 SCHEMA = "#/components/schemas/{model}"
-ALWAYS: dict[int, tuple[str, Model]] = {
-    400: ("The request cannot be read: too long a line, or no HTTP", Refusal),
-    401: ("No token, or a wrong one", Refusal),
-    403: ("The token lacks the scope, or the policy says no", Refusal),
-    429: ("Over the rate limit: see Retry-After", Refusal),
-    503: ("The database is away", Refusal),
-}
+ALWAYS = (400, 401, 403, 429, 503)
+"""The errors of each endpoint that needs a token."""
 SENTENCES = {
-    200: "Done", 201: "Made", 400: "The body cannot be read", 404: "Not found", 409: "No decision is awaited, or on "
-    "other content", 413: "The body is too large", 422: "Something sent is wrong: every fault and its place",
-}  # fmt: skip
+    200: "OK",
+    201: "Created",
+    400: "The request cannot be read",
+    401: "The token is missing or wrong",
+    403: "The token lacks the scope, or the policy refuses the decision",
+    404: "Not found",
+    409: "The review is closed, or its content changed",
+    413: "The body is too large",
+    422: "The request is invalid; `detail` lists every fault",
+    429: "Rate limit exceeded; see `Retry-After`",
+    503: "The database is unavailable",
+}
 
 ASSETS = {
     "swagger-ui.css": "text/css",
@@ -53,7 +57,7 @@ START = """const page = document.getElementById("page");
 if (window.SwaggerUIBundle) SwaggerUIBundle({url: "/hitl/openapi.json", domNode: page, deepLinking: true});
 if (window.Redoc) Redoc.init("/hitl/openapi.json", {disableSearch: true, hideDownloadButton: false}, page);
 """
-# The pages style themselves as they run, and ReDoc works in the background; nothing else is let in.
+# The pages set inline styles, and ReDoc starts a worker; nothing else is allowed.
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; "
     "font-src 'self' data:; connect-src 'self'; worker-src 'self' blob:; base-uri 'none'; form-action 'none'; "
@@ -61,8 +65,8 @@ POLICY = (
 )
 
 
-def openapi(routes: Sequence[Route]) -> dict[str, Json]:
-    """OpenAPI 3.1 of these routes."""
+def openapi(endpoints: Sequence[Endpoint]) -> dict[str, Json]:
+    """The OpenAPI 3.1 document of these endpoints."""
     spec = APISpec(
         title="apv-bot",
         version=version("apv-bot"),
@@ -70,8 +74,8 @@ def openapi(routes: Sequence[Route]) -> dict[str, Json]:
         info={"description": " ".join(ABOUT.split())},
     )
     spec.components.security_scheme("token", {"type": "http", "scheme": "bearer"})
-    asked = {model for route in routes for model in route.body}
-    answered = {Refusal} | {model for route in routes for model in route.answers.values()}
+    asked = {model for endpoint in endpoints for model in endpoint.body}
+    answered = {ErrorResponse} | {model for endpoint in endpoints for model in endpoint.answers.values()}
     named, definitions = models_json_schema(
         [
             *((m, "validation") for m in sorted(asked, key=_name)),
@@ -82,8 +86,9 @@ def openapi(routes: Sequence[Route]) -> dict[str, Json]:
     for name, schema in sorted(definitions.get("$defs", {}).items()):
         spec.components.schema(name, schema)
     schemas: Schemas = {(model.__name__, mode): schema for (model, mode), schema in named.items()}
-    for route in routes:
-        spec.path(path=f"/hitl{route.path}", operations={route.method.lower(): _operation(route, schemas)})
+    for endpoint in endpoints:
+        operation = {endpoint.method.lower(): _operation(endpoint, schemas)}
+        spec.path(path=f"/hitl{endpoint.path}", operations=operation)
     made: dict[str, Json] = spec.to_dict()
     return made
 
@@ -92,42 +97,40 @@ def _name(model: Model) -> str:
     return model.__name__
 
 
-def _operation(route: Route, schemas: Schemas) -> dict[str, Json]:
+def _operation(endpoint: Endpoint, schemas: Schemas) -> dict[str, Json]:
     operation: dict[str, Json] = {
-        "operationId": route.name,
-        "summary": route.about,
-        "responses": _responses(route, schemas),
+        "operationId": endpoint.name,
+        "summary": endpoint.about,
+        "responses": _responses(endpoint, schemas),
     }
-    if route.parameters:
+    if endpoint.parameters:
         operation["parameters"] = [
             {
                 "name": p.name, "in": p.where, "required": p.where == "path", "schema": dict(p.schema),
                 **({"description": p.about} if p.about else {}),
             }
-            for p in route.parameters
+            for p in endpoint.parameters
         ]  # fmt: skip
-    if route.body:
-        schema = _either([dict(schemas[model.__name__, "validation"]) for model in route.body])
+    if endpoint.body:
+        schema = _either([dict(schemas[model.__name__, "validation"]) for model in endpoint.body])
         many: dict[str, Json] = {"type": "array", "items": schema, "maxItems": 1000}
-        asked = _either([schema, many]) if route.lists else schema
+        asked = _either([schema, many]) if endpoint.lists else schema
         operation["requestBody"] = {"required": True, "content": {"application/json": {"schema": asked}}}
-    if route.scope is not None:
+    if endpoint.scope is not None:
         operation["security"] = [{"token": []}]
-        operation["description"] = f"Needs a token with the scope `{route.scope}`."
+        operation["description"] = f"Needs a token with the scope `{endpoint.scope}`."
     return operation
 
 
-def _responses(route: Route, schemas: Schemas) -> dict[str, Json]:
+def _responses(endpoint: Endpoint, schemas: Schemas) -> dict[str, Json]:
     responses: dict[str, Json] = {}
-    always = ALWAYS if route.scope else {}
-    answers = {**{status: model for status, (_, model) in always.items()}, **route.answers}
+    answers: dict[int, Model] = {**dict.fromkeys(ALWAYS if endpoint.scope else (), ErrorResponse), **endpoint.answers}
     for status, model in sorted(answers.items()):
         schema = dict(schemas[model.__name__, "serialization"])
-        if status < 300 and (route.lists or route.listed):
+        if status < 300 and (endpoint.lists or endpoint.listed):
             many: dict[str, Json] = {"type": "array", "items": schema}
-            schema = _either([schema, many]) if route.lists else many
-        sentence = SENTENCES.get(status) or ALWAYS[status][0]
-        responses[str(status)] = {"description": sentence, "content": {"application/json": {"schema": schema}}}
+            schema = _either([schema, many]) if endpoint.lists else many
+        responses[str(status)] = {"description": SENTENCES[status], "content": {"application/json": {"schema": schema}}}
     return responses
 
 
@@ -135,12 +138,12 @@ def _either(schemas: list[dict[str, Json]]) -> dict[str, Json]:
     return schemas[0] if len(schemas) == 1 else {"anyOf": [*schemas]}
 
 
-def add_routes(app: web.Application, routes: Sequence[Route]) -> None:
-    """Serve the document and its two pages, to everybody."""
+def add_routes(app: web.Application, endpoints: Sequence[Endpoint]) -> None:
+    """Serve the document and its two pages, without a token."""
 
     @cache
     def document() -> str:
-        return json.dumps(openapi(routes), separators=(",", ":"))
+        return json.dumps(openapi(endpoints), separators=(",", ":"))
 
     pages = {
         "docs": _page("swagger-ui-bundle.js", "swagger-ui.css"),
@@ -148,7 +151,7 @@ def add_routes(app: web.Application, routes: Sequence[Route]) -> None:
     }
 
     async def shown(_request: web.Request) -> web.Response:
-        # Made for the first who asks, which takes longer than a click may be kept waiting.
+        # In a thread: the first request makes the document, which takes longer than a click may wait.
         return web.Response(text=await asyncio.to_thread(document), content_type="application/json")
 
     async def page(request: web.Request) -> web.Response:

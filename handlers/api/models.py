@@ -1,42 +1,41 @@
-"""The bodies of the API as pydantic models: what is asked for is read by them, and the document is made from them."""
+"""The bodies of the API: the models that read requests and make the OpenAPI document, and the JSON of a review."""
 
-from collections.abc import Iterable
-from datetime import datetime
-from typing import Annotated, Literal, Protocol
+import math
+from dataclasses import fields
+from datetime import UTC, datetime
+from typing import Annotated, Literal
 from uuid import UUID
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, JsonValue
 from pydantic_core import PydanticCustomError
 
-from bot.domain.apv import Json, PatchStrategy, Severity
+from bot.domain.apv import Apv, Json, PatchStrategy, Severity
 from bot.domain.decisions import JUSTIFICATION_MIN
 from bot.domain.pull import Checks
-from bot.domain.review import Action, Choice, Status
-from bot.intake.apv_json import ApvSubmission
-from bot.intake.bounds import TEXT_LIMIT
+from bot.domain.review import Action, Choice, Dossier, Status
+from bot.intake.apv_json import ApvSubmission, Fraction, Text
+
+REPORTED = tuple(f.name for f in fields(Apv))
 
 
 def _choice(value: object) -> object:
     word = value.strip().lower() if isinstance(value, str) else None
     if word not in set(Choice):
-        raise PydanticCustomError("enum", "one of approve, reject, modify, escalate is expected, in any case")
+        raise PydanticCustomError("enum", "must be approve, reject, modify or escalate (any case)")
     return Choice(word)
 
 
 def _given(value: str) -> str:
     if not value.strip():
-        raise PydanticCustomError("string_too_short", "a name is expected")
+        raise PydanticCustomError("string_too_short", "must not be blank")
     return value.strip()
 
 
 def _justified(value: str) -> str:
     if len(value.strip()) < JUSTIFICATION_MIN:
-        raise PydanticCustomError("string_too_short", "at least 10 characters without outer white space are expected")
+        sentence = "must have at least {least} characters, not counting outer white space"
+        raise PydanticCustomError("string_too_short", sentence, {"least": JUSTIFICATION_MIN})
     return value
-
-
-Text = Annotated[str, Field(json_schema_extra={"maxLength": TEXT_LIMIT})]
-Fraction = Annotated[float, Field(ge=0, le=1)]
 
 
 class _DecisionAsked(BaseModel):
@@ -51,11 +50,11 @@ class _DecisionAsked(BaseModel):
     reviewer_email: Text | None = None
     modifications: JsonValue = None
     digest: Text | None = None
-    """Of the content that was judged; refused when it is not the current one."""
+    """The digest of the content that was judged. If it is not the current one, the decision is refused."""
 
 
 class NewDecision(_DecisionAsked):
-    """A decision as it is asked for today."""
+    """A decision to record."""
 
     justification: Annotated[
         Text, AfterValidator(_justified), Field(json_schema_extra={"minLength": JUSTIFICATION_MIN})
@@ -71,7 +70,7 @@ class OlderDecision(_DecisionAsked):
 
 
 class Decision(BaseModel):
-    """A decision record. `action_taken` is null while what follows is under way."""
+    """A decision record. `action_taken` is null until the follow-up ends, for example the pull request."""
 
     decision_id: UUID
     apv_id: UUID
@@ -83,7 +82,7 @@ class Decision(BaseModel):
     reviewer_name: str
     reviewer_email: str | None
     reviewer_verified: bool
-    """False when the name came from the client and not from Slack or a token."""
+    """False if the client gave the name, and not Slack or a token."""
     cve_id: str | None
     severity: Severity
     patch_strategy: PatchStrategy
@@ -96,12 +95,12 @@ class Decision(BaseModel):
 
 
 class Review(ApvSubmission):
-    """A review: what was submitted, and where it stands."""
+    """A review: the submitted APV and its state."""
 
     apv_id: UUID
     apv_code: str
     priority: int
-    """10 is most urgent."""
+    """10 is the most urgent."""
     status: Status
     version: int
     digest: str
@@ -114,14 +113,14 @@ class Review(ApvSubmission):
     pr_checks: Checks | None
     due_at: datetime | None
     waiting_since: float
-    """Hours."""
+    """Hours from creation until now, or until the review closed."""
     created_at: datetime
     updated_at: datetime
     metadata: dict[str, JsonValue]
 
 
 class ReviewPage(BaseModel):
-    """A page of reviews, most urgent first; `total` counts those that match on all pages."""
+    """A page of reviews, most urgent first. `total` counts the matches on all pages."""
 
     reviews: list[Review]
     total: int
@@ -132,7 +131,7 @@ class ReviewPage(BaseModel):
 
 
 class Statistics(BaseModel):
-    """Numbers over all reviews and decisions; day and week (from Monday) in UTC, rates 0-1."""
+    """Counts, times and rates over all reviews and decisions. Days and weeks (from Monday) are in UTC; rates 0-1."""
 
     total: int
     pending_reviews: int
@@ -156,44 +155,63 @@ class Statistics(BaseModel):
 
 
 class Live(BaseModel):
-    """What an older console asks before anything else."""
+    """The health of the API, for older consoles."""
 
     status: Literal["healthy"]
     timestamp: datetime
     mode: Literal["LIVE"]
 
 
-class Refusal(BaseModel):
-    """Why the answer is not the one asked for."""
+class ErrorResponse(BaseModel):
+    """An error."""
 
     detail: str
+    """A sentence that says why."""
 
 
-class FaultShown(BaseModel):
-    """One fault and where it is; never what was sent."""
+class FieldError(BaseModel):
+    """One fault and its place, without the input."""
 
     type: str
     loc: list[str | int]
     msg: str
 
 
-class Unprocessable(BaseModel):
-    """Every fault of what was sent."""
+class ValidationErrorResponse(BaseModel):
+    """Every fault of the request."""
 
-    detail: list[FaultShown]
-
-
-class Fault(Protocol):
-    """Something wrong with a value, and its place."""
-
-    @property
-    def type(self) -> str: ...  # noqa: D102
-    @property
-    def loc(self) -> tuple[int | str, ...]: ...  # noqa: D102
-    @property
-    def msg(self) -> str: ...  # noqa: D102
+    detail: list[FieldError]
 
 
-def as_detail(faults: Iterable[Fault]) -> list[Json]:
-    """The `detail` of a 422."""
-    return [{"type": f.type, "loc": ["body", *f.loc], "msg": f.msg} for f in faults]
+def review_json(dossier: Dossier, now: datetime) -> dict[str, Json]:
+    """A review as `Review` describes it, with `severity_assumed`, so that a review sent back is the same content."""
+    apv, review = dossier.apv, dossier.review
+    waited = (review.closed_at or now) - review.created_at
+    return {
+        "apv_id": str(review.id),
+        "apv_code": review.code,
+        "priority": dossier.priority,
+        "status": review.status,
+        "version": review.version,
+        "digest": review.digest,
+        **{name: _finite(getattr(apv, name)) for name in REPORTED},
+        "pr_number": review.pr_number,
+        "pr_url": review.pr_url,
+        "pr_branch": review.pr_branch,
+        "pr_checks": review.pull.checks if review.pull else None,
+        "due_at": utc(review.due_at),
+        "waiting_since": round(waited.total_seconds() / 3600, 4),
+        "created_at": utc(review.created_at),
+        "updated_at": utc(dossier.updated_at),
+        "metadata": dossier.metadata,
+    }
+
+
+def utc(moment: datetime | None) -> str | None:
+    """ISO 8601 in UTC, with `Z`."""
+    return moment.astimezone(UTC).isoformat().replace("+00:00", "Z") if moment else None
+
+
+def _finite(value: Json) -> Json:
+    """Null in place of NaN, which another program may have inserted and JSON does not have."""
+    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -1,4 +1,4 @@
-"""The query of a list of reviews: which, how many, from where on. Unknown names are ignored, bad values are named."""
+"""The query string of the list of reviews. Unknown names are ignored; bad values are a 422."""
 
 import base64
 import json
@@ -13,9 +13,10 @@ from bot.domain.apv import Json
 from bot.domain.review import AWAITING, Status
 from bot.intake.apv_json import SEVERITIES, STRATEGIES, VERDICTS
 from bot.intake.bounds import TEXT_LIMIT, faults_in
+from bot.intake.faults import Fault
 from bot.service.queries import Filter, Position
 from handlers.api.routes import Parameter
-from handlers.http import HttpError
+from handlers.http import unprocessable
 
 LIMIT, LIMIT_MAX, SKIP_MAX = 50, 200, 2**31 - 1
 STATUSES: Mapping[str, frozenset[Status] | None] = {"all": None} | {s.value: frozenset((s,)) for s in Status}
@@ -27,15 +28,15 @@ def _asked(name: str, about: str, **schema: Json) -> Parameter:
 
 
 PARAMETERS = (
-    _asked("status", "By default those that await a decision.", type="string", enum=[*STATUSES]),
-    _asked("severity", "In any case.", type="string", enum=[*SEVERITIES]),
-    _asked("patch_strategy", "In any case.", type="string", enum=[*STRATEGIES]),
-    _asked("wargame_verdict", "In any case; the older names are taken too.", type="string", enum=[*VERDICTS]),
-    _asked("package_name", "A part of the name.", type="string", maxLength=TEXT_LIMIT),
+    _asked("status", "By default the reviews that await a decision.", type="string", enum=[*STATUSES]),
+    _asked("severity", "Any case.", type="string", enum=[*SEVERITIES]),
+    _asked("patch_strategy", "Any case.", type="string", enum=[*STRATEGIES]),
+    _asked("wargame_verdict", "Any case; the older names work too.", type="string", enum=[*VERDICTS]),
+    _asked("package_name", "A substring of the name.", type="string", maxLength=TEXT_LIMIT),
     _asked("limit", "", type="integer", minimum=1, maximum=LIMIT_MAX, default=LIMIT),
-    _asked("skip", "How many to leave out.", type="integer", minimum=0, maximum=SKIP_MAX, default=0),
+    _asked("skip", "The number of reviews to skip.", type="integer", minimum=0, maximum=SKIP_MAX, default=0),
     _asked("offset", "The same as `skip`.", type="integer", minimum=0, maximum=SKIP_MAX, default=0),
-    _asked("cursor", "The `next_cursor` of the page before; it counts for more than `skip`.", type="string"),
+    _asked("cursor", "The `next_cursor` of the previous page; it overrides `skip`.", type="string"),
 )
 
 T = TypeVar("T")
@@ -43,7 +44,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class ReviewQuery:
-    """What was asked for. `after` is where the page before ended; it counts for more than `skip`."""
+    """A parsed query. `after` is the end of the previous page; it overrides `skip`."""
 
     what: Filter
     limit: int
@@ -58,8 +59,8 @@ class _Refused(ValueError):
 
 
 def read(query: Mapping[str, str]) -> ReviewQuery:
-    """Read a query string; raises HttpError 422 with every fault."""
-    faults: list[Json] = []
+    """Parse a query string; raises HttpError 422 with every fault."""
+    faults: list[Fault] = []
 
     def value(name: str, parse: Callable[[str], T], default: T) -> T:
         if name not in query:
@@ -67,7 +68,7 @@ def read(query: Mapping[str, str]) -> ReviewQuery:
         try:
             return parse(query[name])
         except _Refused as refused:
-            faults.append({"type": refused.kind, "loc": ["query", name], "msg": refused.sentence})
+            faults.append(Fault(refused.kind, (name,), refused.sentence))
             return default
 
     what = Filter(
@@ -81,12 +82,12 @@ def read(query: Mapping[str, str]) -> ReviewQuery:
     skip = value("skip", _whole(0, SKIP_MAX), value("offset", _whole(0, SKIP_MAX), 0))
     after = value("cursor", _position, None)
     if faults:
-        raise HttpError(422, faults)
+        raise unprocessable(faults, "query")
     return ReviewQuery(what, limit, 0 if after else skip, after)
 
 
 def cursor(position: Position) -> str:
-    """Opaque text from which `read` finds the position again."""
+    """The position as opaque text, which `read` parses."""
     due_at = position.due_at.isoformat() if position.due_at else None
     fields = [position.priority, due_at, position.created_at.isoformat(), str(position.id)]
     return base64.urlsafe_b64encode(json.dumps(fields).encode()).decode().rstrip("=")
@@ -100,7 +101,7 @@ def _position(text: str) -> Position:
             raise ValueError
         return Position(priority, _moment(due_at) if due_at else None, _moment(created_at), UUID(review_id))
     except (ValueError, TypeError, AttributeError, OverflowError, RecursionError):
-        raise _Refused("cursor", "a cursor as given by next_cursor is expected") from None
+        raise _Refused("cursor", "must be a next_cursor of this API") from None
 
 
 def _moment(text: str) -> datetime:
@@ -111,7 +112,7 @@ def _one_of(words: Mapping[str, T]) -> Callable[[str], T]:
     def parse(text: str) -> T:
         word = text.strip().lower()
         if word not in words:
-            raise _Refused("enum", f"one of {', '.join(words)} is expected, in any case")
+            raise _Refused("enum", f"must be one of {', '.join(words)} (any case)")
         return words[word]
 
     return parse
@@ -120,7 +121,7 @@ def _one_of(words: Mapping[str, T]) -> Callable[[str], T]:
 def _whole(least: int, most: int) -> Callable[[str], int]:
     def parse(text: str) -> int:
         if not re.fullmatch(r"[0-9]{1,10}", text) or not least <= int(text) <= most:
-            raise _Refused("int_range", f"a whole number from {least} to {most:,} is expected")
+            raise _Refused("int_range", f"must be a whole number from {least} to {most:,}")
         return int(text)
 
     return parse

@@ -1,8 +1,8 @@
-"""The REST API over reviews: submit, list, show, count. A handler admits, reads, makes one service call and answers."""
+"""Reviews over REST: submit, list, show, statistics. A handler admits, parses, makes one service call and answers."""
 
 import asyncio
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 from aiohttp import web
 
@@ -18,74 +18,75 @@ from bot.service.statistics import DecisionNumbers
 from handlers.api import decisions, documents, models, routes
 from handlers.api import query as review_query
 from handlers.api.auth import Auth
-from handlers.api.routes import FAULTY, Parameter, Route
-from handlers.body import document
-from handlers.http import HttpError, answer
-from handlers.review_json import review_json, utc
+from handlers.api.models import ErrorResponse, review_json, utc
+from handlers.api.routes import BODY_ERRORS, Endpoint, Parameter
+from handlers.http import HttpError, answer, document, unprocessable
 
 READ_SECONDS, SUBMIT_SECONDS = 10.0, 60.0
-"""After this the database counts as away; a list of 1,000 APVs takes several seconds."""
+"""Timeouts, after which the response is 503; a list of 1,000 APVs takes several seconds."""
 
 NAMED = Parameter(name="id", where="path", schema={"type": "string"}, about="The UUID or the `apv_code`.")
 
 
 def add_routes(app: web.Application, gate: Gate, auth: Auth) -> None:
-    """Serve the reviews and decisions of `gate` to whom `auth` admits, and the documents to everybody."""
-    table = [*_Api(gate, auth).routes(), *decisions.routes(gate, auth)]
+    """Serve reviews and decisions to clients that `auth` admits, and the API documents to everybody."""
+    table = [*_Reviews(gate, auth).endpoints(), *decisions.endpoints(gate, auth)]
     routes.add(app, table)
     documents.add_routes(app, table)
 
 
 @dataclass(frozen=True, slots=True)
-class _Api:
+class _Reviews:
     gate: Gate
     auth: Auth
 
-    def routes(self) -> Sequence[Route]:
+    def endpoints(self) -> Sequence[Endpoint]:
         return (
-            Route(
+            Endpoint(
                 method="POST", path="/reviews", name="submit", scope="submit", handler=self.submit,
-                about="Submit one APV, or a list of at most 1,000 in one transaction; 201 if any is new.",
+                about="Submit one APV, or up to 1,000 in one transaction; 201 if any is new.",
                 body=(ApvSubmission,), lists=True,
-                answers={200: models.Review, 201: models.Review, **FAULTY},
+                answers={200: models.Review, 201: models.Review, **BODY_ERRORS},
             ),
-            Route(
+            Endpoint(
                 method="GET", path="/reviews", name="list_reviews", scope="read", handler=self.reviews,
-                about="A page of reviews, most urgent first.", parameters=review_query.PARAMETERS,
-                answers={200: models.ReviewPage, 422: models.Unprocessable},
+                about="List reviews, most urgent first.", parameters=review_query.PARAMETERS,
+                answers={200: models.ReviewPage, 422: models.ValidationErrorResponse},
             ),
-            Route(
+            Endpoint(
                 method="GET", path="/reviews/stats", name="statistics", scope="read", handler=self.stats,
-                about="Numbers over all reviews and decisions.", answers={200: models.Statistics},
+                about="Show statistics of reviews and decisions.", answers={200: models.Statistics},
             ),
-            Route(
+            Endpoint(
                 method="GET", path="/reviews/{id}", name="show_review", scope="read", handler=self.review,
-                about="One review.", parameters=(NAMED,), answers={200: models.Review, 404: models.Refusal},
+                about="Show a review.", parameters=(NAMED,), answers={200: models.Review, 404: ErrorResponse},
             ),
-            Route(
+            Endpoint(
                 method="GET", path="/health", name="health", scope=None, handler=self.health,
-                about="That the API is live.", answers={200: models.Live},
+                about="Health check.", answers={200: models.Live},
             ),
         )  # fmt: skip
 
     async def submit(self, request: web.Request) -> web.Response:
-        """One APV or a list of them: all are stored, or none."""
-        principal = self.auth.admit(request, "submit")
+        """Store one APV or a list, all or none."""
+        client = self.auth.admit(request, "submit")
         raw = await request.read()
-        # Away from the event loop: 16 MiB take a while to check, and clicks must not wait for them.
+        # In a thread: 16 MiB take long to validate, and clicks must not wait.
         submitted, alone = await asyncio.to_thread(_submissions, raw, self.gate.default_repository)
         try:
             async with asyncio.timeout(SUBMIT_SECONDS):
-                receipts = await submissions.submit(self.gate, submitted, principal=principal.name, source="api")
+                receipts = await submissions.submit(self.gate, submitted, principal=client.name, source="api")
         except NotAccepted as refused:
-            raise _unprocessable(refused.faults, alone=alone) from None
+            # A single APV has no position in a list.
+            faults = [replace(f, loc=f.loc[1:]) for f in refused.faults] if alone else refused.faults
+            raise unprocessable(faults) from None
         now = self.gate.now()
         shown: list[Json] = [review_json(receipt.dossier, now) for receipt in receipts]
         status = 201 if any(receipt.created for receipt in receipts) else 200
         return answer(shown[0] if alone else shown, status)
 
     async def reviews(self, request: web.Request) -> web.Response:
-        """A page of reviews, most urgent first."""
+        """List reviews, most urgent first."""
         self.auth.admit(request, "read")
         asked = review_query.read(request.query)
         async with asyncio.timeout(READ_SECONDS):
@@ -93,7 +94,7 @@ class _Api:
         now = self.gate.now()
         return answer(
             {
-                "reviews": [review_json(stored, now) for stored in page.reviews],
+                "reviews": [review_json(dossier, now) for dossier in page.reviews],
                 "total": page.total,
                 "skip": asked.skip,
                 "limit": asked.limit,
@@ -103,17 +104,17 @@ class _Api:
         )
 
     async def review(self, request: web.Request) -> web.Response:
-        """One review, by its UUID or its `apv_code`."""
+        """Show the review with this UUID or `apv_code`."""
         self.auth.admit(request, "read")
         name = request.match_info["id"]
         async with asyncio.timeout(READ_SECONDS):
-            stored = await queries.find(self.gate, name)
-        if stored is None:
+            dossier = await queries.find(self.gate, name)
+        if dossier is None:
             raise HttpError(404, f"APV {name} not found")
-        return answer(review_json(stored, self.gate.now()))
+        return answer(review_json(dossier, self.gate.now()))
 
     async def stats(self, request: web.Request) -> web.Response:
-        """Numbers over all reviews and decisions."""
+        """Show statistics of reviews and decisions."""
         self.auth.admit(request, "read")
         async with asyncio.timeout(READ_SECONDS):
             found = await statistics.collect(self.gate)
@@ -139,7 +140,7 @@ class _Api:
         return answer(body | {f"{severity}_pending": waiting[severity] for severity in Severity})
 
     async def health(self, _request: web.Request) -> web.Response:
-        """What an older console asks before anything else."""
+        """The health check of older consoles."""
         return answer({"status": "healthy", "timestamp": utc(self.gate.now()), "mode": "LIVE"})
 
 
@@ -147,16 +148,10 @@ def _share(part: int, of: DecisionNumbers) -> float:
     return round(part / of.total, 6) if of.total else 0.0
 
 
-def _unprocessable(faults: Iterable[models.Fault], *, alone: bool = False) -> HttpError:
-    """422 naming every fault; `alone`: no list was sent, so a place in one means nothing."""
-    detail = [{"type": f.type, "loc": ["body", *(f.loc[1:] if alone else f.loc)], "msg": f.msg} for f in faults]
-    return HttpError(422, detail)
-
-
 def _submissions(raw: bytes, default_repository: str) -> tuple[list[Submission], bool]:
-    """The body's APVs in order, and whether it was one alone; raises HttpError 422."""
+    """The APVs in the body, in order, and whether it was a single one; raises HttpError 422."""
     found = document(raw)
     try:
         return apv_json.parse_any(found, default_repository=default_repository), not isinstance(found, list)
     except InvalidApv as invalid:
-        raise _unprocessable(invalid.faults) from None
+        raise unprocessable(invalid.faults) from None

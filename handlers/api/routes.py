@@ -1,29 +1,29 @@
-"""One table says what the API serves: from it come the routes themselves and the document about them."""
+"""The table of endpoints, from which the routes and the OpenAPI document are made."""
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from aiohttp import web
+from aiohttp.typedefs import Handler
 from pydantic import BaseModel
 
 from bot.domain.apv import Json
-from handlers.api.auth import Scope
-from handlers.api.models import Refusal, Unprocessable
+from handlers.api.auth import TokenScope
+from handlers.api.models import ErrorResponse, ValidationErrorResponse
 
 PREFIXES = ("/hitl", "/hitl/hitl")
 """An older console doubles the prefix."""
 
 Model: TypeAlias = type[BaseModel]
-Handler: TypeAlias = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
-FAULTY: Mapping[int, Model] = {400: Refusal, 413: Refusal, 422: Unprocessable}
-"""What a route may answer that reads a body."""
+BODY_ERRORS: Mapping[int, Model] = {400: ErrorResponse, 413: ErrorResponse, 422: ValidationErrorResponse}
+"""Of each endpoint that reads a body."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parameter:
-    """A name in the path, the query or the headers, with its JSON schema."""
+    """A parameter in the path, the query or the headers."""
 
     name: str
     where: str
@@ -32,32 +32,33 @@ class Parameter:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Route:
-    """One method on one path under `/hitl`; `scope` None needs no token."""
+class Endpoint:
+    """One method on one path under `/hitl`; with `scope` None it needs no token."""
 
     method: str
     path: str
     name: str
-    """Of the operation, unique."""
+    """The unique `operationId`."""
     about: str
     handler: Handler
-    scope: Scope | None
+    scope: TokenScope | None
     answers: Mapping[int, Model]
-    """Beside those that every route has: 400, 401, 403, 429 and 503."""
+    """By status. Each endpoint that needs a token has 400, 401, 403, 429 and 503 as well."""
     body: Sequence[Model] = ()
     lists: bool = False
-    """A list of the body is taken too, and answered by a list."""
+    """The body may be a list too; the response is then a list."""
     listed: bool = False
-    """The answer is always a list."""
+    """The response is always a list."""
     parameters: Sequence[Parameter] = field(default=())
 
 
-def add(app: web.Application, routes: Sequence[Route]) -> None:
-    """Serve them, each with and without a slash at its end."""
-    for route in routes:
+def add(app: web.Application, endpoints: Sequence[Endpoint]) -> None:
+    """Serve each endpoint, with and without a slash at the end of its path."""
+    for endpoint in endpoints:
         for prefix in PREFIXES:
-            for path in dict.fromkeys((f"{prefix}{route.path.rstrip('/')}", f"{prefix}{route.path.rstrip('/')}/")):
-                if route.method == "GET":
-                    app.router.add_get(path, route.handler)
+            path = f"{prefix}{endpoint.path}"
+            for each in (path, f"{path}/"):
+                if endpoint.method == "GET":
+                    app.router.add_get(each, endpoint.handler)
                 else:
-                    app.router.add_route(route.method, path, route.handler)
+                    app.router.add_route(endpoint.method, each, endpoint.handler)

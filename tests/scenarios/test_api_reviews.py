@@ -198,7 +198,7 @@ async def test_sixteen_mebibytes_and_no_more(scanner: aiohttp.ClientSession) -> 
     """A body of 16 MiB is taken, one byte more is 413, compressed or not."""
     full = json.dumps(apv()).encode().ljust(16 * 1024 * 1024)
     assert (await asks(scanner, "POST", "/hitl/reviews", data=full))[0] == 201
-    too_large = (413, {"detail": "The body is larger than this route takes"})
+    too_large = (413, {"detail": "The body is too large for this route"})
     assert await asks(scanner, "POST", "/hitl/reviews", data=full + b" ") == too_large
     packed = {"data": gzip.compress(full + b" "), "headers": {"Content-Encoding": "gzip"}}
     assert await asks(scanner, "POST", "/hitl/reviews", **packed) == too_large

@@ -276,7 +276,7 @@ KINDS = [
     ("GET", "/", 404, "Not found"),
     ("GET", "/hitl/", 404, "Not found"),
     ("DELETE", "/things/1/ok", 405, "Method not allowed"),
-    ("POST", "/things/1/read", 413, "The body is larger than this route takes"),
+    ("POST", "/things/1/read", 413, "The body is too large for this route"),
     ("GET", "/things/1/fails", 500, "Internal error"),
     ("GET", "/health/ready", 503, None),
     ("GET", "/metrics", 200, None),

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from aiohttp.test_utils import make_mocked_request
 
-from handlers.api.auth import REMEMBERED, ApiToken, Auth, Principal, RateLimit, Scope
+from handlers.api.auth import REMEMBERED, ApiToken, Auth, Client, RateLimit, TokenScope
 from handlers.http import HttpError
 
 
@@ -23,8 +23,8 @@ def token(name: str, *scopes: str) -> ApiToken:
     return ApiToken.of(f"{name}:{'+'.join(scopes)}:{hashlib.sha256(name.encode()).hexdigest()}")
 
 
-def admitted(auth: Auth, header: str | None, scope: Scope = "read") -> Principal | int:
-    """The principal, or the status of the refusal."""
+def admitted(auth: Auth, header: str | None, scope: TokenScope = "read") -> Client | int:
+    """The client, or the status of the refusal."""
     request = make_mocked_request("GET", "/", headers={} if header is None else {"Authorization": header})
     try:
         return auth.admit(request, scope)
@@ -35,8 +35,8 @@ def admitted(auth: Auth, header: str | None, scope: Scope = "read") -> Principal
 def test_a_token_is_its_name_and_scopes() -> None:
     """The holder of a token is known by its name, whichever of several tokens it is."""
     auth = Auth([token("first", "read"), token("second", "submit", "decide"), token("third", "read")])
-    assert admitted(auth, "Bearer third") == Principal("third", frozenset({"read"}))
-    assert admitted(auth, "bearer  second ", "decide") == Principal("second", frozenset({"submit", "decide"}))
+    assert admitted(auth, "Bearer third") == Client("third", frozenset({"read"}))
+    assert admitted(auth, "bearer  second ", "decide") == Client("second", frozenset({"submit", "decide"}))
 
 
 @pytest.mark.parametrize("header", [None, "", "Bearer", "Bearer ", "Bearer fir", "first", "Basic first"])
@@ -67,11 +67,11 @@ def test_as_configured() -> None:
     chosen: dict[str, Any] = {"api_auth": "token", "api_tokens": (), "cors_origins": (), "rate_limit": "1/s"}
     hashed = hashlib.sha256(b"secret").hexdigest()
     auth = Auth.of(SimpleNamespace(**chosen | {"api_tokens": (f"ci:read+submit:{hashed}",)}), Seconds())
-    assert admitted(auth, "Bearer secret") == Principal("ci", frozenset({"read", "submit"}))
+    assert admitted(auth, "Bearer secret") == Client("ci", frozenset({"read", "submit"}))
     assert admitted(auth, "Bearer secret") == 429
     everybody = Auth.of(SimpleNamespace(**chosen | {"api_auth": "none", "rate_limit": "off"}))
     assert {admitted(everybody, None) for _ in range(100)} == {
-        Principal("unknown", frozenset({"read", "submit", "decide"}))
+        Client("unknown", frozenset({"read", "submit", "decide"}))
     }
 
 
