@@ -58,20 +58,20 @@ def pointer(payload: dict[str, Json]) -> Pointer | None:
     repository = _text(payload, "repository", "full_name")
     if not repository:
         return None
-    subjects = [payload, *(_dict(payload, name) for name in ("check_run", "check_suite", "workflow_run"))]
-    subjects.append(_dict(subjects[1], "check_suite"))
-    pulls_of = [_dict(payload, "pull_request"), *(p for s in subjects for p in _dicts(s, "pull_requests"))]
-    numbers = {number for pull in pulls_of if isinstance(number := pull.get("number"), int)}
-    branches = {_text(pull, side, "ref") for pull in pulls_of[:1] for side in ("head",)}
+    check_run, pull = _dict(payload, "check_run"), _dict(payload, "pull_request")
+    subjects = [payload, check_run, _dict(check_run, "check_suite")]
+    subjects += [_dict(payload, name) for name in ("check_suite", "workflow_run")]
+    pull_requests = [pull, *(each for subject in subjects for each in _dicts(subject, "pull_requests"))]
+    numbers = {number for each in pull_requests if isinstance(number := each.get("number"), int)}
+    branches = {_text(pull, "head", "ref"), _text(payload, "ref").removeprefix(HEADS)}
     branches |= {_text(subject, "head_branch") for subject in subjects}
     branches |= {_text(branch, "name") for branch in _dicts(payload, "branches")}
-    branches.add(_text(payload, "ref").removeprefix(HEADS))
     commits = {_text(payload, "sha"), *(_text(subject, "head_sha") for subject in subjects)}
     return Pointer(
         _storable(repository),
         frozenset(n for n in numbers if 0 < n < 2**31),
-        frozenset(_storable(b) for b in branches if b),
-        frozenset(_storable(c) for c in commits if c),
+        frozenset(_storable(branch) for branch in branches if branch),
+        frozenset(_storable(commit) for commit in commits if commit),
     )
 
 

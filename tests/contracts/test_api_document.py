@@ -1,4 +1,4 @@
-"""What is said of the API is so: the examples run, the document is valid, and a fuzzer finds no answer beside it."""
+"""The API is as documented: the examples run, the OpenAPI document is valid, and a fuzzer finds no other response."""
 
 import asyncio
 import hashlib
@@ -41,11 +41,11 @@ TEXT = (ROOT / "docs/api.md").read_text("utf-8")
 EXAMPLES = re.findall(r"^```sh\n(.*?)^```", TEXT, re.MULTILINE | re.DOTALL)
 TOKEN = "everything-token"
 PER_OPERATION = 12
-"""Requests of the fuzzer with what is right, and as many with what is wrong: few enough for every run."""
+"""Valid requests of the fuzzer, and as many invalid ones: few enough for every run."""
 
 
 def application(database: Database) -> web.Application:
-    """The API, its documents and the feed, for the one who holds the token."""
+    """The API, its documents and the feed; the token has every scope."""
     clock = Clock()
     token = f"all:read+submit+decide:{hashlib.sha256(TOKEN.encode()).hexdigest()}"
     auth, opened = Auth.of(our.settings(api_tokens=(token,)), clock.seconds), gate(database, clock)
@@ -74,7 +74,7 @@ async def test_every_example_runs(served: aiohttp.ClientSession) -> None:
 
 
 async def test_every_route_has_its_example(served: aiohttp.ClientSession, database: Database) -> None:
-    """By method and path, in docs/api.md."""
+    """Every method and path has an example in docs/api.md."""
     asked = set()
     for example in EXAMPLES:
         method = "POST" if " -d " in example else "GET"
@@ -92,7 +92,7 @@ async def test_every_route_has_its_example(served: aiohttp.ClientSession, databa
 
 
 async def test_the_document_is_openapi_3_1(served: aiohttp.ClientSession) -> None:
-    """Each route of the API is in it, its schemas are valid, and no reference leads nowhere."""
+    """It holds every route of the API, its schemas are valid, and every reference resolves."""
     status, document = await asks(served, "GET", "/hitl/openapi.json")
     assert (status, document["openapi"]) == (200, "3.1.0")
     assert {f"{method} {path}" for path, methods in document["paths"].items() for method in methods} == {
@@ -107,7 +107,7 @@ async def test_the_document_is_openapi_3_1(served: aiohttp.ClientSession) -> Non
 
 @pytest.mark.parametrize("path", ["/hitl/docs", "/hitl/redoc", "/hitl/docs/", "/hitl/hitl/docs"])
 async def test_the_pages_ask_no_other_host(database: Database, path: str) -> None:
-    """What they name is served here, to anybody, and their policy lets a browser ask nobody else."""
+    """Their assets are served here without a token, and their policy allows no other host."""
     async with serving(application(database)) as stranger:
         async with stranger.get(path, allow_redirects=False) as answer:
             assert (answer.status, dressed(answer.headers)) == (200, True)
@@ -127,7 +127,7 @@ CHECKS = (not_a_server_error, status_code_conformance, content_type_conformance,
 
 
 async def test_a_fuzzer_finds_no_answer_beside_the_document(served: aiohttp.ClientSession) -> None:
-    """Schemathesis over every operation: no 5xx, and every answer as the document says."""
+    """Schemathesis over every operation: no 5xx, and every response as documented."""
     base = str(served._base_url).rstrip("/")
     _, document = await asks(served, "GET", "/hitl/openapi.json")
     await asyncio.to_thread(_fuzz, base, document)

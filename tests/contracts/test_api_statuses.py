@@ -1,4 +1,4 @@
-"""Every status that the document names for a route can be had from it, with the body that the document describes."""
+"""Every route returns each of its documented statuses, with the documented body."""
 
 import json
 from collections.abc import AsyncIterator, Mapping
@@ -16,12 +16,12 @@ from storage.database import Database
 from tests.web import apv, asks, nowhere, said_to, serving_api
 
 MAIN = {200, 400, 401, 403, 429, 503}
-"""What each route answers that needs a token."""
+"""The statuses of each route that needs a token."""
 
 
 @dataclass(frozen=True)
 class Operation:
-    """One method on one path: how it is asked soundly, for `{code}` and `{decision}`, and what else it can answer."""
+    """One method on one path: a valid request, with `{code}` and `{decision}`, and the statuses beside MAIN."""
 
     method: str
     path: str
@@ -31,7 +31,7 @@ class Operation:
     others: frozenset[int] = frozenset()
     body: Mapping[str, Any] | None = None
     asked: Mapping[int, Mapping[str, Any]] | None = None
-    """By status, what is sent instead: `path`, `json` or `bytes`, a number of them."""
+    """By status, what to send instead: `path`, `json` or a number of `bytes`."""
 
     @property
     def statuses(self) -> set[int]:
@@ -80,7 +80,7 @@ ROWS = [(operation, status) for operation in OPERATIONS for status in sorted(ope
 
 @asynccontextmanager
 async def provoked(database: Database, operation: Operation, status: int) -> AsyncIterator[aiohttp.ClientSession]:
-    """The API in the state in which it answers so, and a client that is entitled to it, or is not."""
+    """The API in the state that causes this status, and a client with or without the scope."""
     holder = {401: None, 403: operation.unentitled}.get(status, operation.holder)
     on = Database(nowhere()) if status == 503 else database
     limit = "1/m" if status == 429 else "off"
@@ -91,7 +91,7 @@ async def provoked(database: Database, operation: Operation, status: int) -> Asy
 
 
 async def prepared(database: Database) -> dict[str, str]:
-    """One review that waits, and another that is decided: the names of the first, and of the decision."""
+    """A waiting review and a decided one: the code of the first and the id of the decision."""
     async with AsyncExitStack() as stack:
         writer = await stack.enter_async_context(serving_api(database, holder="writer"))
         decider = await stack.enter_async_context(serving_api(database, holder="decider"))
@@ -102,11 +102,11 @@ async def prepared(database: Database) -> dict[str, str]:
 
 
 async def answered(client: aiohttp.ClientSession, operation: Operation, status: int, names: dict[str, str]) -> Any:
-    """Status and body of the request that is to be answered so."""
+    """The status and body of the request that should cause this status."""
     instead = (operation.asked or {}).get(status, {})
     path = instead.get("path", operation.sound).format_map(names)
     if status == 400:
-        # Long before a route is looked for: a header that is longer than any may be.
+        # aiohttp refuses a header this long before it looks for a route.
         head = f"{operation.method} {path} HTTP/1.1\r\nHost: x\r\nX-Long: {'x' * 100_000}\r\n\r\n"
         said = await said_to(client, head.encode())
         return int(said.split()[1]), json.loads(said.partition("\r\n\r\n")[2])
@@ -121,7 +121,7 @@ async def answered(client: aiohttp.ClientSession, operation: Operation, status: 
 
 @pytest.mark.parametrize(("operation", "status"), ROWS, ids=[f"{o.method} {o.path} {s}" for o, s in ROWS])
 async def test_each_status_of_each_route(database: Database, operation: Operation, status: int) -> None:
-    """As the document says, to the letter of its schema."""
+    """The body matches the documented schema."""
     names = await prepared(database)
     async with provoked(database, operation, status) as client:
         _, document = await asks(client, "GET", "/hitl/openapi.json")
@@ -133,7 +133,7 @@ async def test_each_status_of_each_route(database: Database, operation: Operatio
 
 
 async def test_no_other_status_is_named(database: Database) -> None:
-    """The table above is the document's, and the health route, which needs no token, answers 200 alone."""
+    """The table above matches the document; the health route needs no token and returns 200 only."""
     async with serving_api(database, holder=None) as client:
         _, document = await asks(client, "GET", "/hitl/openapi.json")
         health, _ = await asks(client, "GET", "/hitl/health")

@@ -31,7 +31,7 @@ def clock() -> Clock:
 
 @pytest.fixture
 async def anybody(database: Database, clock: Clock) -> AsyncIterator[aiohttp.ClientSession]:
-    """A client of a server that asks for no token: whoever it says it is."""
+    """A client of a server without tokens: it may name any reviewer."""
     async with serving_api(database, clock, holder=None, api_auth="none") as client:
         yield client
 
@@ -60,7 +60,7 @@ async def made(database: Database) -> int:
 
 
 async def test_a_decision_is_answered_by_its_record(anybody: aiohttp.ClientSession) -> None:
-    """200 with every name of the contract; the review is closed by it."""
+    """200 with every field of the contract; the decision closes the review."""
     one = await review(anybody, wargame_verdict="success")
     status, record = await decides(anybody, decision(one, decision=" APPROVE ", confidence=0.5, modifications={"a": 1}))
     assert status == 200
@@ -96,7 +96,7 @@ async def test_a_decision_is_answered_by_its_record(anybody: aiohttp.ClientSessi
 async def test_each_decision_has_its_effect(
     anybody: aiohttp.ClientSession, choice: str, status: str, action: str
 ) -> None:
-    """What becomes of the review, and what the record says was done."""
+    """The review's new status, and the record's `action_taken`."""
     one = await review(anybody)
     _, record = await decides(anybody, decision(one, decision=choice))
     assert record["action_taken"] == action
@@ -104,7 +104,7 @@ async def test_each_decision_has_its_effect(
 
 
 async def test_a_token_decides_under_its_own_name(database: Database) -> None:
-    """The client's name and e-mail are kept beside; the record is the token's, and verified."""
+    """The record carries the token's name, verified; the metadata keeps the client's name and e-mail."""
     async with serving_api(database) as client:
         one = await review(client)
         asked = decision(one, reviewer_email="ana@example.org")
@@ -116,7 +116,7 @@ async def test_a_token_decides_under_its_own_name(database: Database) -> None:
 
 
 async def test_one_token_is_one_person(database: Database) -> None:
-    """A critical review needs two: the same token under another name is refused with 403."""
+    """A critical review needs two people: the same token with another name is refused with 403."""
     async with serving_api(database) as client:
         one = await review(client, severity="critical")
         first, _ = await decides(client, decision(one), headers=HOLDER["decider"])
@@ -126,7 +126,7 @@ async def test_one_token_is_one_person(database: Database) -> None:
 
 
 async def test_without_tokens_a_person_is_their_e_mail(anybody: aiohttp.ClientSession, database: Database) -> None:
-    """In any case; and the audit log says that nobody has checked it."""
+    """Upper and lower case do not matter; the audit log says that the name is not verified."""
     one = await review(anybody, severity="critical")
     await decides(anybody, decision(one, reviewer_email="Ana@Example.org"))
     status, _ = await decides(anybody, decision(one, reviewer_email="ana@example.ORG", reviewer_name="Somebody"))
@@ -139,7 +139,7 @@ async def test_without_tokens_a_person_is_their_e_mail(anybody: aiohttp.ClientSe
 
 
 async def test_the_reporter_cannot_approve(anybody: aiohttp.ClientSession) -> None:
-    """The rules are those of a click: 403 with the sentence that the person would read."""
+    """The rules are those of a click: 403 with the sentence that Slack would show."""
     one = await review(anybody, reporter="ana@example.org")
     status, body = await decides(anybody, decision(one, reviewer_email="ana@example.org"))
     assert (status, "You reported" in body["detail"]) == (403, True)
@@ -154,7 +154,7 @@ async def test_a_closed_review_takes_no_new_decision(anybody: aiohttp.ClientSess
 
 
 async def test_a_digest_that_is_no_longer_current_is_refused(anybody: aiohttp.ClientSession) -> None:
-    """409, and nothing is recorded; with the current one it is."""
+    """409, and nothing is recorded; with the current digest the decision is recorded."""
     one = await review(anybody)
     two = await review(anybody, cve_title="Changed")
     assert (await decides(anybody, decision(one, digest=one["digest"])))[0] == 409
@@ -222,19 +222,19 @@ async def test_an_older_comment_may_have_any_length_under_such_a_policy(
 
 @pytest.mark.parametrize("prefix", ["/hitl", "/hitl/hitl"])
 async def test_the_path_with_a_slash_is_answered_by_201(anybody: aiohttp.ClientSession, prefix: str) -> None:
-    """Whichever body it is, and without a redirect."""
+    """For either body, and without a redirect."""
     one = await review(anybody)
     status, _ = await asks(anybody, "POST", f"{prefix}/decisions/", json=decision(one), allow_redirects=False)
     assert status == 201
 
 
-# The same again
+# Repeated requests
 
 
 async def test_the_same_body_is_the_same_decision_for_ten_minutes(
     anybody: aiohttp.ClientSession, clock: Clock, database: Database
 ) -> None:
-    """The first record again, also once closed; later it is a new decision, and refused."""
+    """The first record again, even on a closed review; later it is a new decision, which is refused."""
     one = await review(anybody)
     first = await decides(anybody, decision(one))
     clock.advance(minutes=9)
@@ -255,15 +255,15 @@ async def test_the_same_key_is_the_same_decision_for_good(anybody: aiohttp.Clien
 
 
 async def test_the_same_body_at_once_is_one_decision(anybody: aiohttp.ClientSession, database: Database) -> None:
-    """However many arrive side by side, each is answered by the one record."""
+    """Concurrent requests all get the one record."""
     one = await review(anybody)
     answers = await asyncio.gather(*(decides(anybody, decision(one)) for _ in range(8)))
     assert {status for status, _ in answers} == {200}
     assert len({record["decision_id"] for _, record in answers}) == await made(database) == 1
 
 
-async def test_changed_content_is_decided_anew(anybody: aiohttp.ClientSession, database: Database) -> None:
-    """The same body says something else of other content: what was said before is void."""
+async def test_changed_content_needs_a_new_decision(anybody: aiohttp.ClientSession, database: Database) -> None:
+    """The same body for changed content is a new decision; the earlier one is void."""
     one = await review(anybody, severity="critical")
     await decides(anybody, decision(one))
     await review(anybody, severity="critical", cve_title="Changed")
@@ -271,7 +271,7 @@ async def test_changed_content_is_decided_anew(anybody: aiohttp.ClientSession, d
     assert await made(database) == 2
 
 
-# What is wrong with it
+# Invalid requests
 
 
 async def test_an_unknown_apv_is_404_whatever_else_is_wrong(anybody: aiohttp.ClientSession) -> None:
@@ -300,7 +300,7 @@ async def test_an_unknown_apv_is_404_whatever_else_is_wrong(anybody: aiohttp.Cli
 async def test_a_bad_body_is_named(
     anybody: aiohttp.ClientSession, database: Database, change: dict[str, object], loc: list[str]
 ) -> None:
-    """422 with the place, never with what was sent; nothing is recorded."""
+    """422 with the place, never with the input; nothing is recorded."""
     one = await review(anybody)
     status, body = await decides(anybody, decision(one, **change))
     assert (status, [fault["loc"] for fault in body["detail"]]) == (422, [loc])
@@ -315,7 +315,7 @@ async def test_what_is_no_decision_at_all(anybody: aiohttp.ClientSession, sent: 
 
 
 async def test_a_justification_may_not_be_left_out(anybody: aiohttp.ClientSession) -> None:
-    """Without one, and without anything of the older body, it is missing; with a slash it is an older client's."""
+    """Without it and without older fields it is missing; the path with a slash then takes the body as older."""
     one = await review(anybody)
     asked = {name: value for name, value in decision(one).items() if name != "justification"}
     status, body = await decides(anybody, asked)
@@ -338,7 +338,7 @@ async def test_a_body_of_three_mebibytes_is_refused(anybody: aiohttp.ClientSessi
     ],
 )
 async def test_each_route_needs_its_scope(database: Database, method: str, path: str, scope: str) -> None:
-    """401 without a token, 403 with one that lacks the scope, else something else."""
+    """401 without a token, 403 without the scope, another status with it."""
     holders = {"reader": "read", "writer": "submit", "decider": "decide"}
     async with serving_api(database, holder=None) as client:
         assert (await asks(client, method, path))[0] == 401
@@ -357,7 +357,7 @@ async def test_each_route_needs_its_scope(database: Database, method: str, path:
     ],
 )
 async def test_while_the_database_is_away(method: str, path: str) -> None:
-    """503 with a sentence, and nothing of the database's own words."""
+    """503 with a sentence, without the database's own message."""
     away = Database(nowhere())
     async with serving_api(away, holder=None, api_auth="none") as client:
         answer = await asks(client, method, path, json={"apv_id": UNKNOWN} if method == "POST" else None)
@@ -369,7 +369,7 @@ async def test_while_the_database_is_away(method: str, path: str) -> None:
 
 
 async def test_the_history_is_oldest_first(anybody: aiohttp.ClientSession, clock: Clock) -> None:
-    """By UUID and by code; none of an unknown APV, and 404 for an unknown decision."""
+    """By UUID and by code; empty for an unknown APV, 404 for an unknown decision."""
     one = await review(anybody)
     await decides(anybody, decision(one, decision="escalate"))
     clock.advance(minutes=1)
@@ -383,7 +383,7 @@ async def test_the_history_is_oldest_first(anybody: aiohttp.ClientSession, clock
 
 
 async def test_a_record_shows_what_was_judged(anybody: aiohttp.ClientSession) -> None:
-    """Content that came later does not change what was decided on."""
+    """Later content does not change the record."""
     one = await review(anybody, wargame_verdict="success")
     _, record = await decides(anybody, decision(one, decision="modify"))
     await review(anybody, wargame_verdict="failure", severity="low")
@@ -395,7 +395,7 @@ async def test_a_record_shows_what_was_judged(anybody: aiohttp.ClientSession) ->
 
 
 async def test_the_statistics_of_nothing_are_zero(anybody: aiohttp.ClientSession) -> None:
-    """Every name of the contract is there, and a number."""
+    """Every field of the contract is there and 0."""
     stats = await gets(anybody, "/hitl/reviews/stats")
     assert len(stats) == 19
     assert set(stats.values()) == {0}
@@ -443,7 +443,7 @@ async def test_the_statistics_are_exact(anybody: aiohttp.ClientSession, clock: C
 
 
 async def test_content_that_reopens_a_review_loses_no_time(anybody: aiohttp.ClientSession, clock: Clock) -> None:
-    """Changes asked for and content changed before anybody looked at the numbers."""
+    """Changes are requested and the content changes before anybody reads the statistics."""
     one = await review(anybody)
     clock.advance(seconds=90)
     await decides(anybody, decision(one, decision="modify"))
@@ -455,7 +455,7 @@ async def test_content_that_reopens_a_review_loses_no_time(anybody: aiohttp.Clie
 async def test_the_median_is_that_of_the_database(
     anybody: aiohttp.ClientSession, database: Database, clock: Clock
 ) -> None:
-    """Rows that another program writes count as well; kept by whoever counted, or not kept."""
+    """Rows of another program count too, whether the median was stored or not."""
     columns = "id, apv_code, severity, package_name, status, created_at"
     async with database.transaction() as tx:
         await tx.execute(

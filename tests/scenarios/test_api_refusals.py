@@ -1,4 +1,4 @@
-"""Deciding over the API, beside people in Slack: who is refused there, and that everybody sees what was decided."""
+"""Decisions over the API beside those in Slack: who is refused, and what everybody sees."""
 
 import hashlib
 from collections.abc import AsyncIterator, Mapping
@@ -45,7 +45,7 @@ async def world(database_url: str, tmp_path: Path) -> AsyncIterator[World]:
 
 
 async def decides(world: World, name: str, card: Card, decision: str = "approve", **more: object) -> tuple[int, str]:
-    """POST a decision with this token: the status, and what `detail` says."""
+    """POST a decision with this token: the status and the `detail`."""
     asked = {"apv_id": card.code, "decision": decision, "justification": WHY, "reviewer_name": "Ana", **more}
     headers = {"Authorization": f"Bearer {token(name)}"}
     async with world.http.post(f"{world.url}/hitl/decisions", json=asked, headers=headers) as answer:
@@ -54,7 +54,7 @@ async def decides(world: World, name: str, card: Card, decision: str = "approve"
 
 
 async def test_who_must_be_refused_is_refused(world: World) -> None:
-    """No such token, one that may not decide, the reporter, a machine's owner, who has voted, who is no lead."""
+    """An unknown token, one without the scope, the reporter, a machine's owner, a repeated voter and a non-lead."""
     reported = await world.submit(sample(HIGH), reporter="pipeline")
     proposed = await world.submit(sample("requests-cve-2023-32681"), severity="high", reporter=MACHINE)
     assert await decides(world, "nobody", reported) == (401, "A valid token is required")
@@ -84,7 +84,7 @@ async def test_who_must_be_refused_is_refused(world: World) -> None:
 
 
 async def test_everybody_sees_what_was_decided_there(world: World) -> None:
-    """The card is drawn anew, its thread tells, and the pull request is opened, as after a click."""
+    """As after a click, the card and its thread show the decision, and the pull request opens."""
     card = await world.submit(sample(HIGH))
     assert await decides(world, "second", card, reviewer_name="Somebody Else") == (200, "")
     await card.shows("1 of 2 approvals", "second")
@@ -97,7 +97,7 @@ async def test_everybody_sees_what_was_decided_there(world: World) -> None:
 
 
 async def test_a_lead_may_be_a_token(world: World) -> None:
-    """Where the policy names it, it closes what was escalated."""
+    """A token that the policy names as a lead closes an escalated review."""
     card = await world.submit(sample(HIGH))
     await world.alice.escalates(card, WHY)
     await world.hears("Escalated")

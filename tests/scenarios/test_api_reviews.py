@@ -1,4 +1,4 @@
-"""APVs handed in, listed and shown over REST, on a real server and a real PostgreSQL."""
+"""Submitting, listing and showing reviews over REST, on a real server and a real PostgreSQL."""
 
 import gzip
 import json
@@ -59,7 +59,7 @@ async def stored(database: Database) -> int:
 
 
 async def test_one_apv_is_answered_by_its_review(scanner: aiohttp.ClientSession) -> None:
-    """A new APV is 201 with every name of the contract, and what was left out has its default."""
+    """A new APV is 201 with every field of the contract; omitted fields have their defaults."""
     status, review = await submits(scanner, apv(patch_diff="--- a/x\n+++ b/x\n"))
     assert status == 201
     assert set(NAMES.split()) <= set(review)
@@ -86,7 +86,7 @@ async def test_times_are_utc_with_z_and_waiting_is_in_hours(scanner: aiohttp.Cli
 
 
 async def test_the_token_is_the_reporter_where_none_is_named(scanner: aiohttp.ClientSession) -> None:
-    """The submitting principal reports; a named reporter stays."""
+    """The token's name is the reporter, unless the APV names one."""
     _, reviews = await submits(scanner, [apv(), apv(package_name="flask", reporter="ana@example.com")])
     assert [review["reporter"] for review in reviews] == ["scanner", "ana@example.com"]
 
@@ -106,7 +106,7 @@ async def test_changed_content_raises_the_version(scanner: aiohttp.ClientSession
 
 
 async def test_a_review_sent_back_as_read_is_the_same(scanner: aiohttp.ClientSession) -> None:
-    """Every sample, and a finding without severity, survives the way out and in again: 200, no new version."""
+    """Every sample, and a finding without severity, is the same when sent back: 200, no new version."""
     sent = [json.loads(sample) for _, sample in samples.apvs()]
     for one in sent:
         one["repository"] = "sample/shop"
@@ -115,7 +115,7 @@ async def test_a_review_sent_back_as_read_is_the_same(scanner: aiohttp.ClientSes
 
 
 async def test_a_list_is_answered_in_the_order_sent(scanner: aiohttp.ClientSession) -> None:
-    """A list is answered by a list; 201 when any is new, 200 when none is; the same APV twice is one review."""
+    """The response is a list too; 201 if any is new, else 200; the same APV twice is one review."""
     await submits(scanner, apv(package_name="known"))
     status, reviews = await submits(scanner, [apv(package_name=name) for name in ("zope", "known", "attrs", "zope")])
     assert status == 201
@@ -126,13 +126,13 @@ async def test_a_list_is_answered_in_the_order_sent(scanner: aiohttp.ClientSessi
 
 
 async def test_unknown_fields_are_kept(scanner: aiohttp.ClientSession) -> None:
-    """What the bot has no name for is kept in `metadata`."""
+    """Unknown fields go into `metadata`."""
     _, review = await submits(scanner, apv(scanner_run=17, metadata={"team": "web"}))
     assert review["metadata"] == {"team": "web", "scanner_run": 17}
 
 
 async def test_a_thousand_at_once_and_no_more(scanner: aiohttp.ClientSession, database: Database) -> None:
-    """1,000 APVs are taken in one list; 1,001 are 422 and none is stored."""
+    """1,000 APVs in one list are stored; 1,001 are 422 and none is stored."""
     status, body = await submits(scanner, apvs(1_001))
     assert (status, body["detail"][0]["loc"], await stored(database)) == (422, ["body"], 0)
     status, reviews = await submits(scanner, apvs(1_000))
@@ -152,7 +152,7 @@ async def test_every_fault_is_named_and_nothing_stored(scanner: aiohttp.ClientSe
 
 
 async def test_one_bad_apv_refuses_the_list(scanner: aiohttp.ClientSession, database: Database) -> None:
-    """A list is taken whole or not at all; the fault says which."""
+    """A list is stored whole or not at all; the fault names the position."""
     status, body = await submits(scanner, [apv(), apv(package_name=None)])
     assert (status, body["detail"][0]["loc"]) == (422, ["body", 1, "package_name"])
     assert await stored(database) == 0
@@ -195,7 +195,7 @@ async def test_malformed_json_is_told_where(scanner: aiohttp.ClientSession, body
 
 
 async def test_sixteen_mebibytes_and_no_more(scanner: aiohttp.ClientSession) -> None:
-    """A body of 16 MiB is taken, one byte more is 413, compressed or not."""
+    """A body of 16 MiB is accepted, one byte more is 413, compressed or not."""
     full = json.dumps(apv()).encode().ljust(16 * 1024 * 1024)
     assert (await asks(scanner, "POST", "/hitl/reviews", data=full))[0] == 201
     too_large = (413, {"detail": "The body is too large for this route"})
@@ -205,7 +205,7 @@ async def test_sixteen_mebibytes_and_no_more(scanner: aiohttp.ClientSession) -> 
 
 
 async def test_a_body_that_belies_its_headers_is_refused(scanner: aiohttp.ClientSession) -> None:
-    """A body that is not compressed as it says is 400, not a surprise."""
+    """A body that is not compressed as its header says is 400, not 500."""
     status, body = await asks(
         scanner, "POST", "/hitl/reviews", data=b"plain", headers={"Content-Encoding": "gzip"}, compress=None
     )
@@ -235,7 +235,7 @@ async def test_the_list_is_most_urgent_first(scanner: aiohttp.ClientSession, clo
 
 @pytest.mark.parametrize("path", ["/hitl/reviews", "/hitl/reviews/", "/hitl/hitl/reviews", "/hitl/hitl/reviews/"])
 async def test_every_path_of_the_list_is_the_list(scanner: aiohttp.ClientSession, path: str) -> None:
-    """With and without the slash, and under the doubled prefix, one submits and reads the same."""
+    """With and without the slash, and under the doubled prefix, the routes are the same."""
     status, review = await asks(scanner, "POST", path, json=apv())
     assert status == 201
     assert (await gets(scanner, path))["reviews"] == [review]
@@ -267,7 +267,7 @@ async def test_every_path_of_the_list_is_the_list(scanner: aiohttp.ClientSession
 async def test_the_list_is_filtered(
     scanner: aiohttp.ClientSession, database: Database, query: dict[str, str], found: list[str]
 ) -> None:
-    """Each name of the query limits the list, whatever its case; unknown names are ignored."""
+    """Each parameter filters the list, in any case; unknown names are ignored."""
     await submits(
         scanner,
         [
@@ -295,7 +295,7 @@ CURSORS = (
     f'[1, null, "0001-01-01T00:00:00+23:00", "{UNKNOWN}"]',
     "[" * 4_000,
 )
-"""Well encoded, and no position in any list."""
+"""Well encoded, but not a position."""
 
 
 @pytest.mark.parametrize(
@@ -342,7 +342,7 @@ async def test_pages_by_number(scanner: aiohttp.ClientSession) -> None:
 async def test_pages_by_cursor_see_each_review_once(
     scanner: aiohttp.ClientSession, clock: Clock, database: Database
 ) -> None:
-    """While more urgent reviews arrive, and with or without deadlines, a cursor goes on where it was."""
+    """A cursor continues after its page while more urgent reviews arrive, with and without deadlines."""
     await submits(scanner, [*apvs(5), *apvs(2, cve_id="CVE-2024-0001", severity="low")])
     async with database.transaction() as tx:
         await tx.execute(text("UPDATE apv_reviews SET due_at = NULL WHERE package_name IN ('package-1', 'package-3')"))
@@ -360,7 +360,7 @@ async def test_pages_by_cursor_see_each_review_once(
 
 
 async def test_a_cursor_counts_for_more_than_skip(scanner: aiohttp.ClientSession) -> None:
-    """A client that sends both goes on at the cursor and is told so."""
+    """The cursor overrides `skip`, and the response says `skip` 0."""
     await submits(scanner, apvs(4))
     first = await gets(scanner, "/hitl/reviews", limit=2)
     second = await gets(scanner, "/hitl/reviews", cursor=first["next_cursor"], skip=2)
@@ -368,7 +368,7 @@ async def test_a_cursor_counts_for_more_than_skip(scanner: aiohttp.ClientSession
 
 
 async def test_the_last_page_has_no_cursor(scanner: aiohttp.ClientSession) -> None:
-    """A full page that is the last one says so."""
+    """A full last page has no `next_cursor`."""
     await submits(scanner, apvs(2))
     assert (await gets(scanner, "/hitl/reviews", limit=2))["next_cursor"] is None
 
@@ -385,7 +385,7 @@ async def test_a_review_has_two_names(scanner: aiohttp.ClientSession) -> None:
 
 @pytest.mark.parametrize("name", ["APV-2026-9999", UNKNOWN, "nonsense", "a%00b", "%ED%A0%80", "%F0%9F%92%A9"])
 async def test_an_unknown_review_is_not_found(scanner: aiohttp.ClientSession, name: str) -> None:
-    """Whatever is not a review's name is 404 with a sentence."""
+    """An unknown name is 404 with a sentence."""
     status, body = await asks(scanner, "GET", f"/hitl/reviews/{name}")
     assert status == 404
     assert body["detail"].startswith("APV ")
@@ -393,7 +393,7 @@ async def test_an_unknown_review_is_not_found(scanner: aiohttp.ClientSession, na
 
 
 async def test_the_sentence_names_what_was_not_found(scanner: aiohttp.ClientSession) -> None:
-    """The id stands in the answer as it was sent."""
+    """The response repeats the id as it was sent."""
     answer = await asks(scanner, "GET", "/hitl/reviews/APV-2026-9999")
     assert answer == (404, {"detail": "APV APV-2026-9999 not found"})
 
@@ -411,7 +411,7 @@ async def test_numbers_that_json_lacks_are_shown_as_null(scanner: aiohttp.Client
 async def test_a_row_of_another_program_is_shown_once_taken_in(
     scanner: aiohttp.ClientSession, database: Database, clock: Clock
 ) -> None:
-    """A row with only the contract's required columns gets digest, priority and deadline, and every name."""
+    """A row with only the required columns gets a digest, a priority, a deadline and every field."""
     async with database.transaction() as tx:
         columns = "apv_code, severity, package_name, patch_content, created_at"
         values = "'APV-2026-5', 'high', 'flask', 'a diff', :now"
@@ -443,7 +443,7 @@ ALLOWED = {"submit": {"scanner", "writer"}, "read": {"scanner", "reader"}}
 
 @pytest.mark.parametrize(("method", "path", "scope"), ROUTES)
 async def test_each_route_needs_its_scope(database: Database, method: str, path: str, scope: str) -> None:
-    """No token or a wrong one is 401, a token without the scope 403, before anything else is looked at."""
+    """No token or a wrong one is 401, a token without the scope 403, before the body is checked."""
     async with serving_api(database, holder=None) as client:
         for wrong in ({}, {"Authorization": "Bearer wrong"}, {"Authorization": "Basic scanner-token"}):
             async with client.request(method, path, data=b"x", headers=wrong) as response:
@@ -456,7 +456,7 @@ async def test_each_route_needs_its_scope(database: Database, method: str, path:
 
 
 async def test_a_token_of_any_bytes_is_only_wrong(database: Database) -> None:
-    """A token that is not UTF-8 is 401, not a surprise."""
+    """A token that is not UTF-8 is 401, not 500."""
     async with serving_api(database, holder=None) as client:
         request = b"GET /hitl/reviews HTTP/1.1\r\nHost: x\r\nConnection: close\r\nAuthorization: Bearer \xff\r\n\r\n"
         status = await said_to(client, request)
@@ -464,7 +464,7 @@ async def test_a_token_of_any_bytes_is_only_wrong(database: Database) -> None:
 
 
 async def test_without_tokens_the_address_is_the_principal(database: Database) -> None:
-    """`API_AUTH=none` lets everybody on this machine in, and its address reports."""
+    """`API_AUTH=none` admits everybody on this machine; the address is the reporter."""
     async with serving_api(database, holder=None, api_auth="none") as anyone:
         status, review = await submits(anyone, apv())
         assert (status, review["reporter"]) == (201, "127.0.0.1")
@@ -481,7 +481,7 @@ async def test_without_tokens_other_pages_cannot_write(database: Database) -> No
 
 
 async def test_too_many_requests_are_told_to_wait(database: Database, clock: Clock) -> None:
-    """The burst passes, the next is 429 and says when; others and later ones pass."""
+    """The burst passes, the next is 429 with `Retry-After`; other clients and later requests pass."""
     async with serving_api(database, clock, rate_limit="3/m") as client:
         statuses = [(await asks(client, "GET", "/hitl/reviews"))[0] for _ in range(4)]
         assert statuses == [200, 200, 200, 429]
@@ -495,7 +495,7 @@ async def test_too_many_requests_are_told_to_wait(database: Database, clock: Clo
 
 
 async def test_guessing_tokens_is_slowed_down(database: Database, clock: Clock) -> None:
-    """Wrong tokens are counted by the client's address, which slows down neither others nor who has a token."""
+    """Wrong tokens count against the client's address; other addresses and valid tokens are not slowed down."""
     async with serving_api(database, clock, holder=None, rate_limit="2/s") as client:
         guesses = [{"Authorization": f"Bearer guess-{i}"} for i in range(3)]
         statuses = [(await asks(client, "GET", "/hitl/reviews", headers=guess))[0] for guess in guesses]
@@ -526,7 +526,7 @@ async def test_a_preflight_needs_no_token(database: Database) -> None:
 
 
 async def test_answers_name_listed_origins_alone(database: Database) -> None:
-    """A listed origin may read answers, errors too; another may not; caches keep them apart."""
+    """A listed origin may read responses and errors, another may not; `Vary` keeps them apart in caches."""
     async with serving_api(database, holder=None, cors_origins=(ORIGIN,)) as client:
         async with client.get("/hitl/reviews", headers={"Origin": ORIGIN}) as response:
             assert (response.status, response.headers["Access-Control-Allow-Origin"]) == (401, ORIGIN)
@@ -538,7 +538,7 @@ async def test_answers_name_listed_origins_alone(database: Database) -> None:
 
 
 async def test_without_origins_there_is_no_cors(database: Database) -> None:
-    """Unset `CORS_ORIGINS`: a preflight is refused like any method that is not there."""
+    """With `CORS_ORIGINS` unset a preflight is 405."""
     async with serving_api(database) as client, client.options("/hitl/reviews", headers=PREFLIGHT) as response:
         assert response.status == 405
         assert "Access-Control-Allow-Origin" not in response.headers
@@ -558,13 +558,13 @@ async def test_while_the_database_is_away(method: str, path: str) -> None:
 
 
 async def test_before_the_embedded_database_has_started() -> None:
-    """503, as for any database that is not there yet."""
+    """503, as for any unavailable database."""
     async with serving_api(Database()) as client:
         assert await asks(client, "GET", "/hitl/reviews") == (503, {"detail": "The database is away"})
 
 
 async def test_before_the_database_is_migrated(empty_database_url: str) -> None:
-    """503 that says what is to be done, not a surprise."""
+    """503 that says to migrate."""
     database = Database(empty_database_url)
     async with serving_api(database) as client:
         status, body = await asks(client, "GET", "/hitl/reviews")

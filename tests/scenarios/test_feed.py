@@ -1,4 +1,4 @@
-"""The live feed, on real servers over one real PostgreSQL: every frame, in order, on every replica."""
+"""The live feed on real servers and one real PostgreSQL: every frame, in order, on every replica."""
 
 import asyncio
 import hashlib
@@ -54,7 +54,7 @@ class Listener:
 
 @asynccontextmanager
 async def replica(database: Database, clock: Clock, **changes: Any) -> AsyncIterator[aiohttp.ClientSession]:
-    """One web process's worth of API and feed; the client's token may do everything."""
+    """The API and the feed of one web process; the client's token has every scope."""
     everything = f"all:read+submit+decide:{hashlib.sha256(b'all-token').hexdigest()}"
     tokens = tuple(f"{n}:{s}:{hashlib.sha256(f'{n}-token'.encode()).hexdigest()}" for n, s in TOKENS.items())
     chosen = settings(**{"api_tokens": (*tokens, everything), **changes})
@@ -90,7 +90,7 @@ async def web(database: Database, clock: Clock) -> AsyncIterator[aiohttp.ClientS
 
 
 def found(**changes: object) -> dict[str, Any]:
-    """An APV that nobody reported who decides here."""
+    """An APV whose reporter decides nothing here."""
     return apv(reporter="nightly-scan", **changes)
 
 
@@ -107,7 +107,7 @@ async def decides(client: aiohttp.ClientSession, review: dict[str, Any], choice:
 
 @pytest.mark.parametrize("path", ["/hitl/ws", "/hitl/ws/", "/hitl/hitl/ws"])
 async def test_the_first_frame_greets(web: aiohttp.ClientSession, path: str) -> None:
-    """It names the client, in its message too."""
+    """It holds the client's id, also in its message."""
     async with web.ws_connect(path) as socket:
         ack = await Listener(socket).hears()
     assert set(ack) == {"type", "timestamp", "client_id", "message"}
@@ -121,7 +121,7 @@ async def test_a_ping_is_answered(web: aiohttp.ClientSession) -> None:
 
 
 async def test_channels_are_echoed_as_sent(web: aiohttp.ClientSession) -> None:
-    """Both ways, in the order sent, also what is no channel."""
+    """For `subscribe` and `unsubscribe`, in the order sent, unknown names included."""
     async with listener(web) as ana:
         for asked, answered in (("subscribe", "subscription_confirmed"), ("unsubscribe", "unsubscription_confirmed")):
             heard = await ana.asks(type=asked, channels=["stats", "apvs", "nothing"])
@@ -143,7 +143,7 @@ async def test_channels_are_echoed_as_sent(web: aiohttp.ClientSession) -> None:
     ],
 )
 async def test_what_is_no_message_is_answered_by_an_error(web: aiohttp.ClientSession, sent: str, words: str) -> None:
-    """And the connection stays."""
+    """The connection stays open."""
     async with listener(web) as ana:
         await ana.socket.send_str(sent)
         error = await ana.hears()
@@ -163,7 +163,7 @@ async def test_bytes_are_no_message(web: aiohttp.ClientSession) -> None:
 
 
 async def test_what_happens_is_told_in_order(web: aiohttp.ClientSession, clock: Clock) -> None:
-    """A new APV, its change, its decision and the numbers, each with a seq one higher."""
+    """A new APV, its change, its decision and the statistics, each with the next seq."""
     async with listener(web) as ana:
         await ana.subscribes("apvs", "decisions", "stats")
         _, review = await submits(web, found())
@@ -192,7 +192,7 @@ async def test_what_happens_is_told_in_order(web: aiohttp.ClientSession, clock: 
 
 
 async def test_only_what_is_subscribed_is_told(web: aiohttp.ClientSession) -> None:
-    """`subscribe` adds, `unsubscribe` takes away."""
+    """`subscribe` adds channels, `unsubscribe` removes them."""
     async with listener(web) as ana:
         await ana.subscribes("apvs")
         await ana.subscribes("decisions")
@@ -203,7 +203,7 @@ async def test_only_what_is_subscribed_is_told(web: aiohttp.ClientSession) -> No
 
 
 async def test_what_was_missed_is_told_first(web: aiohttp.ClientSession) -> None:
-    """`since` a seq: everything after it on these channels, and then what is new; nobody is told twice."""
+    """`since` a seq: every later event on these channels, then new ones, none twice."""
     async with listener(web) as ana:
         await ana.subscribes("apvs")
         await submits(web, found(package_name="first"))
@@ -217,7 +217,7 @@ async def test_what_was_missed_is_told_first(web: aiohttp.ClientSession) -> None
 
 
 async def test_events_reach_every_replica(database: Database, web: aiohttp.ClientSession, clock: Clock) -> None:
-    """The same events with the same seq, in the same order, wherever they happened."""
+    """Every replica sends the same events with the same seq in the same order."""
     async with replica(database, clock) as other, listener(web) as ana, listener(other) as ben:
         await ana.subscribes("apvs", "decisions", "stats")
         await ben.subscribes("apvs", "decisions", "stats")
@@ -230,7 +230,7 @@ async def test_events_reach_every_replica(database: Database, web: aiohttp.Clien
 
 
 async def test_a_refused_decision_is_told_to_nobody(web: aiohttp.ClientSession) -> None:
-    """Nothing has changed by it."""
+    """It changes nothing, so it is no event."""
     async with listener(web) as ana:
         _, review = await submits(web, found(severity="critical"))
         await decides(web, review)
@@ -245,7 +245,7 @@ async def test_a_refused_decision_is_told_to_nobody(web: aiohttp.ClientSession) 
 
 
 async def test_a_slow_reader_is_dropped_and_no_other(web: aiohttp.ClientSession, database: Database) -> None:
-    """1013 to the one that does not read; the other hears everything."""
+    """The one that does not read gets 1013; the other gets every frame."""
     many = 4 * BOUND
     async with listener(web) as slow, listener(web) as quick:
         await slow.subscribes("bulk")
@@ -287,7 +287,7 @@ async def test_a_connection_that_cannot_be_written_to_is_closed(database: Databa
 
 
 async def test_a_queue_has_a_bound() -> None:
-    """One frame more than fit, and the subscriber is given up."""
+    """One frame too many drops the subscriber."""
     slow, clock = Subscriber(), Clock()
     for _ in range(BOUND):
         slow.offer(frame("pong", clock()))
@@ -297,7 +297,7 @@ async def test_a_queue_has_a_bound() -> None:
 
 
 async def test_the_server_says_when_it_goes(database: Database, clock: Clock) -> None:
-    """1001, so that a client knows to come back."""
+    """1001, so that a client knows to reconnect."""
     async with aiohttp.ClientSession() as elsewhere:
         async with replica(database, clock) as client:
             url = client._base_url
@@ -327,7 +327,7 @@ async def test_the_server_says_when_it_goes(database: Database, clock: Clock) ->
 async def test_who_may_not_read_may_not_listen(
     database: Database, clock: Clock, headers: dict[str, str], query: str, status: int
 ) -> None:
-    """Refused before the connection is a WebSocket, with a `detail`."""
+    """Refused before the upgrade, with a `detail`."""
     async with (
         replica(database, clock) as client,
         aiohttp.ClientSession(client._base_url) as stranger,
@@ -347,7 +347,7 @@ async def test_a_token_may_come_in_the_query(database: Database, clock: Clock) -
 
 
 async def test_without_tokens_other_pages_cannot_listen(database: Database, clock: Clock) -> None:
-    """Any page open on this machine could otherwise: 403."""
+    """403 for a page of another origin."""
     async with replica(database, clock, api_auth="none") as client:
         async with client.get("/hitl/ws", headers={"Origin": "https://elsewhere.example"}) as answer:
             assert answer.status == 403

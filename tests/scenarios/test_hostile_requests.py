@@ -1,4 +1,4 @@
-"""What comes to `POST /slack/events` from somebody who is not Slack, or is not what Slack sends."""
+"""Requests to `POST /slack/events` that Slack did not sign, or that are not what Slack sends."""
 
 import json
 import time
@@ -107,7 +107,7 @@ UNKNOWN: Mapping[str, tuple[bytes, Mapping[str, str]]] = {
 
 @pytest.fixture
 async def world(database_url: str, tmp_path: Path) -> AsyncIterator[World]:
-    """With a card in it, of which nothing here may change anything."""
+    """A world with one card, which no test here may change."""
     async with harness.world(database_url, tmp_path) as made:
         card = await made.submit()
         await made.settle()
@@ -119,14 +119,14 @@ async def world(database_url: str, tmp_path: Path) -> AsyncIterator[World]:
 
 @pytest.fixture
 def log(caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]) -> Iterator[None]:
-    """Nothing of a body is ever logged."""
+    """No text of a body is logged."""
     yield
     said = capsys.readouterr()
     assert MARK not in caplog.text + said.out + said.err
 
 
 async def test_what_slack_did_not_sign_is_refused(world: World, log: None) -> None:
-    """Whatever the body: 401, before anything of it is read."""
+    """Whatever the body: 401, before it is parsed."""
     slack = world.slack
     bodies = {**NONSENSE, **UNKNOWN, "a click": (click(), FORM)}
     for name, (body, headers) in bodies.items():
@@ -152,21 +152,21 @@ async def test_what_slack_did_not_sign_is_refused(world: World, log: None) -> No
 
 
 async def test_signed_nonsense_is_refused(world: World, log: None) -> None:
-    """400 and no error in the log: the secret may have leaked, or Slack changed."""
+    """400 and no error in the log, in case the secret leaked or Slack changed."""
     for name, (body, headers) in NONSENSE.items():
         delivery = await world.slack.deliver(body, {**headers, **world.slack.sender.sign(body)})
         assert (name, delivery.status) == (name, 400)
 
 
 async def test_what_nobody_listens_to_is_acknowledged(world: World, log: None) -> None:
-    """Unknown events, actions, views, commands, shortcuts and kinds yet to come."""
+    """Unknown events, actions, views, commands, shortcuts and future kinds."""
     for name, (body, headers) in UNKNOWN.items():
         delivery = await world.slack.deliver(body, {**headers, **world.slack.sender.sign(body)})
         assert (name, delivery.status, delivery.body) == (name, 200, "")
 
 
 async def test_slack_verifies_the_address(world: World) -> None:
-    """The challenge comes back to Slack, and to nobody else."""
+    """A signed challenge is returned; an unsigned one is 401."""
     body = json.dumps({"type": "url_verification", "challenge": "abc", "token": "x"}).encode()
     signed = await world.slack.deliver(body, {**JSON, **world.slack.sender.sign(body)})
     assert (signed.status, signed.body) == (200, {"challenge": "abc"})
@@ -174,7 +174,7 @@ async def test_slack_verifies_the_address(world: World) -> None:
 
 
 async def test_too_large_a_body_is_refused(world: World) -> None:
-    """256 KiB is the most, signed or not, announced or not."""
+    """Over 256 KiB is 413, signed or not, with or without its length announced."""
     limit = 256 * 1024
     fits = b"a" * limit
     assert (await world.slack.deliver(fits, FORM)).status == 401
@@ -185,7 +185,7 @@ async def test_too_large_a_body_is_refused(world: World) -> None:
 
 
 async def test_the_same_signed_request_has_one_effect(database_url: str, tmp_path: Path) -> None:
-    """A click, a submitted modal and a command, each delivered again to the letter."""
+    """A click, a submitted modal and a command, each delivered a second time unchanged."""
     async with harness.world(database_url, tmp_path) as world:
         card = await world.submit(harness.sample(harness.HIGH))
         again = world.slack.redeliver

@@ -1,4 +1,4 @@
-"""Health, readiness, metrics, and what every answer has in common, on a real server and a real PostgreSQL."""
+"""Health, readiness, metrics and what all responses share, on a real server and a real PostgreSQL."""
 
 import asyncio
 import re
@@ -19,13 +19,13 @@ from storage.database import Database
 from tests.web import Relay, apv, apvs, asks, dressed, gets, nowhere, said_to, serving, serving_api, submits
 
 LONG = 20.0
-"""Seconds after which something hangs that must not."""
+"""Seconds; a test that takes longer hangs."""
 TIMESTAMP = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d+Z")
 
 
 @dataclass
 class Parts:
-    """What Slack, GitHub and the worker are said to be."""
+    """The states of Slack, GitHub and the worker."""
 
     slack: str = "ok"
     github: str = "ok"
@@ -86,7 +86,7 @@ async def test_health_says_who_and_how(database: Database) -> None:
 
 
 async def test_health_asks_nobody() -> None:
-    """`/health` is 200 while the database is away, before anybody asked it and after."""
+    """`/health` is 200 while the database is away, before and after a readiness check."""
     async with serving_ops(health_of(Database(nowhere()))) as client:
         assert (await gets(client, "/health"))["components"]["database"] == "starting"
         await asks(client, "GET", "/health/ready")
@@ -127,7 +127,7 @@ async def test_ready_when_all_is_well(database: Database) -> None:
     ],
 )
 async def test_which_part_takes_readiness_away(database: Database, part: str, state: str, status: int) -> None:
-    """Slack and this process's worker do; GitHub is told and not fatal."""
+    """Slack and this process's worker do; GitHub is shown but not fatal."""
     parts = Parts()
     setattr(parts, part, state)
     found, checks = await readiness(health_of(database, parts))
@@ -135,14 +135,14 @@ async def test_which_part_takes_readiness_away(database: Database, part: str, st
 
 
 async def test_not_ready_while_stopping(database: Database) -> None:
-    """Readiness goes first."""
+    """A stopping process is not ready."""
     health = health_of(database)
     health.stopping = True
     assert (await readiness(health))[0] == 503
 
 
 async def test_not_ready_without_a_database() -> None:
-    """Nobody listens there, or the embedded server has not been started: the word says which."""
+    """`unreachable` if nothing listens there, `starting` if the embedded server has not started."""
     status, checks = await readiness(health_of(Database(nowhere())))
     assert (status, checks["database"]) == (503, "unreachable")
     status, checks = await readiness(health_of(Database()))
@@ -150,7 +150,7 @@ async def test_not_ready_without_a_database() -> None:
 
 
 async def test_not_ready_while_migrations_are_behind(empty_database_url: str) -> None:
-    """A database never migrated, or to an older revision, is behind; ready once it is migrated."""
+    """A database without migrations, or at an older revision, is behind; migrated it is ready."""
     database = Database(empty_database_url)
     health = health_of(database)
     found = [await readiness(health)]
@@ -166,7 +166,7 @@ async def test_not_ready_while_migrations_are_behind(empty_database_url: str) ->
 
 
 async def test_ready_while_a_newer_release_is_rolled_out(database: Database) -> None:
-    """A revision that this release does not know is a newer one's: it goes on working."""
+    """An unknown revision belongs to a newer release; this one stays ready."""
     async with database.transaction() as tx:
         await tx.execute(text("UPDATE alembic_version SET version_num = '9999'"))
     status, checks = await readiness(health_of(database))
@@ -174,7 +174,7 @@ async def test_ready_while_a_newer_release_is_rolled_out(database: Database) -> 
 
 
 async def test_a_database_that_hangs_is_not_waited_for(database_url: str) -> None:
-    """With an open connection on which nothing comes back, each of many questions ends, and a later one is answered."""
+    """With a silent connection each of many checks ends, and a later check succeeds."""
     async with Relay(database_url) as relay:
         database = Database(relay.url)
         health = health_of(database)
@@ -192,7 +192,7 @@ async def test_a_database_that_hangs_is_not_waited_for(database_url: str) -> Non
 
 
 async def test_metrics_are_prometheus_text(database: Database) -> None:
-    """The release is in it, and Prometheus's own types are offered."""
+    """The text holds the release, in a type that Prometheus reads."""
     async with serving_ops(health_of(database)) as client:
         async with client.get("/metrics") as response:
             assert response.status == 200
@@ -233,7 +233,7 @@ async def test_gauges_are_of_the_database_as_it_is(database: Database) -> None:
 
 
 async def test_metrics_are_served_while_the_database_is_away(database_url: str) -> None:
-    """A scrape never fails, neither with nobody there nor with a database that hangs."""
+    """A scrape succeeds while the database is unreachable and while it hangs."""
     async with serving_ops(health_of(Database(nowhere()))) as client:
         assert "hitl_job_lag_seconds" in await metrics(client)
     async with Relay(database_url) as relay:
@@ -260,7 +260,7 @@ async def reads(request: web.Request) -> web.Response:
 
 @pytest.fixture
 async def anything() -> AsyncIterator[aiohttp.ClientSession]:
-    """A server with a route for each thing that can become of a request."""
+    """A server with a route for each outcome of a request."""
     app = http.application()
     app.router.add_get("/things/{name}/ok", reads)
     app.router.add_get("/things/{name}/fails", fails)
@@ -287,7 +287,7 @@ KINDS = [
 async def test_every_answer_is_dressed(
     anything: aiohttp.ClientSession, method: str, path: str, status: int, detail: str | None
 ) -> None:
-    """Whatever becomes of a request, its answer has the security headers and, if an error, one sentence of ours."""
+    """Every response has the security headers, and every error one sentence of ours."""
     body = bytes(http.BODY_LIMIT + 1) if status == 413 else None
     async with anything.request(method, path, data=body) as response:
         assert response.status == status
@@ -297,7 +297,7 @@ async def test_every_answer_is_dressed(
 
 
 async def test_a_wrong_method_is_told_the_right_ones(anything: aiohttp.ClientSession) -> None:
-    """405 names what is allowed."""
+    """405 names the allowed methods."""
     async with anything.delete("/things/1/read") as response:
         assert response.headers["Allow"] == "POST"
 
@@ -307,7 +307,7 @@ async def test_a_wrong_method_is_told_the_right_ones(anything: aiohttp.ClientSes
     [b"\x16\x03\x01\x00\xa5\x01\x00\x00", b"GET / HTTP/9.9\r\n\r\n", b"GET / HTTP/1.1\r\nA: b\0secret\r\n\r\n"],
 )
 async def test_what_is_not_even_http_is_answered_alike(anything: aiohttp.ClientSession, sent: bytes) -> None:
-    """A request that cannot be parsed gets the same headers and nothing of what it sent."""
+    """A request that cannot be parsed gets the same headers and none of its own text."""
     answered = await said_to(anything, sent)
     assert re.match(r"HTTP/1\.[01] 400 ", answered)
     assert "\r\nServer: apv-bot\r\n" in answered
@@ -329,7 +329,7 @@ async def test_a_sane_request_id_is_kept(anything: aiohttp.ClientSession, given:
 
 
 async def test_each_request_has_an_id_of_its_own(anything: aiohttp.ClientSession) -> None:
-    """Made ids differ, on one connection too."""
+    """Generated ids differ, even on one connection."""
     found = set()
     for _ in range(3):
         async with anything.get("/things/1/ok") as response:
@@ -338,7 +338,7 @@ async def test_each_request_has_an_id_of_its_own(anything: aiohttp.ClientSession
 
 
 async def test_requests_are_counted_by_template(anything: aiohttp.ClientSession) -> None:
-    """The raw path is never a label, what raised is a 500, and odd methods share one name."""
+    """The raw path is never a label, an exception is a 500, and unknown methods share one name."""
     before = await metrics(anything)
     for name in range(3):
         await asks(anything, "GET", f"/things/{name}/ok")

@@ -1,4 +1,4 @@
-"""The route that GitHub speaks to, spoken to by others: only what is signed is read, and nothing in it is believed."""
+"""GitHub's webhook route under unsigned and odd requests: only signed ones are read, and none is trusted."""
 
 import hashlib
 import hmac
@@ -49,27 +49,27 @@ UNSIGNED: list[dict[str, str]] = [
 
 
 async def test_what_is_not_signed_is_refused(world: World) -> None:
-    """401 before anything is read, and nothing is remembered."""
+    """401 before the body is parsed, and nothing is stored."""
     for headers in UNSIGNED:
         assert await posted(world, PING, headers) == (401, {"detail": "The request is not signed by GitHub"})
     assert await world.rows("SELECT * FROM github_deliveries") == []
 
 
 async def test_signed_nonsense_is_refused(world: World) -> None:
-    """400 in words of ours."""
+    """400 with a sentence of ours."""
     for raw in (b"", b"[]", b"{", b"\xff", b"null", b'"x"', b"[" * 100_000):
         assert await posted(world, raw, signed(raw)) == (400, {"detail": "The body is not a JSON object"})
 
 
 async def test_a_delivery_needs_its_id(world: World) -> None:
-    """Without it, a repetition could not be told from news."""
+    """Without an id a repeated delivery could not be recognised."""
     for given in ("", "a b", "x" * 200):
         status, _ = await posted(world, PING, signed(PING, **{"X-GitHub-Delivery": given}))
         assert status == 400
 
 
 async def test_a_ping_and_a_form_are_taken(world: World) -> None:
-    """GitHub asks once whether somebody is there, and may send JSON inside a form; the same one again is known."""
+    """GitHub's ping and JSON inside a form are accepted; a repeated delivery is recognised."""
     assert await posted(world, PING, signed(PING)) == (200, {"status": "accepted"})
     assert await posted(world, PING, signed(PING)) == (200, {"status": "repeated"})
     form = b"payload=%7B%22zen%22%3A%22x%22%7D"
@@ -86,7 +86,7 @@ ODD: list[dict[str, Any]] = [
 
 
 async def test_odd_payloads_have_no_effect(world: World) -> None:
-    """Numbers that are none, text that no database stores, lists for objects: taken, and about nothing."""
+    """Bad numbers, text that no database stores, lists for objects: accepted, without effect."""
     for count, payload in enumerate(ODD):
         raw = json.dumps(payload).encode()
         given = signed(raw, **{"X-GitHub-Delivery": f"odd-{count}"})
@@ -95,7 +95,7 @@ async def test_odd_payloads_have_no_effect(world: World) -> None:
 
 
 async def test_a_payload_cannot_merge_anything(world: World) -> None:
-    """What it says of a pull request is not believed: GitHub is asked, and a review that has none is not touched."""
+    """The payload's state is not trusted: a job asks GitHub, and a review without a pull request does not change."""
     card = await world.submit()
     says = {"number": 1, "state": "closed", "merged": True, "head": {"ref": f"apv/{card.code}-00000000"}}
     raw = json.dumps({"repository": {"full_name": "sample/shop"}, "pull_request": says}).encode()

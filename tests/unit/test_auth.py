@@ -33,7 +33,7 @@ def admitted(auth: Auth, header: str | None, scope: TokenScope = "read") -> Clie
 
 
 def test_a_token_is_its_name_and_scopes() -> None:
-    """The holder of a token is known by its name, whichever of several tokens it is."""
+    """The client has the name and the scopes of its token, whichever of several it is."""
     auth = Auth([token("first", "read"), token("second", "submit", "decide"), token("third", "read")])
     assert admitted(auth, "Bearer third") == Client("third", frozenset({"read"}))
     assert admitted(auth, "bearer  second ", "decide") == Client("second", frozenset({"submit", "decide"}))
@@ -46,7 +46,7 @@ def test_anything_else_is_unknown(header: str | None) -> None:
 
 
 def test_a_hash_is_not_a_token() -> None:
-    """Who reads the settings cannot call with what stands there."""
+    """The hash in the settings does not work as a token."""
     known = token("first", "read")
     assert admitted(Auth([known]), f"Bearer {known.sha256}") == 401
 
@@ -57,7 +57,7 @@ def test_no_tokens_configured_lets_nobody_in() -> None:
 
 
 def test_a_missing_scope_is_refused() -> None:
-    """A scope is not implied by another."""
+    """No scope implies another."""
     auth = Auth([token("decider", "decide")])
     assert [admitted(auth, "Bearer decider", scope) for scope in ("read", "submit")] == [403, 403]
 
@@ -105,8 +105,8 @@ def test_waiting_in_vain_costs_nothing() -> None:
     assert limit.seconds_to_wait("a") == 0
 
 
-def test_each_principal_has_a_rate_of_its_own_in_bounded_memory() -> None:
-    """One does not slow another down; however many call, only the latest are remembered, busy ones among them."""
+def test_each_client_has_a_rate_of_its_own_in_bounded_memory() -> None:
+    """One client does not slow another down; only the latest are tracked, and busy ones stay among them."""
     limit = RateLimit(1, 1, Seconds())
     limit.seconds_to_wait("busy")
     for i in range(3 * REMEMBERED):
@@ -116,5 +116,5 @@ def test_each_principal_has_a_rate_of_its_own_in_bounded_memory() -> None:
 
 
 def test_off_is_no_limit() -> None:
-    """`off` counts nothing."""
+    """`off` sets no limit."""
     assert RateLimit.of("off") is None
