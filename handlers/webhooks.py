@@ -31,7 +31,7 @@ def add_route(app: web.Application, gate: Gate, verified: Callable[[bytes, str |
             raise HttpError(401, "The request is not signed by GitHub")
         delivery = request.headers.get("X-GitHub-Delivery", "")
         if not DELIVERY.fullmatch(delivery):
-            raise HttpError(400, "X-GitHub-Delivery is missing")
+            raise HttpError(400, "X-GitHub-Delivery is missing or invalid")
         found = pointer(_payload(raw, request.content_type))
         first = await pulls.hear(gate, delivery, found)
         event = request.headers.get("X-GitHub-Event", "")[:40]

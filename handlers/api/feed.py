@@ -132,7 +132,7 @@ def _read(sent: object) -> Mapping[str, object]:
     except (ValueError, RecursionError):
         message = None
     if not isinstance(message, dict):
-        raise _Unreadable("INVALID_MESSAGE", "A message is a JSON object in a text frame")
+        raise _Unreadable("INVALID_MESSAGE", "A message must be a JSON object in a text frame")
     return message
 
 

@@ -133,9 +133,9 @@ async def test_channels_are_echoed_as_sent(web: aiohttp.ClientSession) -> None:
     [
         ('{"type": "shout"}', "Unknown message type: shout"),
         ("{}", "Message missing 'type' field"),
-        ("[]", "A message is a JSON object"),
-        ("{", "A message is a JSON object"),
-        ("[" * 50_000, "A message is a JSON object"),
+        ("[]", "A message must be a JSON object"),
+        ("{", "A message must be a JSON object"),
+        ("[" * 50_000, "A message must be a JSON object"),
         ('{"type": "subscribe"}', "'channels' must be"),
         ('{"type": "subscribe", "channels": [1]}', "'channels' must be"),
         ('{"type": "subscribe", "channels": [], "since": "1"}', "'since' must be"),
