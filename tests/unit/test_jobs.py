@@ -88,8 +88,8 @@ def test_people_hear_of_it_before_the_rest() -> None:
 def test_what_is_one_effect_has_one_key() -> None:
     """One card per revision, one reply and one alert per entry, one pull request per version."""
     others: list[Job] = [
-        SyncCard(ONE, 4), SyncCard(TWO, 3), ReplyInThread(ONE, ONE), AlertIncident(ONE, ONE), OpenPull(ONE, "d1" * 32, 2),
-        OpenPull(TWO, "d1" * 32),
+        SyncCard(ONE, 4), SyncCard(TWO, 3), ReplyInThread(ONE, ONE), AlertIncident(ONE, ONE),
+        OpenPull(ONE, "d1" * 32, 2), OpenPull(TWO, "d1" * 32),
     ]  # fmt: skip
     assert len({job.key for job in [*JOBS, *others]}) == len(JOBS) + len(others)
     assert ReplyInThread(ONE, TWO).key == ReplyInThread(TWO, TWO).key
