@@ -3,10 +3,12 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields, replace
 from datetime import UTC, datetime
+from functools import lru_cache
 from math import isfinite
 from typing import Any, TypeVar
 from uuid import UUID
 
+import structlog
 from sqlalchemy import (
     ARRAY,
     ColumnElement,
@@ -35,6 +37,8 @@ from bot.domain.review import AWAITING, Dossier, Hold, Review, Status, Vote
 from storage.audit import Head
 from storage.pulls import pull_of
 from storage.tables import AWAITING_SQL, TIME, apv_reviews
+
+log = structlog.get_logger(__name__)
 
 T = apv_reviews.c
 COLUMN_OF = {"patch_diff": "patch_content"}
@@ -131,7 +135,14 @@ def review_of(row: RowMapping) -> Review:
         "pull": read("pull", pull_of, None),
         "votes": read("votes", _votes, tuple[Vote, ...]()),
     }
+    if unreadable:
+        _say_once(row["apv_code"], tuple(unreadable))
     return Review(**values, unreadable=tuple(unreadable))
+
+
+@lru_cache(maxsize=1024)
+def _say_once(code: str, columns: tuple[str, ...]) -> None:
+    log.warning("review.unreadable", apv_code=code, columns=columns)
 
 
 def _votes(kept: list[dict[str, Any]]) -> tuple[Vote, ...]:
@@ -184,6 +195,7 @@ def _dossier(row: RowMapping) -> Dossier:
         names = ("severity", "package_name", "package_version", "package_ecosystem", "repository", "cve_id")
         apv = Apv(**{name: row[name] for name in names} | {"severity": review.severity})
         review = replace(review, unreadable=(*review.unreadable, "details"))
+        _say_once(review.code, review.unreadable)
     return Dossier(apv, review, row["priority"], row["updated_at"], row["metadata"])
 
 

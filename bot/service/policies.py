@@ -1,4 +1,4 @@
-"""What becomes of a changed policy file: written down and told once, however many replicas see it."""
+"""What a changed policy file brings: it is recorded and told once, however many replicas see it."""
 
 from datetime import datetime
 
@@ -6,16 +6,14 @@ from bot.domain.apv import Json, Severity
 from bot.domain.replay import Past
 from bot.jobs import AlertIncident
 from bot.service.gate import Gate
-from storage import deadlines as clocks
-from storage import jobs, policies
-from storage import replay as past
+from storage import deadlines, jobs, policies, replay
 from storage.audit import Entry
 
 ACTOR = "apv-bot"
 
 
 async def changed(gate: Gate, digest: str, content: str, *, from_file: bool) -> None:
-    """Write down that this policy is in force; nothing to write while it is, or while there never was a file."""
+    """Record that this policy is in force; nothing while it already is, or while there never was a file."""
     async with gate.database.transaction() as tx:
         if not from_file and await policies.head(tx) is None:
             return
@@ -29,12 +27,12 @@ async def changed(gate: Gate, digest: str, content: str, *, from_file: bool) -> 
             detail: dict[str, Json] = {"digest": digest, "previous": before.digest or None}
             entry = Entry("policy.changed", ACTOR, "file", sentence, gate.now(), detail)
             await policies.keep(tx, digest, content)
-            await clocks.restart(tx)
+            await deadlines.restart(tx)
         await policies.write(tx, before, digest=digest, broken="", entry=entry)
 
 
 async def broken(gate: Gate, digest: str, fault: str) -> str | None:
-    """Say once in the incident channel that the file cannot be used; `digest` names its text, empty when unreadable.
+    """Say once in the incident channel that the file cannot be used; `digest` is its text's, empty when unreadable.
 
     Returns the text of the policy that stays in force: a replica may not have seen it before it was overwritten.
     """
@@ -55,6 +53,6 @@ async def broken(gate: Gate, digest: str, fault: str) -> str | None:
 
 
 async def reviews_since(gate: Gate, moment: datetime) -> list[Past]:
-    """Every review that came since then, with who decided what, to be replayed under another policy."""
+    """Every review that came since then, with who decided what, to replay it under another policy."""
     async with gate.database.transaction() as tx:
-        return await past.since(tx, moment)
+        return await replay.since(tx, moment)

@@ -38,6 +38,10 @@ class Push:
     branch: str
 
 
+class Unreadable(Exception):
+    """This release cannot read the content that was approved, so it pushes nothing."""
+
+
 def _is_for(job: OpenPull, review: Review) -> bool:
     return job.version == review.version or (job.version == 0 and job.digest == review.digest)
 
@@ -45,7 +49,7 @@ def _is_for(job: OpenPull, review: Review) -> bool:
 async def begin_push(gate: Gate, job: OpenPull) -> Push | None:
     """Mark the review as having something pushed, before it is; None when it no longer stands as approved.
 
-    From here on changed content opens a new review, so a push and new content cannot cross.
+    Raises Unreadable. From here on changed content opens a new review, so a push and new content cannot cross.
     """
     async with gate.database.transaction() as tx:
         locked = await reviews.lock(tx, job.review_id)
@@ -55,6 +59,8 @@ async def begin_push(gate: Gate, job: OpenPull) -> Push | None:
         await reviews.set_branch(tx, job.review_id, branch)
         dossier = await reviews.get(tx, job.review_id)
         assert dossier is not None, "it is locked"
+        if dossier.review.unreadable:
+            raise Unreadable
         return Push(dossier, await decisions.approvals(tx, job.review_id, locked.review.version), branch)
 
 

@@ -1,10 +1,9 @@
-"""Statistics over all reviews and decisions: exact at the moment of asking, at a cost that does not grow with them."""
+"""Statistics over all reviews and decisions: exact when asked for, at a cost that does not grow with them."""
 
 from dataclasses import dataclass
 
 from bot.service.gate import Gate
-from storage import counters as changes
-from storage import statistics
+from storage import counters, statistics
 from storage.statistics import DecisionNumbers, ReviewNumbers, ReviewTimes
 
 __all__ = ["DecisionNumbers", "Statistics"]
@@ -20,11 +19,11 @@ class Statistics:
 
 
 async def settle(gate: Gate) -> None:
-    """Count and tell of everything that is committed by now."""
-    folded = changes.AT_ONCE
-    while folded == changes.AT_ONCE:
+    """Count and tell everything that is committed by now."""
+    folded = counters.AT_ONCE
+    while folded == counters.AT_ONCE:
         async with gate.database.transaction() as tx:
-            folded = await changes.fold(tx, gate.now()) if await changes.waiting(tx) else 0
+            folded = await counters.fold(tx, gate.now()) if await counters.waiting(tx) else 0
 
 
 async def collect(gate: Gate) -> Statistics:
