@@ -193,7 +193,6 @@ async def strict(database: Database, clock: Clock) -> AsyncIterator[aiohttp.Clie
         yield client
 
 
-@pytest.mark.xfail(strict=True, reason="the rule follows")
 @pytest.mark.parametrize("older", [{}, {"comments": None}, {"comments": ""}, {"comments": " \n "}])
 async def test_an_older_approval_without_a_comment_is_refused_where_the_policy_wants_a_justification(
     strict: aiohttp.ClientSession, database: Database, older: dict[str, object]

@@ -61,7 +61,7 @@ async def test_an_outage_of_github_is_waited_out(world: World) -> None:
     """The card is there at once and says what it waits for; the diff comes when GitHub answers again."""
     world.github.fail("repos/get-branch", "502_before", times=1)
     card = await world.submit(**BARE)
-    await card.shows("is being made")
+    await card.shows("is making the diff")
     await card.shows("+requests==2.31.0")
     assert len(world.cards()) == 1
     await card.told_in_thread("version 2")

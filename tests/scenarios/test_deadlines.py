@@ -45,13 +45,15 @@ async def test_time_is_kept_once_by_however_many(world: World) -> None:
     await card.told_in_thread("has waited 3 hours")
     await world.passes(days=3, minutes=-181 - 119)
     await world.hears("is still undecided")
-    await card.told_in_thread("is still undecided; U0LEAD: please see to it.")
+    await card.told_in_thread("is still undecided; U0LEAD: please look at it.")
     assert any("<@U0LEAD>" in str(reply.blocks) for reply in world.slack.thread("vuln-review", card.message.ts))
     await world.passes(minutes=120)
-    await world.hears("has passed without a decision")
+    await world.hears("missed its deadline")
     await world.passes(days=1)
     await card.shows("Expired")
-    await card.thread_reads("1 hour", "3 hours", "still undecided", "has passed", "expired: nobody decided in time")
+    await card.thread_reads(
+        "1 hour", "3 hours", "still undecided", "missed its deadline", "expired: nobody decided in time"
+    )
     assert "Approve" not in card.words
     assert (await world.review(card))["status"] == "expired"
     assert len(world.slack.messages("incidents")) == 2

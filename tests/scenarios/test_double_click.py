@@ -124,7 +124,7 @@ async def test_a_button_of_older_content_is_refused(world: World) -> None:
     view = await world.bob.opens("Reject", card)
     await world.submit(patch_description="Another way to say it.")
     await card.shows("version 2")
-    stale = f"{card.code} changed after this was shown (now version 2). Please read it again and decide anew."
+    stale = f"{card.code} changed after this was shown (now version 2). Read it and decide again."
     for button in ("Approve", "Reject", "Escalate"):
         assert (await world.alice.clicks(button, card, blocks=seen)).ok
         await world.alice.is_told(stale)

@@ -35,17 +35,17 @@ async def test_a_missed_deadline_is_told_once(world: World) -> None:
     await decided.thread_reads("Not vulnerable here.")
     world.clock.advance(days=30)
     async with world.another_bot("worker"), world.another_bot("worker"):
-        alert = await world.hears(f"The deadline of {card.code} has passed without a decision.")
+        alert = await world.hears(f"{card.code} missed its deadline: nobody has decided.")
         assert "Deadline missed" in alert.words
         await card.shows("⚠️ missed")
-        await card.thread_reads("has passed without a decision")
+        await card.thread_reads("missed its deadline")
         await world.settle()
     assert len(world.slack.messages("incidents")) == 1
     assert (await world.review(card))["status"] == "pending"
     assert "missed" not in decided.words
     await world.alice.approves(card)
     await world.pull(card)
-    await card.thread_reads("has passed", "Alice approved", "Pull request #1")
+    await card.thread_reads("missed its deadline", "Alice approved", "Pull request #1")
 
 
 async def test_the_deadline_is_what_the_column_says(world: World) -> None:
@@ -55,8 +55,8 @@ async def test_the_deadline_is_what_the_column_says(world: World) -> None:
         "UPDATE apv_reviews SET due_at = now() - interval '1 minute' WHERE apv_code = :code RETURNING 1", code=card.code
     )
     async with world.another_bot("worker"):
-        await world.hears(f"The deadline of {card.code} has passed")
-        await card.thread_reads("has passed")
+        await world.hears(f"{card.code} missed its deadline")
+        await card.thread_reads("missed its deadline")
         await world.settle()
     assert later.thread == []
 

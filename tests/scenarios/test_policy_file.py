@@ -120,7 +120,7 @@ async def test_nobody_approves_what_their_machine_proposed(world: Governed) -> N
     await world.governs(f'[[machine]]\naccount = "Renovate[bot]"\nowners = ["{world.alice.id}"]\n')
     card = await world.submit(sample(HIGH), reporter="renovate[bot]")
     await world.alice.approves(card)
-    await world.alice.is_told("is an account of yours, so somebody else must approve it")
+    await world.alice.is_told("is your account, so somebody else must approve it")
     await world.bob.approves(card)
     await card.shows("pull request #1")
     assert await world.refused(card) == ["own_machine"]

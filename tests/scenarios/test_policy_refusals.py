@@ -53,7 +53,7 @@ async def test_reporter_owner_and_who_has_voted_are_refused(world: World) -> Non
     assert len(await world.decisions(card)) == 1
     await card.thread_reads("Alice approved")
     proposed = await world.submit(sample("requests-cve-2023-32681"), severity="high", reporter=MACHINE)
-    await refused_on_each_path(world, proposed, "dan", world.alice, "is an account of yours")
+    await refused_on_each_path(world, proposed, "dan", world.alice, "is your account")
     assert await reasons(world, proposed) == ["own_machine"] * 2
 
 

@@ -118,7 +118,7 @@ async def test_a_pushed_over_branch_is_not_merged(world: World) -> None:
         await look(world, card, at)
         await look(world, card, at)
     assert not pull.merged
-    alert = await world.hears("Somebody pushed to the branch")
+    alert = await world.hears("New commits on the branch")
     assert "the bot does not merge it" in alert.words
     await card.told_in_thread("the bot does not merge it")
     await card.shows("not the commit that was approved")
@@ -179,7 +179,7 @@ async def test_github_merges_by_itself_once_its_rules_are_met(world: World) -> N
         assert pull.merged
         await look(world, card, at)
     await card.shows("Merged")
-    await card.thread_reads("Alice approved", "is open", "by itself once its rules are met", "was merged into main")
+    await card.thread_reads("Alice approved", "is open", "automatically once its rules are met", "was merged into main")
 
 
 async def test_a_push_over_disarms_the_automatic_merge(world: World) -> None:

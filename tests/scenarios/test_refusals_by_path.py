@@ -17,7 +17,7 @@ SCOPES = {"scanner": "read+submit+decide", "owner": "decide", "reader": "read+su
 """The tokens; the text of each is its name with `-of-the-tests` behind it, but for the harness's own."""
 REFUSED = {
     "own_report": "You reported",
-    "own_machine": "is an account of yours",
+    "own_machine": "is your account",
     "already_voted": "is already recorded: 1 of 2 approvals",
     "not_a_lead": "only a lead can close it now",
 }

@@ -49,7 +49,7 @@ async def test_changed_content_voids_the_votes(world: World) -> None:
     assert pull.head_ref == f"apv/{card.code}-{str(changed['digest'])[:8]}"
     await card.thread_reads(
         "1 of 2 approvals",
-        f"{card.code} changed and is now version 2. Approvals given before are void; please look again: Alice.\n"
+        f"{card.code} changed and is now version 2. Earlier approvals are void; please look again: Alice.\n"
         f"<@{world.alice.id}>",
         "1 of 2 approvals",
         "2 of 2 approvals",

@@ -90,7 +90,7 @@ async def test_a_closed_pull_request_stays_closed(world: World) -> None:
     await card.shows("Pull request open")
     assert [d["action_taken"] for d in await world.decisions(card)] == ["pr_opened"]
     await world.settle()
-    await card.thread_reads("Alice approved", "is open", "closed without merging", "opened again by somebody")
+    await card.thread_reads("Alice approved", "is open", "closed without merging", "was reopened on GitHub")
 
 
 async def test_a_deleted_branch_is_told(world: World) -> None:
@@ -116,21 +116,23 @@ async def test_reviews_and_conflicts_are_told(world: World) -> None:
     await world.github.push_commit("main", {"bookstall/settings.py": before})
     await world.until(lambda: "conflicts" not in card.words, lambda: card.words)
     await world.settle()
-    await card.thread_reads("Alice approved", "is open", "awaits reviews of mia", "conflicts", "no longer conflicts")
+    await card.thread_reads(
+        "Alice approved", "is open", "waits for reviews from mia", "conflicts", "no longer conflicts"
+    )
 
 
 async def test_a_push_over_what_was_approved_is_told(world: World) -> None:
     """The approval does not cover somebody else's commit; if it is merged all the same, that is heard too."""
     card, pull = await opened(world)
     sha = await world.github.push_commit(pull.head_ref, {"extra.py": b"evil = 1\n"}, by="mallory")
-    alert = await world.hears("Somebody pushed to the branch of pull request #1")
+    alert = await world.hears("New commits on the branch of pull request #1")
     assert sha[:7] in alert.words
     await card.shows("not the commit that was approved")
     await world.github.merge_pull(pull.number, by="mallory")
-    await world.hears("with commits that nobody approved here")
+    await world.hears("with unapproved changes")
     await card.shows("Merged")
     await world.settle()
-    await card.told_in_thread("nobody approved here")
+    await card.told_in_thread("with unapproved changes")
 
 
 async def test_late_repeated_and_reordered_deliveries_change_nothing(world: World) -> None:
@@ -182,7 +184,7 @@ async def test_github_that_hides_a_pull_request_is_told_once(world: World) -> No
     for delivery in list(world.github.webhooks.deliveries[-2:]):
         delivery.id = f"{delivery.id}-again"
         await world.github.webhooks.send(delivery)
-    await world.hears("GitHub does not show pull request #1 any more")
+    await world.hears("GitHub no longer shows pull request #1")
     await world.settle()
     assert (await world.audit(card)).count("pull.lost") == 1
     await card.shows("It is not there, or the token may not")
