@@ -59,7 +59,7 @@ async def test_who_must_be_refused_is_refused(world: World) -> None:
     proposed = await world.submit(sample("requests-cve-2023-32681"), severity="high", reporter=MACHINE)
     assert await decides(world, "nobody", reported) == (401, "A valid token is required")
     assert await decides(world, "reader", reported) == (403, "The token lacks the scope decide")
-    for name, card, sentence in (("pipeline", reported, "You reported"), ("owner", proposed, "an account of yours")):
+    for name, card, sentence in (("pipeline", reported, "You reported"), ("owner", proposed, "is your account")):
         status, detail = await decides(world, name, card)
         assert (status, sentence in detail) == (403, True)
         await world.settle()

@@ -193,7 +193,7 @@ async def test_github_that_hides_a_pull_request_is_told_once(world: World) -> No
     await card.shows("All checks passed")
     assert "not there" not in card.words
     await world.settle()
-    await card.told_in_thread("any more")
+    await card.told_in_thread("no longer shows")
 
 
 async def test_without_webhooks_an_open_pull_request_is_asked_about(database_url: str, tmp_path: Path) -> None:
