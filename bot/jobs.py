@@ -8,6 +8,7 @@ from uuid import UUID
 from pydantic import TypeAdapter
 
 from bot.domain.apv import Severity
+from bot.domain.review import Review
 
 URGENCY = {Severity.CRITICAL: 40, Severity.HIGH: 30, Severity.MEDIUM: 20, Severity.LOW: 10}
 """A job's place in the queue by its review's severity; higher runs sooner."""
@@ -132,6 +133,11 @@ ADAPTERS: dict[str, TypeAdapter[Job]] = {
     job.task: TypeAdapter(job)
     for job in (SyncCard, ReplyInThread, AlertIncident, OpenPull, WatchPull, AnswerPull, MakeBump)
 }
+
+
+def is_for(job: OpenPull | MakeBump, review: Review) -> bool:
+    """Whether a job is for the version of the content that the review has now."""
+    return job.version == review.version or (job.version == 0 and job.digest == review.digest)
 
 
 def priority(job: Job, severity: Severity) -> int:

@@ -6,7 +6,7 @@ from bot.domain import contents
 from bot.domain.apv import Apv, Json
 from bot.domain.auto import judged
 from bot.domain.review import Accepted, Dossier, Review
-from bot.jobs import MakeBump
+from bot.jobs import MakeBump, is_for
 from bot.service.consequences import BOT, Cause, amend, amend_locked
 from bot.service.gate import Gate
 from storage import reviews, submissions
@@ -50,16 +50,12 @@ async def record_no_diff(gate: Gate, job: MakeBump, reason: str) -> None:
     """Say on the card why there is no diff; a review that has moved on is left as it is."""
 
     def rule(review: Review) -> Accepted | None:
-        return contents.bump_not_made(review, reason) if _is_for(job, review) else None
+        return contents.bump_not_made(review, reason) if is_for(job, review) else None
 
     await amend(gate, job.review_id, rule, Cause(BOT, "bot", gate.now(), {"reason": reason}))
 
 
-def _is_for(job: MakeBump, review: Review) -> bool:
-    return job.version == review.version or (job.version == 0 and job.digest == review.digest)
-
-
 def _is_wanted(dossier: Dossier, job: MakeBump) -> bool:
     review = dossier.review
-    ready = _is_for(job, review) and dossier.apv.wants_bump and not review.unreadable
+    ready = is_for(job, review) and dossier.apv.wants_bump and not review.unreadable
     return ready and contents.takes_new_content(review)

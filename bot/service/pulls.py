@@ -14,7 +14,7 @@ from bot.domain import way_back
 from bot.domain.apv import Json, Severity
 from bot.domain.pull import MergeMode, Pull, Seen, Step, branch_name
 from bot.domain.review import Accepted, Dossier, Review, Status
-from bot.jobs import OpenPull, WatchPull
+from bot.jobs import OpenPull, WatchPull, is_for
 from bot.service.consequences import BOT, Amendment, Cause, amend, amend_locked
 from bot.service.gate import Gate
 from storage import decisions, jobs, pulls, reviews
@@ -42,10 +42,6 @@ class Unreadable(Exception):
     """This release cannot read the content that was approved, so it pushes nothing."""
 
 
-def _is_for(job: OpenPull, review: Review) -> bool:
-    return job.version == review.version or (job.version == 0 and job.digest == review.digest)
-
-
 async def begin_push(gate: Gate, job: OpenPull) -> Push | None:
     """Mark the review as having something pushed, before it is; None when it no longer stands as approved.
 
@@ -53,7 +49,7 @@ async def begin_push(gate: Gate, job: OpenPull) -> Push | None:
     """
     async with gate.database.transaction() as tx:
         locked = await reviews.lock(tx, job.review_id)
-        if locked is None or locked.review.status is not Status.APPROVED or not _is_for(job, locked.review):
+        if locked is None or locked.review.status is not Status.APPROVED or not is_for(job, locked.review):
             return None
         branch = branch_name(locked.review.code, locked.review.digest)
         await reviews.set_branch(tx, job.review_id, branch)
@@ -74,7 +70,7 @@ async def failed(gate: Gate, job: OpenPull, reason: str, *, pushed: bool) -> Non
     """No pull request comes without a person's help; `pushed`: a branch may exist."""
 
     def rule(review: Review) -> Accepted | None:
-        return way_back.failed(review, reason, pushed=pushed) if _is_for(job, review) else None
+        return way_back.failed(review, reason, pushed=pushed) if is_for(job, review) else None
 
     await amend(gate, job.review_id, rule, Cause(BOT, "bot", gate.now(), {"reason": reason}))
 

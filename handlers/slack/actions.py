@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 
 from slack_bolt.async_app import AsyncAck, AsyncBoltRequest
 
-from bot.blocks import alerts, ids, modals
+from bot.blocks import ids, modals
 from bot.blocks.kit import View
 from bot.domain.decisions import Decision
 from bot.domain.refusal import Refused
@@ -88,26 +88,15 @@ async def _shown(context: Context, click: Click) -> Dossier | None:
     """The review of the card that was clicked; where there is none, the person is told."""
     dossier = await queries.get(context.gate, ids.decode(click.value)[0])
     if dossier is None:
-        await _tell(context, click, decisions.UNKNOWN.sentence)
+        await context.tell(click, decisions.UNKNOWN.sentence)
     return dossier
 
 
 async def _open(context: Context, click: Click, view: View) -> None:
     if not await context.views.open_view(click.trigger_id, view):
-        await _tell(context, click, "Slack did not open the dialog, so nothing was recorded. Please click again.")
+        await context.tell(click, "Slack did not open the dialog, so nothing was recorded. Please click again.")
 
 
 async def _explain(context: Context, click: Click, outcome: Outcome | Repeated) -> None:
     if isinstance(outcome, Refused):
-        await _tell(context, click, outcome.sentence)
-
-
-async def _tell(context: Context, click: Click, sentence: str) -> None:
-    said = alerts.reply(sentence)
-    await context.replies.tell(
-        response_url=click.response_url,
-        channel=click.channel_id or None,
-        user=click.user.id,
-        text=said.text,
-        blocks=said.blocks,
-    )
+        await context.tell(click, outcome.sentence)

@@ -4,7 +4,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from bot.blocks import alerts
 from bot.service.gate import Gate
+from handlers.slack.payloads import Click
 
 
 class Replies(Protocol):
@@ -43,3 +45,14 @@ class Context:
     replies: Replies
     views: Views
     web_origin: str
+
+    async def tell(self, click: Click, sentence: str) -> None:
+        """Tell only the person who clicked."""
+        said = alerts.reply(sentence)
+        await self.replies.tell(
+            response_url=click.response_url,
+            channel=click.channel_id or None,
+            user=click.user.id,
+            text=said.text,
+            blocks=said.blocks,
+        )

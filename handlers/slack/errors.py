@@ -5,7 +5,7 @@ from pydantic import ValidationError
 from slack_bolt import BoltResponse
 from slack_bolt.async_app import AsyncBoltRequest
 
-from bot.blocks import alerts, ids
+from bot.blocks import ids
 from bot.service.errors import sentence_of
 from handlers.slack.context import Context
 from handlers.slack.payloads import Click
@@ -30,15 +30,7 @@ async def surprise(context: Context, error: Exception, request: AsyncBoltRequest
             answer = {"response_action": "errors", "errors": {ids.JUSTIFICATION_BLOCK: sentence}}
             return BoltResponse(status=200, body=answer)
         case "block_actions":
-            click = Click.model_validate(body)
-            said = alerts.reply(sentence)
-            await context.replies.tell(
-                response_url=click.response_url,
-                channel=click.channel_id or None,
-                user=click.user.id,
-                text=said.text,
-                blocks=said.blocks,
-            )
+            await context.tell(Click.model_validate(body), sentence)
             return BoltResponse(status=503, body="")
         case None if "command" in body:
             return BoltResponse(status=200, body={"response_type": "ephemeral", "text": sentence})
