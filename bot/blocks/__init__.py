@@ -1,4 +1,4 @@
-"""How everything looks in Slack: values in, Block Kit out.
+"""How everything looks in Slack and in a pull request: values in, Block Kit or text out.
 
-Pure, and whatever leaves a public builder fits Slack's limits.
+Pure. Everything a public builder returns fits Slack's limits.
 """

@@ -1,6 +1,6 @@
 """Messages beside the card: replies in its thread, private answers, and alerts for the incident channel.
 
-Each is built from a sentence that may hold untrusted parts, so the whole sentence is made inert here.
+A sentence may contain untrusted parts, so the whole sentence is made inert here.
 """
 
 import re
@@ -17,18 +17,18 @@ HEADLINES: Mapping[str, tuple[str, str]] = {
     Kind.SUBMITTED: ("🚨", "New critical APV"),
     Kind.ESCALATED: ("⚠️", "Escalated: a lead is needed"),
     Kind.DEADLINE_MISSED: ("⏰", "Deadline missed"),
-    Kind.DEADLINE_NEAR: ("⏳", "A deadline is near"),
+    Kind.DEADLINE_NEAR: ("⏳", "Deadline approaching"),
     Kind.PULL_FAILED: ("❌", "Pull request failed"),
-    Kind.CHECKS_REPORTED: ("❌", "Checks of a pull request failed"),
-    Kind.CONFLICT_REPORTED: ("⚔️", "A pull request conflicts with its base"),
-    Kind.PUSHED_OVER: ("⚠️", "Somebody pushed to an approved branch"),
-    Kind.PULL_MERGED: ("⚠️", "Merged with what nobody approved here"),
-    Kind.PULL_LOST: ("❓", "GitHub does not show a pull request"),
-    Kind.MERGE_REFUSED: ("❌", "A pull request was not merged"),
+    Kind.CHECKS_REPORTED: ("❌", "Pull request checks failed"),
+    Kind.CONFLICT_REPORTED: ("⚔️", "Pull request has conflicts"),
+    Kind.PUSHED_OVER: ("⚠️", "New commits after approval"),
+    Kind.PULL_MERGED: ("⚠️", "Merged with unapproved changes"),
+    Kind.PULL_LOST: ("❓", "Pull request not found on GitHub"),
+    Kind.MERGE_REFUSED: ("❌", "Pull request not merged"),
     Kind.JOB_HELD: ("🛑", "A job ran out of retries"),
     "policy.broken": ("📜", "The policy file is broken"),
 }
-"""The kind of an event -> the headline of its alert."""
+"""The kind of an event -> the emoji and headline of its alert."""
 
 _PRINCIPAL = re.compile(r"[USW][A-Z0-9]{1,31}")
 _CHANNEL = re.compile(r"[CGD][A-Z0-9]{1,31}")
@@ -37,9 +37,9 @@ _CHANNEL = re.compile(r"[CGD][A-Z0-9]{1,31}")
 def reply(sentence: str, tell: Sequence[str] = ()) -> Message:
     """A sentence as a message: a reply in the card's thread, a refusal, the answer to a command.
 
-    `tell`: ids of Slack users and user groups that are mentioned below it, so that Slack notifies them.
+    `tell`: ids of Slack users and user groups. They are mentioned below the sentence, so that Slack notifies them.
     """
-    # A justification may be as long as a section, and escaping makes it longer: it goes on in the next one.
+    # A justification may be as long as a section, and escaping makes it longer. The rest goes into the next section.
     parts = mrkdwn_parts(sentence, 2900) or ["…"]
     sections = [kit.section(part) for part in parts[:4]]
     return fitted(Message(mrkdwn(sentence, 3500) or "…", [*sections, *_mentions(tell)]))
@@ -52,9 +52,9 @@ def _mentions(tell: Sequence[str]) -> list[Block]:
 
 
 def alert(kind: str, sentence: str, *, dossier: Dossier | None = None, channel: str = "") -> Message:
-    """An alert about the event `kind` (of HEADLINES); `dossier` and the `channel` of its card where there are any.
+    """An alert about the event `kind` (a key of HEADLINES), with the review and the channel of its card if known.
 
-    A message of its own, without buttons: who reads it finds the card in its channel.
+    It is a message of its own, without buttons: the card has them.
     """
     emoji, headline = HEADLINES.get(kind, ("⚠️", "Needs attention"))
     code = f" · {mrkdwn(dossier.review.code, 40)}" if dossier else ""
@@ -71,5 +71,5 @@ def _about(dossier: Dossier, channel: str) -> str:
     apv = dossier.apv
     about = [words.severity(apv), words.advisory(apv), mrkdwn(words.package(apv), 300, one_line=True)]
     if _CHANNEL.fullmatch(channel):
-        about.append(f"its card is in <#{channel}>")
+        about.append(f"card in <#{channel}>")
     return " · ".join(part for part in about if part)

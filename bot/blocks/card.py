@@ -1,6 +1,6 @@
-"""The card: one review as one Slack message, from how bad it is down to the buttons that decide it.
+"""The card: one review as one Slack message, from its severity down to the buttons that decide it.
 
-Drawn from the database alone, so drawing it again, late or twice, only repeats the newest state.
+Drawn only from what the database holds, so drawing it late or twice shows the newest state.
 """
 
 from dataclasses import dataclass
@@ -9,21 +9,21 @@ from datetime import datetime
 from bot.blocks import diff, ids, kit, links, state, words
 from bot.blocks.kit import Block, Button, Confirm, Message
 from bot.blocks.limits import fitted, problems
-from bot.blocks.text import date, hides, mrkdwn, plain, utc
+from bot.blocks.text import date, mrkdwn, plain, utc
 from bot.domain.quorum import Tally
 from bot.domain.review import AWAITING, Dossier, Review, Status
 
 
 @dataclass(frozen=True, slots=True)
 class Room:
-    """How much of the long parts is shown: lines of the diff, characters of the advisory's description."""
+    """How much of the long parts the card shows: lines of the diff, characters of the advisory's description."""
 
     diff_lines: int
     description: int
 
 
 ROOMS = (Room(14, 500), Room(8, 500), Room(4, 500), Room(0, 500), Room(0, 200), Room(0, 0))
-"""Tried in this order until the whole card fits: the diff gives way first, then the description."""
+"""Tried in this order until the whole card fits: the diff is cut first, then the description."""
 
 
 def card(
@@ -38,10 +38,10 @@ def card(
 ) -> Message:
     """The review's message.
 
-    `now`: at or after the deadline the card says that it was missed. `why_approve`: the policy wants a justification,
-    so Approve opens a modal and asks nothing before. `web_origin`: where the configured GitHub shows its pages.
-    `decidable=False` leaves the decision buttons out, for a private copy. `why_due`: what the deadline comes from,
-    where that is not the severity alone.
+    `now`: from the deadline on, the card says that the deadline was missed. `why_approve`: the policy requires a
+    justification, so Approve opens a modal and needs no confirm dialog. `web_origin`: the origin of the configured
+    GitHub's pages. `decidable=False` leaves out the decision buttons, for a private copy. `why_due`: where the
+    deadline comes from, if not from the severity alone.
     """
     top, evidence = _top(dossier), _evidence(dossier, now, why_due)
     bottom = _bottom(dossier, tally, web_origin, _buttons(dossier, why_approve, web_origin, decidable))
@@ -54,7 +54,7 @@ def card(
 
 
 def _text(dossier: Dossier, tally: Tally) -> str:
-    """The whole matter in one breath, for screen readers, notifications and search."""
+    """The card in one line, for screen readers, notifications and search."""
     apv, review = dossier.apv, dossier.review
     what = f"{apv.advisory} in {words.package(apv)}" if apv.advisory else words.package(apv)
     title = f" {plain(apv.cve_title, 300).rstrip('.')}." if apv.cve_title else ""
@@ -64,7 +64,7 @@ def _text(dossier: Dossier, tally: Tally) -> str:
 
 
 def _top(dossier: Dossier) -> Block:
-    """How bad and what, or, once closed, what became of it: what a reader sees while scrolling past."""
+    """The severity and the package while open, the result once closed: what a reader sees while scrolling."""
     apv, review = dossier.apv, dossier.review
     what = f"{plain(apv.package_name, 60)} · {review.code}"
     if review.status in AWAITING:
@@ -89,24 +89,24 @@ def _evidence(dossier: Dossier, now: datetime | None, why_due: str | None) -> li
     repository = f"{apv.repository} ({apv.base_ref})" if apv.base_ref else apv.repository
     facts = {
         "Package": mrkdwn(words.package(apv), 300, one_line=True) + ecosystem,
-        "Repository": mrkdwn(repository, 200, one_line=True) or "None named",
+        "Repository": mrkdwn(repository, 200, one_line=True) or "Not given",
         "Scores": words.scores(apv),
         "Wargame": words.wargame(apv),
         **_timing(review, now, why_due),
-        # Never a mention: the reporter is what the report says.
-        "Reporter": mrkdwn(review.reporter or "", 80, one_line=True) or "Not named",
+        # Never a mention: the reporter is untrusted text from the report.
+        "Reporter": mrkdwn(review.reporter or "", 80, one_line=True) or "Not given",
     }
     blocks: list[Block] = [kit.fields([f"*{name}*\n{value}" for name, value in facts.items()])]
     sources = [f"Wargame run: {plain(apv.wargame_run_url, 200)}"] if apv.wargame_run_url else []
     if apv.references:
         more = f" and {len(apv.references) - 2} more" if len(apv.references) > 2 else ""
         sources.append(f"References: {', '.join(plain(url, 200) for url in apv.references[:2])}{more}")
-    # Plain text: an address from a report is to be read, not to be clicked.
+    # Plain text: people may read an address from a report, but cannot click it.
     return [*blocks, kit.context(*(kit.plain_text(source) for source in sources))] if sources else blocks
 
 
 def _timing(review: Review, now: datetime | None, why_due: str | None) -> dict[str, str]:
-    """The deadline while it matters, then the moment of the decision."""
+    """The deadline while the review is open, then the time of the decision."""
     if review.status not in AWAITING and review.closed_at is not None:
         return {"Decided": date(review.closed_at)}
     why = f"\n{mrkdwn(why_due, 200, one_line=True)}" if why_due else ""
@@ -120,40 +120,36 @@ def _patch(dossier: Dossier, room: Room) -> list[Block]:
     apv = dossier.apv
     traits = ["*Patch*", words.STRATEGY[apv.patch_strategy]]
     if not apv.patch_diff:
-        traits.append("no diff, so an approval is only recorded")
+        traits.append("no patch: approving records the decision, no pull request")
     if apv.patch_risk_level:
         traits.append(f"risk {mrkdwn(apv.patch_risk_level, 40, one_line=True)}")
     if apv.patch_confidence is not None:
-        traits.append(f"{words.percent(apv.patch_confidence)} confidence")
+        traits.append(f"patch confidence {words.percent(apv.patch_confidence)}")
     if apv.validation_passed is not None:
         traits.append("validation passed" if apv.validation_passed else "⚠️ validation failed")
     told = [" · ".join(traits)]
     if apv.patch_description:
         told.append(mrkdwn(apv.patch_description, 400, one_line=True))
     if apv.validation_warnings:
-        told.append(f"⚠️ {mrkdwn('; '.join(apv.validation_warnings), 300, one_line=True)}")
+        told.append(f"⚠️ Validation warnings: {mrkdwn('; '.join(apv.validation_warnings), 300, one_line=True)}")
     blocks: list[Block] = [kit.section("\n".join(told))]
     if not apv.patch_diff:
         return blocks
-    # Once decided, the card is a record: what was in the diff is one click away.
+    # Once decided, the card is a record, and View diff still shows the diff.
     awaiting = dossier.review.status in AWAITING
     return [*blocks, *_excerpt(apv.patch_diff, room.diff_lines if awaiting else 0)]
 
 
 def _excerpt(patch_diff: str, most: int) -> list[Block]:
     shown, left_out = diff.excerpt(patch_diff, most)
-    notes = [words.touched(diff.stat(patch_diff))]
-    if left_out:
-        notes.append(f"{words.counted(left_out, 'more line' if most else 'line')} under View diff")
-    if hides(patch_diff):
-        notes.append("⚠️ holds invisible characters, written out here as [U+…]")
-    small = kit.context(kit.plain_text(" · ".join(note for note in notes if note)))
+    rest = f"{words.counted(left_out, 'more line' if most else 'line')} under View diff" if left_out else ""
+    small = kit.context(kit.plain_text(words.about_diff(patch_diff, rest)))
     return [kit.code(shown), small] if most else [small]
 
 
 def _bottom(dossier: Dossier, tally: Tally, web_origin: str | None, buttons: list[Button]) -> list[Block]:
     review = dossier.review
-    revised = f" · version {review.version}, votes on earlier ones are void" if review.version > 1 else ""
+    revised = f" · version {review.version}, votes on earlier versions do not count" if review.version > 1 else ""
     footer = f"digest `{review.digest[:8]}` · arrived {date(review.created_at)}{revised}"
     blocks: list[Block] = [
         kit.divider(),
@@ -192,7 +188,9 @@ def _confirm(dossier: Dossier) -> Confirm:
     what = plain(f"{apv.advisory} in {words.package(apv)}" if apv.advisory else words.package(apv), 160)
     return {
         "title": kit.plain_text(f"Approve {review.code}?", 100),
-        "text": kit.plain_text(f"{what}. Digest {review.digest[:8]}. It is recorded at once, under your name.", 300),
+        "text": kit.plain_text(
+            f"{what}. Digest {review.digest[:8]}. It is recorded immediately, under your name.", 300
+        ),
         "confirm": kit.plain_text("Approve", 30),
         "deny": kit.plain_text("Cancel", 30),
         "style": "primary",

@@ -1,4 +1,4 @@
-"""The private answers of `/apv`: the queue, one review, one's own, the numbers, and what can be asked."""
+"""The private answers of `/apv`: the queue, one review, the person's claims, the numbers, and the help."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -13,19 +13,20 @@ from bot.domain.quorum import Tally
 from bot.domain.review import AWAITING, Choice, Dossier
 
 LISTED = 20
-"""Reviews in one answer; the rest is counted."""
+"""Reviews in one answer; the rest is only counted."""
+NONE_CLAIMED = "No open reviews are claimed by you."
 _ASKED = {
-    "queue [severity]": "what awaits a decision, most urgent first",
-    "show ID": "one review, by its `APV-…` code or its UUID",
-    "mine": "what you have claimed",
-    "claim ID": "say that you are reading it",
-    "unclaim ID": "say that you are not",
-    "reassign ID @user": "give it to somebody else to read",
-    "snooze ID Nh reason": "put it off for hours, not past its deadline; no reminders meanwhile",
-    "wake ID": "end its snooze",
-    "withdraw ID": "take your approval back while a decision is awaited; you may vote again",
-    "stats": "how many wait, and what was decided",
-    "help": "this list",
+    "queue [severity]": "list reviews awaiting a decision, most urgent first",
+    "show ID": "show one review; ID is its `APV-…` code or its UUID",
+    "mine": "list open reviews claimed by you",
+    "claim ID": "claim a review",
+    "unclaim ID": "release your claim",
+    "reassign ID @user": "transfer the claim to another person",
+    "snooze ID Nh reason": "snooze for N hours (until the deadline at most); pauses reminders",
+    "wake ID": "end the snooze",
+    "withdraw ID": "withdraw your approval while the review is open; you can vote again",
+    "stats": "count open reviews and decisions",
+    "help": "show this list",
 }
 _DECIDED = {
     Choice.APPROVE: "approved",
@@ -36,7 +37,7 @@ _DECIDED = {
 
 
 def queue(dossiers: Sequence[Dossier], total: int, severity: Severity | None, now: datetime) -> Message:
-    """What awaits a decision; `total` counts all of it, `dossiers` is its beginning, most urgent first."""
+    """Reviews awaiting a decision: `total` counts all of them, `dossiers` are the first ones, most urgent first."""
     which = f"{severity.value} " if severity else ""
     if not dossiers:
         return alerts.reply(f"No {which}review awaits a decision.")
@@ -44,32 +45,31 @@ def queue(dossiers: Sequence[Dossier], total: int, severity: Severity | None, no
 
 
 def mine(dossiers: Sequence[Dossier], total: int, now: datetime) -> Message:
-    """What the asking person has claimed and nobody has decided yet; `total` and `dossiers` as in `queue`."""
+    """The open reviews that the person who asks has claimed; `total` and `dossiers` as in `queue`."""
     if not dossiers:
-        return alerts.reply("You have claimed nothing that still awaits a decision.")
+        return alerts.reply(NONE_CLAIMED)
     return _listed(f"{words.counted(total, 'review')} claimed by you", dossiers, total, now)
 
 
 def show(dossier: Dossier, tally: Tally, *, now: datetime | None = None, web_origin: str | None = None) -> Message:
-    """One review as its card, without the buttons that decide: a private copy does not follow what happens."""
+    """One review as its card, without the decision buttons: nothing updates a private copy."""
     return card(dossier, tally, now=now, web_origin=web_origin, decidable=False)
 
 
 def stats(
     *, waiting: Mapping[Severity, int], decided: Mapping[Choice, int], today: int, median_seconds: float | None = None
 ) -> Message:
-    """How many reviews wait, by severity; how many decisions were recorded, by kind; and how long they took."""
+    """The open reviews by severity, the recorded decisions by choice, and the median time to a decision."""
     facts = numbers(waiting, decided, today)
+    text = "; ".join(f"{name} ({value.replace(chr(10), ', ')})" for name, value in facts.items())
     blocks: list[Block] = [kit.fields([f"*{name}*\n{value}" for name, value in facts.items()])]
     if median_seconds is not None:
-        blocks.append(kit.context(kit.plain_text(f"Half of all reviews were decided within {_span(median_seconds)}.")))
-    return fitted(
-        Message("; ".join(f"{name} ({value.replace(chr(10), ', ')})" for name, value in facts.items()), blocks)
-    )
+        blocks.append(kit.context(kit.plain_text(f"Median time to a decision: {_span(median_seconds)}.")))
+    return fitted(Message(text, blocks))
 
 
 def numbers(waiting: Mapping[Severity, int], decided: Mapping[Choice, int], today: int) -> Mapping[str, str]:
-    """What waits and what was decided: each sum, with its parts a line each."""
+    """Open reviews and decisions: each sum -> its parts, one per line."""
     waits = [f"{words.SEVERITY[s][0]} {waiting.get(s, 0):,} {words.SEVERITY[s][1].lower()}" for s in Severity]
     decisions = [f"{decided.get(choice, 0):,} {word}" for choice, word in _DECIDED.items()]
     return {
@@ -79,17 +79,16 @@ def numbers(waiting: Mapping[Severity, int], decided: Mapping[Choice, int], toda
 
 
 def usage() -> Message:
-    """What `/apv` understands."""
+    """The list of `/apv` commands."""
     told = [f"`/apv {asked}`  {what}" for asked, what in _ASKED.items()]
-    return Message("What /apv understands: " + ", ".join(_ASKED), [kit.section("\n".join(told))])
+    return Message("/apv commands: " + ", ".join(_ASKED), [kit.section("\n".join(told))])
 
 
 def unknown(text: str) -> Message:
-    """The answer to what `/apv` does not understand."""
-    asked = plain(text, 100)
-    said = f"/apv does not know “{asked}”." if asked else "/apv needs a word."
-    known = usage()
-    return fitted(Message(mrkdwn(said, 600), [kit.section(mrkdwn(said, 600)), *known.blocks]))
+    """The answer to a command that `/apv` does not have."""
+    asked = mrkdwn(plain(text, 100).replace("`", "'"), 500)
+    said = f"Unknown command{f' `{asked}`' if asked else ''}. Try `/apv queue`."
+    return fitted(Message(said, [kit.section(said), *usage().blocks]))
 
 
 def _listed(headline: str, dossiers: Sequence[Dossier], total: int, now: datetime) -> Message:
@@ -103,7 +102,7 @@ def _listed(headline: str, dossiers: Sequence[Dossier], total: int, now: datetim
 
 
 def entry(dossier: Dossier, now: datetime) -> str:
-    """One review of a list, in two lines of mrkdwn: what it is about, and how it stands."""
+    """One review of a list, in two lines of mrkdwn: what it is about, and its state."""
     apv, review = dossier.apv, dossier.review
     named = (words.advisory(apv), mrkdwn(words.package(apv), 120, one_line=True))
     first = " · ".join(part for part in (words.severity(apv), f"*{mrkdwn(review.code, 40)}*", *named) if part)

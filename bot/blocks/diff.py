@@ -1,6 +1,6 @@
-"""A unified diff as a person reads it: its size, its first lines, and pages of it.
+"""A unified diff for people: its size, its first lines, and pages of it.
 
-Line ends aside, nothing in it stays invisible.
+Nothing in it stays invisible except line ends.
 """
 
 import json
@@ -15,7 +15,7 @@ _HUNK = re.compile(r"@@ -[0-9]{1,9}(?:,([0-9]{1,9}))? \+[0-9]{1,9}(?:,([0-9]{1,9
 
 @dataclass(frozen=True, slots=True)
 class Stat:
-    """What a diff touches: paths in their order, and lines added and removed."""
+    """What a diff changes: paths in their order, and the numbers of lines added and removed."""
 
     files: tuple[str, ...]
     added: int
@@ -23,7 +23,7 @@ class Stat:
 
 
 def stat(diff: str) -> Stat:
-    """Count a diff's lines hunk by hunk, so that a removed `-- x` is not taken for a file's name."""
+    """Count a diff's lines hunk by hunk, so that a removed line `-- x` does not count as a file name."""
     files: dict[str, None] = {}
     added = removed = old = new = 0
     former = ""
@@ -54,7 +54,7 @@ def _path(line: str) -> str:
 
 
 def excerpt(diff: str, most: int, width: int = 160) -> tuple[str, int]:
-    """The first `most` lines, each at most `width` characters, and how many lines are left out."""
+    """The first `most` lines, each at most `width` characters, and the number of lines left out."""
     head = "\n".join(diff.removesuffix("\n").split("\n", most)[:most])
     shown = visible(f"{head}\n").removesuffix("\n").split("\n")
     kept = [line if len(line) <= width else line[: width - 1] + ELLIPSIS for line in shown]
@@ -62,9 +62,9 @@ def excerpt(diff: str, most: int, width: int = 160) -> tuple[str, int]:
 
 
 def pages(diff: str, *, size: int, most: int, budget: int) -> tuple[list[str], int]:
-    """The diff in at most `most` pages of `size` characters, `budget` characters of JSON in all; and lines left out."""
+    """The diff in at most `most` pages of `size` characters and `budget` characters of JSON, and the lines left out."""
     made: list[str] = []
-    # Nothing past the budget can be shown: a character costs at least itself.
+    # Nothing past the budget can be shown: a character takes at least one character of JSON.
     for number, line in enumerate(visible(diff[: budget + 1]).removesuffix("\n").split("\n")):
         for part in _parts(line, size):
             budget -= len(json.dumps(part))
@@ -80,10 +80,10 @@ def pages(diff: str, *, size: int, most: int, budget: int) -> tuple[list[str], i
 
 
 def _count(diff: str) -> int:
-    """How many lines; a line feed at the end starts no further one."""
+    """The number of lines; a line feed at the end does not start another one."""
     return diff.count("\n") + (not diff.endswith("\n"))
 
 
 def _parts(line: str, size: int) -> Iterator[str]:
-    # An empty line may be all of a page, and Slack refuses text without a character.
+    # A page may consist of one empty line, and Slack refuses empty text.
     yield from (line[start : start + size] for start in range(0, len(line), size)) if line else (" ",)

@@ -1,6 +1,6 @@
-"""Every id shared by what draws a control and what answers it, and the value that a button carries.
+"""The ids that builders and listeners share, and the value that a button carries.
 
-A value names a review and the content it was drawn from. It is never authority: the person comes from Slack's payload.
+A value names a review and the content that was shown. It grants nothing: the person comes from Slack's payload.
 """
 
 import re
@@ -13,13 +13,12 @@ ESCALATE = "apv.escalate"
 DIFF = "apv.diff"
 CLAIM = "apv.claim"
 PULL = "apv.pull"
-"""A link button: Slack opens the address itself, and still sends an action that must be acknowledged."""
+"""A link button: Slack opens the address, and still sends an action that the bot must acknowledge."""
 
 VIEW_REJECT = "apv.reject"
 VIEW_ESCALATE = "apv.escalate"
 VIEW_APPROVE_WHY = "apv.approve_why"
 VIEW_DIFF = "apv.diff"
-VIEW_NOTICE = "apv.notice"
 
 REASON_BLOCK = "apv.reason"
 REASON = "apv.reason.choice"
@@ -33,7 +32,7 @@ REJECT_REASONS: Mapping[str, str] = {
     "accepted_risk": "Accepted risk",
     "other": "Other",
 }
-"""The value of each option of the reject modal, and its words."""
+"""The options of the reject modal: value -> words."""
 
 ESCALATE_REASONS: Mapping[str, str] = {
     "judgement": "Needs a lead's judgement",
@@ -42,7 +41,7 @@ ESCALATE_REASONS: Mapping[str, str] = {
     "deadline": "Deadline at risk",
     "other": "Other",
 }
-"""The value of each option of the escalate modal, and its words."""
+"""The options of the escalate modal: value -> words."""
 
 _UUID = r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
 _VALUE = re.compile(rf"({_UUID}):([0-9a-f]{{64}})")
@@ -50,11 +49,11 @@ _ORIGIN = re.compile(rf"({_UUID}:[0-9a-f]{{64}}):([A-Z0-9]{{1,64}})?")
 
 
 class NotOurs(ValueError):
-    """A value that no builder of ours wrote."""
+    """A value that this bot did not write."""
 
 
 def encode(review_id: UUID, digest: str) -> str:
-    """A button's value: the review and the full digest of the content that its card showed."""
+    """A button's value: the review and the full digest of the content shown on the card."""
     return f"{review_id}:{digest}"
 
 

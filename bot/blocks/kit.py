@@ -1,4 +1,4 @@
-"""The Block Kit shapes that we use, as typed dicts, and one short constructor for each."""
+"""The Block Kit objects that the bot uses, as typed dicts, and one short constructor for each."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -23,11 +23,11 @@ class Mrkdwn(TypedDict):
     verbatim: bool
 
 
-Text: TypeAlias = PlainText | Mrkdwn
+TextObject: TypeAlias = PlainText | Mrkdwn
 
 
 class Confirm(TypedDict):
-    """Slack's own question before a click counts."""
+    """A confirm dialog: Slack asks it before a click is sent."""
 
     title: PlainText
     text: PlainText
@@ -57,7 +57,7 @@ class Option(TypedDict):
 
 
 class StaticSelect(TypedDict):
-    """A select whose options come with it."""
+    """A select menu with a fixed list of options."""
 
     type: Literal["static_select"]
     action_id: str
@@ -66,7 +66,7 @@ class StaticSelect(TypedDict):
 
 
 class TextInput(TypedDict):
-    """A field to write in."""
+    """A text field."""
 
     type: Literal["plain_text_input"]
     action_id: str
@@ -86,15 +86,15 @@ class Section(TypedDict):
     """A paragraph, or fields in two columns."""
 
     type: Literal["section"]
-    text: NotRequired[Text]
-    fields: NotRequired[list[Text]]
+    text: NotRequired[TextObject]
+    fields: NotRequired[list[TextObject]]
 
 
 class Context(TypedDict):
     """Small print."""
 
     type: Literal["context"]
-    elements: list[Text]
+    elements: list[TextObject]
 
 
 class Divider(TypedDict):
@@ -111,7 +111,7 @@ class Actions(TypedDict):
 
 
 class Input(TypedDict):
-    """A question of a modal."""
+    """A field of a modal's form."""
 
     type: Literal["input"]
     block_id: str
@@ -135,7 +135,7 @@ class Preformatted(TypedDict):
 
 
 class RichText(TypedDict):
-    """Rich text; we only use it for code, where it keeps untrusted text inert."""
+    """Rich text; used only for code, where it keeps untrusted text inert."""
 
     type: Literal["rich_text"]
     elements: list[Preformatted]
@@ -165,19 +165,19 @@ class Home(TypedDict):
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """What `chat.postMessage`, `chat.update` and a private answer take; `text` is what a screen reader reads."""
+    """A message to post, update or answer with; screen readers read `text`."""
 
     text: str
     blocks: list[Block]
 
 
 def plain_text(text: str, limit: int = 3000) -> PlainText:
-    """Untrusted text may be passed as it is. `emoji: false` keeps `:tada:` from becoming one."""
+    """Plain text, possibly untrusted. `emoji: false` keeps `:tada:` from becoming an emoji."""
     return {"type": "plain_text", "text": plain(text, limit), "emoji": False}
 
 
 def markup(text: str) -> Mrkdwn:
-    """Finished mrkdwn. `verbatim` stops Slack from finding links, channels and mentions in the rest of it."""
+    """Finished mrkdwn. `verbatim` stops Slack from turning plain URLs, channel names and user names into links."""
     return {"type": "mrkdwn", "text": text, "verbatim": True}
 
 
@@ -196,7 +196,7 @@ def fields(texts: Sequence[str]) -> Section:
     return {"type": "section", "fields": [markup(text) for text in texts]}
 
 
-def context(*texts: Text) -> Context:
+def context(*texts: TextObject) -> Context:
     """Small print."""
     return {"type": "context", "elements": list(texts)}
 
@@ -222,7 +222,7 @@ def button(
     style: Literal["primary", "danger"] | None = None,
     confirm: Confirm | None = None,
 ) -> Button:
-    """A button; `spoken` is what a screen reader says in place of `label`."""
+    """A button; a screen reader says `spoken` instead of `label`."""
     made: Button = {
         "type": "button",
         "action_id": action_id,
@@ -246,7 +246,7 @@ def actions(buttons: Sequence[Button]) -> Actions:
 
 
 def select(action_id: str, placeholder: str, options: Mapping[str, str]) -> StaticSelect:
-    """A select of `options`, each value with its words."""
+    """A select menu of `options`: value -> words."""
     return {
         "type": "static_select",
         "action_id": action_id,

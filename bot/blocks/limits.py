@@ -1,6 +1,6 @@
-"""Slack's limits in one table, what breaks them, and the cut that makes anything fit.
+"""Slack's limits in one table, the check against them, and the cut that makes anything fit.
 
-`fitted()` never fails: text is cut, lists are shortened, a control whose identifier would be cut is dropped.
+`fitted()` never fails: it cuts text, shortens lists, and drops a control whose identifier is too long.
 """
 
 import json
@@ -51,10 +51,10 @@ LIMITS: Mapping[tuple[str, str], int] = {
     ("plain_text_input", "action_id"): 255,
     ("plain_text_input", "max_length"): 3000,
 }
-"""(kind, key) -> most characters of a string or text object, most items of a list, or the largest number."""
+"""(kind, key) -> the maximum: characters of a string or text object, items of a list, or a number."""
 
 MESSAGE_JSON = 12_000
-"""Characters of a message's blocks as JSON. Slack names no limit and refuses from about 13,200 (bolt-js #2509)."""
+"""Characters of a message's blocks as JSON. Slack documents no limit; it refuses about 13,200 (bolt-js #2509)."""
 
 VIEW_JSON = 250_000
 """Bytes of a view as JSON."""
@@ -63,12 +63,12 @@ _IDENTIFIERS = frozenset({"action_id", "block_id", "callback_id", "private_metad
 
 
 def json_size(blocks: object) -> int:
-    """Characters as the SDK sends them: ASCII, anything else as an escape of 6 or 12 characters."""
+    """Characters of JSON as the SDK sends it: each character outside ASCII becomes an escape of 6 or 12."""
     return len(json.dumps(blocks))
 
 
 def problems(thing: Message | View | Home) -> list[str]:
-    """Everything that Slack would refuse, one line each, with where it is."""
+    """Everything that Slack would refuse, one line per problem, with its place."""
     node = _node(thing)
     kind, most = _frame(thing)
     found = list(_problems(node, kind, kind))
@@ -84,7 +84,7 @@ def fitted(thing: View) -> View: ...
 @overload
 def fitted(thing: Home) -> Home: ...
 def fitted(thing: Message | View | Home) -> Message | View | Home:
-    """The same within every limit; whatever fits already comes back as it was."""
+    """The same thing within every limit; the very object when it already fits."""
     if not problems(thing):
         return thing
     kind, most = _frame(thing)
@@ -107,7 +107,7 @@ def _node(thing: Message | View | Home) -> Node:
 
 
 def _kind(node: Node, held_as: str) -> str:
-    """Slack types every object but options and confirm dialogs, which are known by where they are."""
+    """The object's type; options and confirm dialogs have none, so their key names them."""
     kind = node.get("type")
     return kind if isinstance(kind, str) else held_as.removesuffix("s")
 
@@ -177,7 +177,7 @@ def _fit_list(items: list[Node], kind: str, key: str) -> list[Node]:
 
 
 def _empty(node: Node) -> bool:
-    """Whether nothing is left to show: Slack refuses a text without a character and a row without a button."""
+    """Whether nothing is left to show: Slack refuses an empty text and a row without buttons."""
     text = node.get("text")
     return "" in (text, text.get("text") if isinstance(text, dict) else None) or [] in (
         node.get("elements"),
@@ -186,17 +186,17 @@ def _empty(node: Node) -> bool:
 
 
 def _named(node: Node, kind: str) -> bool:
-    """Whether every identifier fits as it is: a cut one would name something else."""
+    """Whether every identifier fits uncut: a cut one would name something else."""
     return all(_length(value) <= LIMITS.get((kind, key), 10**9) for key, value in node.items() if key in _IDENTIFIERS)
 
 
 def _cut(text: str, kind: str, most: int) -> str:
-    # A message's own text is mrkdwn too.
+    # The `text` of a message is mrkdwn too.
     return cut_markup(text, most) if kind in ("mrkdwn", "message") else cut(text, most)
 
 
 def _shrink(blocks: list[Block], most: int) -> None:
-    """Cut code first, then the longest text, then drop blocks from the end, but never a header or buttons."""
+    """Cut code first, then the longest text, then drop blocks from the end, but never a header, buttons or an input."""
     for floor in (200, 40):
         for holder in sorted(_texts(blocks), key=lambda t: (t["type"] != "text", -json_size(t["text"]))):
             excess = json_size(blocks) - most
@@ -214,7 +214,7 @@ def _shrink(blocks: list[Block], most: int) -> None:
 
 
 def _texts(node: object) -> Iterator[Node]:
-    """Every dict that holds characters to show, in place."""
+    """Every dict that holds a text, in place."""
     if isinstance(node, list):
         for item in node:
             yield from _texts(item)

@@ -1,4 +1,4 @@
-"""The only addresses that a message may link: an advisory by its id, and the pull request that the bot opened."""
+"""The only addresses that the bot links: an advisory by its id, and the pull request that the bot opened."""
 
 import re
 from urllib.parse import urlsplit
@@ -12,7 +12,7 @@ _SAFE = re.compile(r"https?://[A-Za-z0-9.:\[\]-]+(?:/[A-Za-z0-9._~/%+-]*)?")
 
 
 def advisory(advisory_id: str) -> str | None:
-    """Where an advisory is published, or None for an id whose form is not known to the letter."""
+    """The page of an advisory; None unless its id has exactly a known form."""
     for pattern, address in _ADDRESSES:
         if pattern.fullmatch(advisory_id):
             return address.format(advisory_id)
@@ -20,7 +20,7 @@ def advisory(advisory_id: str) -> str | None:
 
 
 def pull(url: str | None, web_origin: str | None) -> str | None:
-    """`url` when it is https, or of `web_origin` (the configured GitHub's pages, such as a stand-in over http)."""
+    """`url` if it is https or has the origin `web_origin` (the configured GitHub's pages, possibly over http)."""
     if not url or len(url) > 1000 or not _SAFE.fullmatch(url):
         return None
     try:

@@ -1,62 +1,54 @@
-"""The modals: why a patch is rejected, escalated or approved, the diff, and a notice in place of a refused one."""
+"""The modals: the forms that ask why a patch is rejected, escalated or approved, and the diff."""
 
 from collections.abc import Mapping
 
 from bot.blocks import diff, ids, kit, words
 from bot.blocks.kit import Block, View
 from bot.blocks.limits import fitted
-from bot.blocks.text import hides, mrkdwn, plain
+from bot.blocks.text import mrkdwn, plain
 from bot.domain.decisions import JUSTIFICATION_MAX, JUSTIFICATION_MIN
 from bot.domain.review import Dossier
 
 _PAGE = 2800
-"""Characters of diff in one block; Slack names no limit for code, so it stays under a section's."""
+"""Characters of diff in one block. Slack documents no limit for code, so it stays under the limit of a section."""
 _PAGES = 90
 _PAGES_JSON = 220_000
-"""Leaves room for the frame of each block within 100 blocks and 250 kB."""
+"""Leaves room for everything around the code within 100 blocks and 250 kB."""
 
 
 def reject(dossier: Dossier, channel: str) -> View:
-    """Why not; `channel` is where the card is, and comes back in the private metadata."""
-    lead = "One rejection closes the review. Your words become part of its record and of the thread."
+    """Asks why; `channel` is the channel of the card, and comes back in the private metadata."""
+    lead = "One rejection closes the review. Your justification is recorded and posted in the thread."
     return _form(ids.VIEW_REJECT, "Reject", dossier, channel, lead=lead, reasons=ids.REJECT_REASONS)
 
 
 def escalate(dossier: Dossier, channel: str) -> View:
-    """Why a lead is needed."""
-    lead = "From then on only leads vote, and the incident channel hears of it."
+    """Asks why a lead is needed."""
+    lead = "After that only leads can decide. Your justification is recorded, and the incident channel is alerted."
     return _form(ids.VIEW_ESCALATE, "Escalate", dossier, channel, lead=lead, reasons=ids.ESCALATE_REASONS)
 
 
 def approve_why(dossier: Dossier, channel: str) -> View:
-    """Why yes, where the policy wants to know."""
-    lead = "The policy asks for a justification. Your words become part of the record and of the thread."
+    """Asks why, where the policy requires a justification."""
+    lead = "The policy requires a justification. It is recorded and posted in the thread."
     return _form(ids.VIEW_APPROVE_WHY, "Approve", dossier, channel, lead=lead, reasons={})
 
 
 def diff_view(dossier: Dossier) -> View:
-    """The whole patch, as far as a modal can hold it; it says how many lines it cannot."""
+    """The whole diff, or as much as a modal can hold and the number of lines left out."""
     patch_diff = dossier.apv.patch_diff or ""
     pages, left_out = diff.pages(patch_diff, size=_PAGE, most=_PAGES, budget=_PAGES_JSON) if patch_diff else ([], 0)
-    notes = [words.touched(diff.stat(patch_diff)), f"digest {dossier.review.digest[:8]}"]
-    if hides(patch_diff):
-        notes.append("⚠️ holds invisible characters, written out here as [U+…]")
     blocks: list[Block] = [
         kit.section(_subject(dossier)),
-        kit.context(kit.plain_text(" · ".join(note for note in notes if note))),
+        kit.context(kit.plain_text(words.about_diff(patch_diff, f"digest {dossier.review.digest[:8]}"))),
         *(kit.code(page) for page in pages),
     ]
     if not pages:
         blocks.append(kit.section("There is no diff."))
     if left_out:
-        more = f"{words.counted(left_out, 'line')} left out here: the API has all of it, as `patch_diff`."
+        more = f"{words.counted(left_out, 'line')} not shown. The API has the whole diff as `patch_diff`."
         blocks.append(kit.section(f"⚠️ {more}"))
     return fitted(_view(ids.VIEW_DIFF, _title("Diff of", dossier), blocks, close="Close"))
-
-
-def notice(title: str, sentence: str) -> View:
-    """A sentence in place of a form, for `response_action: update`; `title` at most 24 characters."""
-    return fitted(_view(ids.VIEW_NOTICE, title, [kit.section(mrkdwn(sentence, 2900) or "…")], close="Close"))
 
 
 def _form(
@@ -69,7 +61,7 @@ def _form(
                 "type": "input",
                 "block_id": ids.REASON_BLOCK,
                 "label": kit.plain_text("Reason"),
-                "element": kit.select(ids.REASON, "Choose the closest", reasons),
+                "element": kit.select(ids.REASON, "Choose a reason", reasons),
             }
         )
     blocks.append(
@@ -109,7 +101,7 @@ def _title(verb: str, dossier: Dossier) -> str:
 
 
 def _subject(dossier: Dossier) -> str:
-    """Which content is meant: the form may be read long after its card scrolled away."""
+    """Which content the modal is about: its card may have scrolled out of sight."""
     apv, review = dossier.apv, dossier.review
     parts = [f"*{mrkdwn(review.code, 40)}*", words.severity(apv), words.advisory(apv)]
     first = " · ".join(part for part in parts if part)

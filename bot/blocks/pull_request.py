@@ -1,4 +1,4 @@
-"""How a pull request reads. Untrusted text is fenced or neutralised: it mentions nobody and renders as text."""
+"""The text of a pull request. Untrusted text is fenced or made inert: it mentions nobody and renders as text."""
 
 import json
 import re
@@ -16,12 +16,12 @@ TITLE_MAX = 200
 BODY_MAX = 60_000
 """GitHub refuses bodies over 65,536 characters."""
 APPROVALS_MAX = 30_000
-"""Characters of the body that approvals may take."""
-LEFT_OUT = "More was reported; it did not fit here, and stands with the review."
+"""Characters of the body that the approvals may use."""
+LEFT_OUT = "The rest of the report does not fit here. The review has all of it."
 
 
-class Approval(Protocol):
-    """One approval as it was recorded."""
+class GivenApproval(Protocol):
+    """One recorded approval."""
 
     @property
     def reviewer_name(self) -> str: ...  # noqa: D102
@@ -43,34 +43,34 @@ def title(apv: Apv) -> str:
 
 
 def commit_message(dossier: Dossier) -> str:
-    """The title, what it fixes, and the review it came from."""
+    """The title, what it fixes, and the review that approved it."""
     apv, review = dossier.apv, dossier.review
     told = f"\n\n{inert(apv.cve_title, 300)}" if apv.cve_title else ""
     return f"{title(apv)}{told}\n\nAPV: {review.code}\nAPV-Digest: {review.digest}\n"
 
 
 def labels(apv: Apv) -> tuple[str, ...]:
-    """The labels that every pull request has, whatever the policy adds."""
+    """The labels that every pull request has; the policy may add more."""
     return (f"severity: {apv.severity.value}",)
 
 
 def approved(review: Review, approvals: int) -> str:
-    """What the check on the commit says."""
+    """The sentence of the check on the commit."""
     people = f"{approvals} approval{'s' if approvals != 1 else ''}"
     return f"{review.code} was approved ({people}, digest {review.digest[:8]})"
 
 
 def answer(sentence: str, entry_id: UUID, *, close: bool) -> tuple[str, str]:
-    """A comment that tells of a later decision about the same APV, and the mark in it by which it is found again."""
+    """A comment about a later decision on the same APV, and the mark in it that finds the comment again."""
     mark = f"<!-- apv-bot {entry_id} -->"
-    asks = "This pull request is closed for it." if close else "Changes to this pull request are asked for."
-    return f"{mark}\n{asks}\n\n{fenced(sentence, 8_000)}", mark
+    effect = "The bot closes this pull request" if close else "Changes to this pull request are requested"
+    return f"{mark}\n{effect} because of a later decision:\n\n{fenced(sentence, 8_000)}", mark
 
 
-def body(dossier: Dossier, approvals: Sequence[Approval]) -> str:
-    """The advisory, the evidence, who approved and why, as GitHub Markdown of at most BODY_MAX characters.
+def body(dossier: Dossier, approvals: Sequence[GivenApproval]) -> str:
+    """The advisory, the evidence and the approvals, as GitHub Markdown of at most BODY_MAX characters.
 
-    What must be there comes first; a long part that does not fit is left out whole, so that no fence is cut open.
+    The required parts come first. A long part that does not fit is left out as a whole, so that no fence stays open.
     """
     apv, review = dossier.apv, dossier.review
     address = links.advisory(apv.advisory)
@@ -92,13 +92,13 @@ def body(dossier: Dossier, approvals: Sequence[Approval]) -> str:
 
 
 def _long_parts(apv: Apv) -> list[tuple[str, str, int]]:
-    """Headings, texts and how much of each is shown."""
+    """Heading, text and maximum number of characters of each part."""
     evidence = json.dumps(apv.wargame_evidence, indent=2, ensure_ascii=False) if apv.wargame_evidence else ""
     return [
         ("Advisory", apv.cve_description or "", 8_000),
         ("Patch", apv.patch_description or "", 4_000),
-        ("Warnings of the validation", "\n".join(apv.validation_warnings), 4_000),
-        ("Evidence of the wargame", evidence, 8_000),
+        ("Validation warnings", "\n".join(apv.validation_warnings), 4_000),
+        ("Wargame evidence", evidence, 8_000),
         ("References", "\n".join(apv.references), 4_000),
     ]
 
@@ -106,7 +106,7 @@ def _long_parts(apv: Apv) -> list[tuple[str, str, int]]:
 def _facts(apv: Apv) -> list[tuple[str, str]]:
     versions = f"{apv.package_version or '?'} → {apv.fixed_version}" if apv.fixed_version else apv.package_version or ""
     verdict = apv.wargame_verdict.value if apv.wargame_verdict else ""
-    confidence = f" ({apv.wargame_confidence:.0%})" if apv.wargame_confidence is not None else ""
+    confidence = f" (confidence {apv.wargame_confidence:.0%})" if apv.wargame_confidence is not None else ""
     rows = [
         ("Advisory", " ".join(dict.fromkeys(i for i in (apv.cve_id, *apv.aliases[:5]) if i))),
         ("Title", apv.cve_title or ""),
@@ -118,11 +118,11 @@ def _facts(apv: Apv) -> list[tuple[str, str]]:
         ("Versions", versions),
         ("Weaknesses", " ".join(apv.cwe_ids[:10])),
         ("Confirmed", _confirmation(apv)),
-        ("Risk of the patch", apv.patch_risk_level or ""),
+        ("Patch risk", apv.patch_risk_level or ""),
         ("Validation", {True: "passed", False: "failed", None: ""}[apv.validation_passed]),
         ("Wargame", f"{verdict}{confidence}" if verdict else ""),
         ("Wargame run", apv.wargame_run_url or ""),
-        ("Files named", ", ".join(apv.affected_files[:10])),
+        ("Affected files", ", ".join(apv.affected_files[:10])),
     ]
     return [(name, value) for name, value in rows if value]
 
@@ -131,9 +131,9 @@ def _confirmation(apv: Apv) -> str:
     said = [{True: "yes", False: "no", None: ""}[apv.confirmed]]
     for name, share in (
         ("score", apv.confirmation_score),
-        ("static", apv.static_confidence),
-        ("dynamic", apv.dynamic_confidence),
-        ("false positive", apv.false_positive_probability),
+        ("static confidence", apv.static_confidence),
+        ("dynamic confidence", apv.dynamic_confidence),
+        ("false positive probability", apv.false_positive_probability),
     ):
         said.append(f"{name} {share:.0%}" if share is not None else "")
     return ", ".join(part for part in said if part)
@@ -144,10 +144,10 @@ def _table(rows: Sequence[tuple[str, str]]) -> str:
     return "\n".join(["| | |", "| --- | --- |", *lines])
 
 
-def _approvals(approvals: Sequence[Approval]) -> str:
-    """A line for each, as many as there is room for."""
+def _approvals(approvals: Sequence[GivenApproval]) -> str:
+    """One line per approval, as many as fit."""
     if not approvals:
-        return "None: the policy approves patches of this kind without a person."
+        return "None: the policy approves patches of this kind automatically."
     lines: list[str] = []
     for approval in approvals:
         when = approval.at.astimezone(UTC).strftime("%Y-%m-%d %H:%M UTC")
@@ -160,23 +160,23 @@ def _approvals(approvals: Sequence[Approval]) -> str:
 
 
 _SPECIAL = re.compile(r"@|#|\[|://|\bGH-", re.IGNORECASE)
-"""What mentions a person, refers to or closes an issue, links, or (`[skip ci]`) keeps GitHub from running checks."""
+"""What mentions a person, refers to or closes an issue, links, or (`[skip ci]`) stops GitHub from running checks."""
 
 
 def inert(text: str, limit: int) -> str:
-    """One line of which GitHub makes nothing but text: a zero-width space stands behind whatever means more."""
+    """One line that GitHub renders as text only: a zero-width space follows everything that has a meaning to GitHub."""
     return _SPECIAL.sub("\\g<0>\u200b", plain(text, limit))
 
 
 def code(text: str, limit: int) -> str:
-    """One line as a code span: GitHub resolves nothing inside one."""
+    """One line as a code span: GitHub resolves no mention or reference inside it."""
     one_line = plain(text, limit).replace("|", "\u2502")
     ticks = "`" * (max((len(run) for run in re.findall(r"`+", one_line)), default=0) + 1)
     return f"{ticks} {one_line} {ticks}" if "`" in one_line else f"`{one_line}`"
 
 
 def fenced(text: str, limit: int) -> str:
-    """Several lines as a code block, whose fence is longer than any run of backticks inside."""
+    """Several lines as a code block; its fence is longer than any run of backticks inside."""
     shown = cut(visible(text).strip(), limit)
     fence = "`" * max(3, max((len(run) for run in re.findall(r"`+", shown)), default=0) + 1)
     return f"{fence}text\n{shown}\n{fence}"

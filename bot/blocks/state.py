@@ -1,4 +1,4 @@
-"""Where a review stands, in words: one headline, who did what, and what happens next."""
+"""The state of a review in words: one headline, who did what, and what happens next."""
 
 from collections.abc import Mapping
 
@@ -21,10 +21,9 @@ LOOKS: Mapping[Status, tuple[str, str]] = {
     Status.WITHDRAWN: ("↩️", "Withdrawn"),
     Status.EXPIRED: ("⌛", "Expired"),
 }
-_IN_THREAD = "who and why is in the thread"
 _MET = frozenset({Status.APPROVED, Status.PR_OPEN, Status.MERGED, Status.PR_CLOSED})
 _NAMED = 10
-"""People named in one line; the rest is counted."""
+"""People named in one line; the rest is only counted."""
 
 
 def look(review: Review) -> tuple[str, str]:
@@ -33,7 +32,7 @@ def look(review: Review) -> tuple[str, str]:
 
 
 def spoken(review: Review, tally: Tally) -> str:
-    """The state as one plain sentence part, for screen readers and notifications."""
+    """The state as part of a plain sentence, for screen readers and notifications."""
     _, word = look(review)
     return f"{word}: {tally.sentence}" if review.status in AWAITING else word
 
@@ -44,11 +43,11 @@ def failed(review: Review) -> bool:
 
 
 def lines(review: Review, tally: Tally, web_origin: str | None) -> list[str]:
-    """The state as finished mrkdwn, a line each, the headline first."""
+    """The state as lines of finished mrkdwn, the headline first."""
     emoji, word = look(review)
     told = [f"{emoji} *{word}*{_after(review, tally, web_origin)}"]
     if review.status is Status.ESCALATED:
-        told.append("Only leads vote now; the reason is in the thread.")
+        told.append("Only leads vote now. The reason is in the thread.")
     told += _votes(review, tally)
     if review.status in AWAITING and tally.frozen:
         told.append(f"❄️ {mrkdwn(tally.frozen, 200)}")
@@ -63,7 +62,7 @@ def lines(review: Review, tally: Tally, web_origin: str | None) -> list[str]:
 
 
 def _after(review: Review, tally: Tally, web_origin: str | None) -> str:
-    """What stands behind the headline's bold word."""
+    """The text after the bold words of the headline."""
     match review.status:
         case Status.PENDING:
             return f" · {tally.sentence}"
@@ -88,7 +87,7 @@ CHECKS: Mapping[Checks, str] = {Checks.RUNNING: "🟡", Checks.PASSED: "🟢", C
 
 
 def _pull_state(review: Review) -> list[str]:
-    """What keeps an open pull request from being merged, and what its checks say."""
+    """The checks of an open pull request, and what keeps it from being merged."""
     pull = review.pull
     if pull is None or review.status is not Status.PR_OPEN:
         return []
@@ -96,16 +95,21 @@ def _pull_state(review: Review) -> list[str]:
     if pull.conflict:
         told.append(f"⚔️ It conflicts with {mrkdwn(pull.base or 'its base', 200, one_line=True)}.")
     if pull.pushed_over:
-        told.append("⚠️ Somebody pushed to its branch: its head is not the commit that was approved.")
+        commits = f"{_short(pull.head)}, approved {_short(pull.approved_head)}"
+        told.append(f"⚠️ New commits after approval ({commits}). The approval no longer covers this pull request.")
     if pull.merging is Merging.ARMED:
-        told.append("GitHub merges it by itself once its rules are met.")
+        told.append("GitHub merges it automatically once its rules are met.")
     if pull.merging is Merging.REFUSED:
-        told.append("⚠️ GitHub refused to merge it; why is in the thread.")
+        told.append("⚠️ GitHub refused to merge it. The reason is in the thread.")
     if pull.reviewers:
-        told.append(f"Reviews are awaited of {mrkdwn(', '.join(pull.reviewers), 300, one_line=True)}.")
+        told.append(f"Waiting for reviews from {mrkdwn(', '.join(pull.reviewers), 300, one_line=True)}.")
     if pull.unseen:
         told.append(f"❓ {mrkdwn(_sentence(pull.unseen), 300)}")
     return told
+
+
+def _short(sha: str | None) -> str:
+    return mrkdwn((sha or "")[:7], 40)
 
 
 def _sentence(words: str) -> str:
@@ -118,11 +122,11 @@ def _follows(review: Review) -> str | None:
         case Status.APPROVED:
             return note or "The pull request is being opened."
         case Status.PR_CLOSED:
-            return note or "It was closed without merging and is not opened again."
+            return note or "Closed without merging; the bot won't reopen it."
         case Status.REJECTED:
-            return note or f"Closed by one rejection; {_IN_THREAD}."
+            return note or "One rejection closes a review. The thread says who rejected it and why."
         case Status.CHANGES_REQUESTED:
-            return note or f"The vote opens again when changed content comes; {_IN_THREAD}."
+            return note or "Voting reopens when changed content arrives. The thread says who asked for changes and why."
         case Status.EXPIRED:
             return note or "Nobody decided in time."
         case _:
@@ -136,12 +140,12 @@ def _votes(review: Review, tally: Tally) -> list[str]:
         total = f" ({tally.sentence})" if review.status in _MET else ""
         told.append(f"Approved by {_people(counted)}{total}")
     if void:
-        told.append(f"Approved before escalating it, so no longer counted: {_people(void)}")
+        told.append(f"{_people(void)}'s approval no longer counts (they escalated).")
     return told
 
 
 def _void(vote: Vote, review: Review) -> bool:
-    """The escalator's earlier approval (see `tally`)."""
+    """Whether the person escalated after giving this approval (see `tally`)."""
     escalated = review.escalated_at is not None
     return escalated and vote.person == review.escalated_by and not vote.lead_after_escalation
 

@@ -1,4 +1,4 @@
-"""Text that others wrote, made inert: it cannot mention, link, format or hide, and a cut never splits an entity.
+"""Makes untrusted text inert: it cannot mention, link, format or hide. A cut never splits an entity.
 
 Slack escapes `&`, `<` and `>` and nothing else (docs.slack.dev, "Formatting message text").
 """
@@ -10,28 +10,28 @@ ELLIPSIS = "…"
 ZWSP = "\u200b"
 
 _INVISIBLE = re.compile(
-    "[\x00-\x08\x0b-\x1f\x7f-\x9f"  # control characters; tab and line feed are white space, handled apart
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f"  # control characters; tab and line feed are white space, handled elsewhere
     "\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff"  # soft hyphen, zero width, bidi
-    "\ud800-\udfff"  # lone surrogates: no UTF-8 exists for them
+    "\ud800-\udfff"  # lone surrogates: UTF-8 cannot encode them
     "\U000e0000-\U000e007f]"  # tags
 )
 _SPECIAL = re.compile(r"[&<>*_~`]|:(?=[\w+'-]+:)")
 _INERT = {
     "&": "&amp;",
     "<": "&lt;",
-    ">": f"{ZWSP}&gt;",  # at the start of a line it would quote, escaped or not
+    ">": f"{ZWSP}&gt;",  # at the start of a line it makes a quote, escaped or not
     "*": f"{ZWSP}*",
     "_": f"{ZWSP}_",
     "~": f"{ZWSP}~",
     "`": f"{ZWSP}`",
-    ":": f":{ZWSP}",  # else `:tada:` becomes an emoji
+    ":": f":{ZWSP}",  # otherwise `:tada:` becomes an emoji
 }
 _PIECE = re.compile(rf"&(?:amp|lt|gt);|{ZWSP}&gt;|{ZWSP}[*_~`]|:{ZWSP}|.", re.DOTALL)
 _SLACK_USER = re.compile(r"[UW][A-Z0-9]{1,31}")
 
 
 def mrkdwn(text: str, limit: int, *, one_line: bool = False) -> str:
-    """`text` for a mrkdwn object, at most `limit` characters of escaped text; lines are kept unless `one_line`."""
+    """`text` for a mrkdwn object, at most `limit` characters once escaped; keeps line breaks unless `one_line`."""
     clean = _one_line(text) if one_line else _lines(text)
     # Escaping never shortens, so nothing past limit + 1 can be shown.
     escaped = _escaped(clean[: limit + 1])
@@ -39,7 +39,7 @@ def mrkdwn(text: str, limit: int, *, one_line: bool = False) -> str:
 
 
 def mrkdwn_parts(text: str, size: int) -> list[str]:
-    """All of `text` for several mrkdwn objects, each at most `size` characters, divided between words where it can."""
+    """All of `text` for several mrkdwn objects of at most `size` characters, split between words where possible."""
     rest = _escaped(_lines(text))
     parts: list[str] = []
     while len(rest) > size:
@@ -56,7 +56,7 @@ def _escaped(clean: str) -> str:
 
 
 def _whole(escaped: str, room: int) -> str:
-    """As many whole pieces of escaped text as there is room for."""
+    """As many whole pieces of escaped text as fit into `room` characters."""
     kept: list[str] = []
     for piece in _PIECE.finditer(escaped):
         room -= len(piece[0])
@@ -67,27 +67,27 @@ def _whole(escaped: str, room: int) -> str:
 
 
 def plain(text: str, limit: int) -> str:
-    """`text` as one line for a plain_text object, where nothing is markup; at most `limit` characters."""
+    """`text` as one line for a plain_text object, which has no markup; at most `limit` characters."""
     return cut(_one_line(text), limit)
 
 
 def visible(text: str) -> str:
-    """`text` with every invisible character written out as `[U+202E]`, so that a diff cannot hide what it does."""
+    """`text` with every invisible character shown as `[U+202E]`, so that a diff cannot hide what it does."""
     return _INVISIBLE.sub(lambda m: f"[U+{ord(m[0]):04X}]", text.replace("\r\n", "\n"))
 
 
 def hides(text: str) -> bool:
-    """Whether `visible()` has something to write out."""
+    """Whether `text` contains invisible characters."""
     return _INVISIBLE.search(text.replace("\r\n", "\n")) is not None
 
 
 def cut(text: str, limit: int) -> str:
-    """At most `limit` characters of text without markup, with an ellipsis where it was cut."""
+    """At most `limit` characters of text without markup; a cut text ends with an ellipsis."""
     return text if len(text) <= limit else text[: limit - 1].rstrip() + ELLIPSIS
 
 
 def cut_markup(text: str, limit: int) -> str:
-    """At most `limit` characters of finished mrkdwn; a cut falls neither inside an entity nor inside `<...>`."""
+    """At most `limit` characters of finished mrkdwn; never cut inside an entity or inside `<...>`."""
     if len(text) <= limit:
         return text
     kept = text[: limit - 1]
@@ -99,17 +99,17 @@ def cut_markup(text: str, limit: int) -> str:
 
 
 def date(at: datetime) -> str:
-    """A moment as Slack shows it in each reader's own time zone, with UTC as the fallback."""
+    """A time that Slack shows in each reader's own time zone, with UTC as the fallback."""
     return f"<!date^{int(at.timestamp())}^{{date_short_pretty}} {{time}}|{utc(at)}>"
 
 
 def utc(at: datetime) -> str:
-    """A moment in words where Slack shows no markup: `2026-11-22 16:00 UTC`."""
+    """A time where Slack shows no markup: `2026-11-22 16:00 UTC`."""
     return f"{at.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
 
 
 def age(since: datetime, now: datetime) -> str:
-    """How long ago, in its largest unit: `45 min`, `3 h`, `12 d`."""
+    """The time since then, in its largest unit: `45 min`, `3 h`, `12 d`."""
     minutes = max(0, int((now - since).total_seconds() // 60))
     if minutes < 60:
         return f"{minutes} min"
@@ -117,9 +117,9 @@ def age(since: datetime, now: datetime) -> str:
 
 
 def mention(key: str, name: str | None) -> str:
-    """A person who acted here: a mention when `key` is a Slack user id, else their name, inert.
+    """A person who acted here: a mention if `key` is a Slack user id, otherwise their name, inert.
 
-    Never for a person whom an APV names (its reporter): an APV's text cannot mention.
+    Never use it for a person named in an APV (its reporter): the text of an APV must not mention anybody.
     """
     if _SLACK_USER.fullmatch(key):
         return f"<@{key}>"

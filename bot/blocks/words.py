@@ -1,10 +1,10 @@
-"""How severities, versions and scores read, on whatever surface they appear: a word always, an emoji beside it."""
+"""The words for severities, versions and scores, the same everywhere. An emoji never replaces a word."""
 
 from collections.abc import Mapping
 
 from bot.blocks import links
-from bot.blocks.diff import Stat
-from bot.blocks.text import mrkdwn, visible
+from bot.blocks.diff import Stat, stat
+from bot.blocks.text import hides, mrkdwn, visible
 from bot.domain.apv import Apv, PatchStrategy, Severity, WargameVerdict
 
 SEVERITY: Mapping[Severity, tuple[str, str]] = {
@@ -40,20 +40,20 @@ def package(apv: Apv) -> str:
 
 
 def advisory(apv: Apv) -> str:
-    """The advisory's id as finished mrkdwn, linked when its form is known; empty when there is none."""
+    """The advisory's id as finished mrkdwn, linked if its form is known; empty if there is none."""
     name = mrkdwn(apv.advisory, 60, one_line=True)
     address = links.advisory(apv.advisory)
     return f"<{address}|{name}>" if address else name
 
 
 def percent(share: float) -> str:
-    """A share of 0-1 for people: `94 %`, `0.04 %`."""
+    """A share of 0 to 1 as a percentage: `94 %`, `0.04 %`."""
     value = share * 100
     return f"{value:.0f} %" if value >= 10 or value == 0 else f"{value:.2g} %"
 
 
 def scores(apv: Apv) -> str:
-    """What is known of CVSS, EPSS and the KEV catalogue."""
+    """CVSS, EPSS and the KEV catalogue, as far as they are given."""
     known: list[str] = []
     if apv.cvss_score is not None:
         known.append(f"CVSS {apv.cvss_score:.1f}")
@@ -62,15 +62,15 @@ def scores(apv: Apv) -> str:
         known.append(f"EPSS {percent(apv.epss_score)}{rank}")
     if apv.kev is not None:
         known.append("🔥 exploited (CISA KEV)" if apv.kev else "not in CISA KEV")
-    return " · ".join(known) or "None given"
+    return " · ".join(known) or "Not given"
 
 
 def wargame(apv: Apv) -> str:
-    """The verdict of the trial and how sure it is."""
+    """The verdict of the wargame and its confidence."""
     if apv.wargame_verdict is None:
         return "Not run"
-    sure = f" · {percent(apv.wargame_confidence)} confidence" if apv.wargame_confidence is not None else ""
-    return f"{VERDICT[apv.wargame_verdict]}{sure}"
+    confidence = f" · confidence {percent(apv.wargame_confidence)}" if apv.wargame_confidence is not None else ""
+    return f"{VERDICT[apv.wargame_verdict]}{confidence}"
 
 
 def counted(count: int, noun: str) -> str:
@@ -78,8 +78,14 @@ def counted(count: int, noun: str) -> str:
     return f"{count:,} {noun}{'' if count == 1 else 's'}"
 
 
-def touched(stat: Stat) -> str:
-    """What a diff touches, untrusted: `requirements.txt · +1 -1`; empty when it has no hunk."""
+def about_diff(patch_diff: str, more: str) -> str:
+    """The small print of a diff, untrusted: what it changes, then `more`, then a warning of invisible characters."""
+    hidden = "⚠️ contains invisible characters, shown here as [U+…]" if hides(patch_diff) else ""
+    return " · ".join(part for part in (_touched(stat(patch_diff)), more, hidden) if part)
+
+
+def _touched(stat: Stat) -> str:
+    """For example `requirements.txt · +1 -1`; empty when the diff has no hunk."""
     if not stat.files:
         return ""
     named = ", ".join(visible(path[:80]) for path in stat.files[:3])

@@ -166,4 +166,4 @@ async def test_the_home_tab_is_what_the_bot_publishes(world: World, opens: Opens
     await expect(home.get_by_role("heading", name="Claimed by you")).to_be_visible()
     await expect(home).to_contain_text(code)
     await alice.becomes("carol")
-    await expect(home).to_contain_text("You have claimed nothing")
+    await expect(home).to_contain_text("No open reviews are claimed by you.")

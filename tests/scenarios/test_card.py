@@ -30,7 +30,7 @@ async def test_the_card_says_what_a_reviewer_needs(world: World) -> None:
         "PyYAML: FullLoader builds objects",
         "pyyaml 5.3 → 5.4 (PyPI)",
         "CVSS 9.8",
-        "✅ Success · 98 % confidence",
+        "✅ Success · confidence 98 %",
         "Version bump",
         "-pyyaml==5.3\n+pyyaml==5.4",
         "requirements.txt · +1 -1",

@@ -28,7 +28,7 @@ async def test_a_diff_too_long_for_slack_says_how_much_is_left_out(world: World)
     assert "line 0 of a patch" in view.words
     shown = view.words.count(" of a patch that goes on")
     assert 1000 < shown < 5000
-    assert f"{5000 - shown:,} lines left out here: the API has all of it" in view.words
+    assert f"{5000 - shown:,} lines not shown. The API has the whole diff" in view.words
     assert "more lines under View diff" in card.words
     assert (await world.review(card))["patch_diff"] == long_diff(5000)
 

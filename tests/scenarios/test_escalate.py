@@ -100,7 +100,7 @@ async def test_the_escalators_own_approval_does_not_count(world: World) -> None:
     await world.alice.approves(card)
     await world.alice.escalates(card, WHY)
     await world.hears(WHY)
-    await card.shows("0 of 2 approvals; a lead is still needed", "no longer counted")
+    await card.shows("0 of 2 approvals; a lead is still needed", "no longer counts")
     await world.carol.approves(card)
     await card.shows("1 of 2 approvals")
     await world.settle()

@@ -12,7 +12,7 @@ async def opened_by(world: World, name: str) -> str:
 
 async def test_it_shows_what_is_mine_and_what_is_urgent(world: World) -> None:
     """My claims stand before the queue, the most urgent first; each opening draws it anew, for each person."""
-    assert "You have claimed nothing" in await opened_by(world, "alice")
+    assert "No open reviews are claimed by you." in await opened_by(world, "alice")
     high = await world.submit(sample(HIGH))
     critical = await world.submit(sample(CRITICAL))
     await world.hears(critical.code)
@@ -24,7 +24,7 @@ async def test_it_shows_what_is_mine_and_what_is_urgent(world: World) -> None:
     assert high.code in mine
     assert critical.code not in mine
     assert urgent.index(critical.code) < urgent.index(high.code)
-    assert "You have claimed nothing" in await opened_by(world, "bob")
+    assert "No open reviews are claimed by you." in await opened_by(world, "bob")
 
 
 async def test_only_the_home_tab_is_drawn(world: World) -> None:

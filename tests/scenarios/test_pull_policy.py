@@ -121,7 +121,7 @@ async def test_a_pushed_over_branch_is_not_merged(world: World) -> None:
     alert = await world.hears("New commits on the branch")
     assert "the bot does not merge it" in alert.words
     await card.told_in_thread("the bot does not merge it")
-    await card.shows("not the commit that was approved")
+    await card.shows("New commits after approval")
 
 
 async def test_a_push_between_look_and_merge_is_refused_by_github(world: World) -> None:
@@ -174,7 +174,7 @@ async def test_github_merges_by_itself_once_its_rules_are_met(world: World) -> N
     async with desk(world, merge=MergeMode.AUTO) as at:
         await look(world, card, at)
         assert pull.auto_merge == "SQUASH"
-        await card.shows("GitHub merges it by itself")
+        await card.shows("GitHub merges it automatically")
         await world.github.set_check(pull.head_sha, "tests", "success")
         assert pull.merged
         await look(world, card, at)
@@ -193,7 +193,7 @@ async def test_a_push_over_disarms_the_automatic_merge(world: World) -> None:
         await look(world, card, at)
         assert pull.auto_merge is None
         await look(world, card, at)
-    await world.hears("Somebody pushed")
+    await world.hears("New commits after approval")
     await world.hears("is no longer merged automatically")
     await card.told_in_thread("no longer merged automatically")
     assert (await world.audit(card)).count("pull.merge_refused") == 1
@@ -286,7 +286,7 @@ async def test_asking_for_changes_of_the_next_review_asks_for_them_on_the_pull_r
     await world.until(lambda: bool(pull.comments), lambda: "no comment")
     await world.settle()
     (comment,) = pull.comments
-    assert "Changes to this pull request are asked for." in comment.body
+    assert "Changes to this pull request are requested" in comment.body
     assert builders.WHY in comment.body
     assert pull.state == "open"
     await first.thread_reads("Alice approved", "is open")

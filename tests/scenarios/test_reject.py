@@ -19,7 +19,7 @@ async def test_a_rejection_closes_the_review(world: World) -> None:
     assert decision["metadata"] == {"category": "Breaks the build or tests"}
     assert decision["action_taken"] == "recorded"
     assert decision["reviewer_name"] == "Alice"
-    await card.shows("Rejected", "Closed by one rejection")
+    await card.shows("Rejected", "One rejection closes a review")
     assert card.buttons == ["View diff"]
     await card.thread_reads(f"Alice rejected {card.code}: Breaks the build or tests. {WHY}")
     assert (await world.review(card))["status"] == "rejected"

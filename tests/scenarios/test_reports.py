@@ -40,7 +40,7 @@ async def test_a_finding_becomes_a_review_without_a_patch(world: World, tmp_path
     """The card says that the severity is assumed and what fixes it; an approval is recorded and opens nothing."""
     fixed, unfixed = await world.submit_file(written(tmp_path, PIP_AUDIT))
     bump, manual = await world.card(fixed), await world.card(unfixed)
-    for words in ("Medium (assumed)", "jinja2 2.10 → 2.10.1", "CVE-2019-10906", "Version bump", "only recorded"):
+    for words in ("Medium (assumed)", "jinja2 2.10 → 2.10.1", "CVE-2019-10906", "Version bump", "approving records"):
         assert words in bump.words
     assert "Manual change" in manual.words
     for card in (bump, manual):

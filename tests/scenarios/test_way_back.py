@@ -67,7 +67,7 @@ async def test_failed_checks_are_heard_in_the_incident_channel(world: World) -> 
     card, pull = await opened(world)
     await world.github.set_check(pull.head_sha, "tests", "failure")
     alert = await world.hears("checks failed (tests)")
-    assert "Checks of a pull request failed" in alert.words
+    assert "Pull request checks failed" in alert.words
     await world.github.set_status(pull.head_sha, "error", context="lint")
     await world.hears("checks failed (lint, tests)")
     await card.shows("Checks failed (lint, tests)")
@@ -80,7 +80,7 @@ async def test_a_closed_pull_request_stays_closed(world: World) -> None:
     """The card says so, nobody opens it again, and a person who does is followed."""
     card, pull = await opened(world)
     await world.github.close_pull(pull.number)
-    await card.shows("Pull request closed", "not opened again")
+    await card.shows("Pull request closed", "the bot won't reopen it")
     assert (await world.review(card))["status"] == "pr_closed"
     assert [d["action_taken"] for d in await world.decisions(card)] == ["pr_closed"]
     assert "#1" in card.words
@@ -106,7 +106,7 @@ async def test_reviews_and_conflicts_are_told(world: World) -> None:
     """Who is asked for a review; that the base has moved in the way, and that it is out of the way again."""
     card, pull = await opened(world)
     await world.github.request_reviews(pull.number, "mia")
-    await card.shows("Reviews are awaited of mia")
+    await card.shows("Waiting for reviews from mia")
     await world.github.review(pull.number, "APPROVE", by="mia")
     await world.until(lambda: "awaited" not in card.words, lambda: card.words)
     before = world.github.file_at("main", "bookstall/settings.py")
@@ -127,7 +127,7 @@ async def test_a_push_over_what_was_approved_is_told(world: World) -> None:
     sha = await world.github.push_commit(pull.head_ref, {"extra.py": b"evil = 1\n"}, by="mallory")
     alert = await world.hears("New commits on the branch of pull request #1")
     assert sha[:7] in alert.words
-    await card.shows("not the commit that was approved")
+    await card.shows("New commits after approval")
     await world.github.merge_pull(pull.number, by="mallory")
     await world.hears("with unapproved changes")
     await card.shows("Merged")

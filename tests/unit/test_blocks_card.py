@@ -34,7 +34,7 @@ def test_a_fresh_card_tells_what_a_reviewer_needs() -> None:
         "Static routes that follow symlinks",
         "aiohttp 3.9.1 → 3.9.2 (PyPI)",
         "CVSS 7.5 · EPSS 93 % (percentile 99) · not in CISA KEV",
-        "✅ Success · 92 % confidence",
+        "✅ Success · confidence 92 %",
         "Version bump · risk low",
         "-aiohttp==3.9.1\\n+aiohttp==3.9.2",
         "|2026-11-23 11:00 UTC>",
@@ -91,14 +91,14 @@ def test_an_escalated_card_says_that_a_lead_is_needed() -> None:
     text = shown(drawn)
     assert "*Escalated* by <@U0BOB> · 1 of 2 approvals; a lead is still needed" in text
     assert "Only leads vote now" in text
-    assert "no longer counted: <@U0BOB>" in text
+    assert "<@U0BOB>'s approval no longer counts (they escalated)." in text
     assert set(buttons(drawn)) == {ids.APPROVE, ids.REJECT, ids.DIFF, ids.CLAIM}
 
 
 def test_changed_content_says_that_earlier_votes_are_void() -> None:
     """From the second version on the card tells why the count began anew; the first has nothing to tell."""
-    assert "version 2, votes on earlier ones are void" in shown(card(dossier(AIOHTTP, version=2), Tally(0, 1)))
-    assert "void" not in shown(card(dossier(AIOHTTP), Tally(0, 1)))
+    assert "version 2, votes on earlier versions do not count" in shown(card(dossier(AIOHTTP, version=2), Tally(0, 1)))
+    assert "earlier versions" not in shown(card(dossier(AIOHTTP), Tally(0, 1)))
 
 
 def test_a_claimed_card_says_by_whom() -> None:
@@ -183,7 +183,7 @@ def test_an_assumed_severity_is_called_assumed() -> None:
     drawn = card(CASES["manual_without_diff"], counted(CASES["manual_without_diff"]))
     assert "🟡 Medium (assumed)" in shown(drawn)
     assert "Medium (assumed)" in drawn.text
-    assert "no diff, so an approval is only recorded" in shown(drawn)
+    assert "no patch: approving records the decision, no pull request" in shown(drawn)
 
 
 def test_the_reporter_is_never_mentioned() -> None:

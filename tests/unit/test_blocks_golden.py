@@ -1,6 +1,6 @@
-"""How things look, kept as JSON under golden/: a change of look is a change of these files, read in review.
+"""How things look, kept as JSON under golden/: a change of look changes these files, and reviewers read it.
 
-Draw them anew with `python -m tests.unit.test_blocks_golden`, then read the difference.
+Write the files again with `python -m tests.unit.test_blocks_golden`, then read the diff.
 """
 
 import json
@@ -25,7 +25,6 @@ DRAWN: dict[str, Message | View | Home] = {
     "modal_escalate": modals.escalate(CASES["fresh_high"], "C0REVIEW"),
     "modal_approve_why": modals.approve_why(CASES["critical_one_of_two"], "C0REVIEW"),
     "modal_diff": modals.diff_view(CASES["critical_one_of_two"]),
-    "modal_notice": modals.notice("Nothing was recorded", "APV-2026-17 is already rejected: no decision is awaited."),
     "alert_escalated": alerts.alert("review.escalated", ESCALATION, dossier=CASES["escalated"], channel="C0REVIEW"),
     "reply": alerts.reply(ESCALATION),
     "command_queue": commands.queue([CASES["escalated"], CASES["claimed"]], 22, None, NOW),

@@ -57,7 +57,6 @@ def everything(case: Dossier, count: Tally) -> Iterator[Message | View | Home]:
     yield modals.escalate(case, "C0REVIEW")
     yield modals.approve_why(case, "C0REVIEW")
     yield modals.diff_view(case)
-    yield modals.notice("Nothing was recorded", case.apv.package_name)
 
 
 def markup(node: object) -> Iterator[str]:
@@ -207,7 +206,7 @@ def test_a_message_that_is_too_big_is_made_to_fit() -> None:
 
 def test_a_view_that_is_too_big_is_made_to_fit() -> None:
     """A modal over 250 kB loses its longest code first and keeps what it says."""
-    view = modals.notice("Diff", "All of it")
+    view = modals.diff_view(CASES["fresh_high"])
     view["blocks"] += [kit.code("語" * 2000) for _ in range(90)]
     fit = fitted(view)
     assert json_size(view) > VIEW_JSON >= json_size(fit)
@@ -245,7 +244,7 @@ def test_the_diff_modal_says_what_it_leaves_out() -> None:
     shown = sum(
         len(b["elements"][0]["elements"][0]["text"].split("\n")) for b in view["blocks"] if b["type"] == "rich_text"
     )
-    assert f"{174_003 - shown:,} lines left out here" in json.dumps(view["blocks"][-1], ensure_ascii=False)
+    assert f"{174_003 - shown:,} lines not shown." in json.dumps(view["blocks"][-1], ensure_ascii=False)
 
 
 def test_a_long_justification_is_told_whole() -> None:
@@ -259,11 +258,11 @@ def test_numbers_and_silence_have_words() -> None:
     numbers = commands.stats(waiting={Severity.CRITICAL: 2}, decided={Choice.APPROVE: 1}, today=1, median_seconds=8000)
     assert "2 awaiting a decision" in numbers.text
     assert "1 decision, 1 today" in numbers.text
-    assert "within 2.2 h" in json.dumps(numbers.blocks)
+    assert "Median time to a decision: 2.2 h." in json.dumps(numbers.blocks)
     assert commands.queue([], 0, Severity.HIGH, NOW).text == "No high review awaits a decision."
     assert commands.queue([], 0, None, NOW).text == "No review awaits a decision."
-    assert commands.mine([], 0, NOW).text.startswith("You have claimed nothing")
-    assert commands.unknown("").text == "/apv needs a word."
+    assert commands.mine([], 0, NOW).text == "No open reviews are claimed by you."
+    assert commands.unknown("\u200b").text == "Unknown command. Try `/apv queue`."
     assert "<!channel>" not in commands.unknown(EVIL).text
     for answer in (numbers, commands.usage(), commands.unknown(EVIL)):
         assert problems(answer) == []

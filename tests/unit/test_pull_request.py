@@ -52,7 +52,7 @@ def test_everything_a_maintainer_asks_for_is_there() -> None:
         "`7.5 CVSS:3.1/AV:N/AC:L/PR:N/UI:N/S:U/C:H/I:N/A:N`",
         "`93.18%`",
         "`3.9.1 → 3.9.2`",
-        "`success (92%)`",
+        "`success (confidence 92%)`",
         "- `Alice`, 2026-11-22 12:00 UTC: `The wargame passed.`",
         "- `Bob`, 2026-11-22 12:00 UTC",
         "`https://ci.example/runs/8812`",
