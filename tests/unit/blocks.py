@@ -1,4 +1,4 @@
-"""What the tests of bot/blocks draw: a few reviews as they are in life, one that is hostile, and any at all."""
+"""The reviews that the tests of bot/blocks draw: a few ordinary ones, a hostile one, and arbitrary ones."""
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -154,7 +154,7 @@ def review(apv: Apv, /, **changes: object) -> Review:
 
 
 def dossier(apv: Apv, /, **changes: object) -> Dossier:
-    """`apv` and its review, pending but for `changes`."""
+    """`apv` and its review, pending except for `changes`."""
     return Dossier(apv, review(apv, **changes))
 
 
@@ -270,7 +270,7 @@ _votes = st.lists(st.builds(Vote, _key, _text, _moment, st.booleans()), max_size
 
 @st.composite
 def any_dossier(draw: st.DrawFn) -> Dossier:
-    """Any review of any APV, in any state, whether or not the rules could lead there."""
+    """Any review of any APV in any state, including states that the rules never reach."""
     apv = draw(_apvs)
     return Dossier(
         apv,

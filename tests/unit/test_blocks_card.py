@@ -47,14 +47,14 @@ def test_a_fresh_card_tells_what_a_reviewer_needs() -> None:
 
 
 def test_a_screen_reader_hears_the_whole_matter() -> None:
-    """The message's own text says how bad, what, where it stands and until when; every button says what it does."""
+    """The message's text gives severity, subject, state and deadline; every button says what it does."""
     drawn = card(CASES["critical_one_of_two"], counted(CASES["critical_one_of_two"]))
     assert drawn.text == (
         "🔴 Critical APV-2026-17: CVE-2020-14343 in pyyaml 5.3.1 → 5.4. Untrusted YAML runs code through "
         "full\u200b_load. Awaiting a decision: 1 of 2 approvals; decide by 2026-11-22 15:00 UTC."
     )
     for button in buttons(drawn).values():
-        # Whoever speaks to the screen says what stands on the button (WCAG 2.5.3).
+        # People who use speech input say the words on the button (WCAG 2.5.3).
         assert button["accessibility_label"].startswith(button["text"]["text"])
         assert button["accessibility_label"].endswith("APV-2026-17, pyyaml")
 
@@ -68,7 +68,7 @@ def test_every_button_is_bound_to_the_content_shown() -> None:
 
 
 def test_approve_asks_once_naming_what_is_approved() -> None:
-    """Slack's own dialog names code and digest; where the policy wants a justification the modal takes its place."""
+    """Slack's confirm dialog names code and digest; a modal replaces it where the policy requires a justification."""
     case = dossier(AIOHTTP)
     confirm = buttons(card(case, counted(case)))[ids.APPROVE]["confirm"]
     assert confirm["title"]["text"] == "Approve APV-2026-17?"
@@ -85,7 +85,7 @@ def test_only_an_awaiting_review_can_be_decided(status: Status) -> None:
 
 
 def test_an_escalated_card_says_that_a_lead_is_needed() -> None:
-    """By whom, who still counts, and no button to escalate it once more."""
+    """Who escalated, whose approval counts, and no button to escalate again."""
     case = CASES["escalated"]
     drawn = card(case, counted(case))
     text = shown(drawn)
@@ -96,13 +96,13 @@ def test_an_escalated_card_says_that_a_lead_is_needed() -> None:
 
 
 def test_changed_content_says_that_earlier_votes_are_void() -> None:
-    """From the second version on the card tells why the count began anew; the first has nothing to tell."""
+    """From the second version on, the card says why the count started again; the first version says nothing."""
     assert "version 2, votes on earlier versions do not count" in shown(card(dossier(AIOHTTP, version=2), Tally(0, 1)))
     assert "earlier versions" not in shown(card(dossier(AIOHTTP), Tally(0, 1)))
 
 
 def test_a_claimed_card_says_by_whom() -> None:
-    """The claim is shown while it matters and cannot be made twice."""
+    """The card shows the claim, and has no button to claim again."""
     case = CASES["claimed"]
     drawn = card(case, counted(case))
     assert "Claimed by <@U0CAROL>" in shown(drawn)
@@ -117,7 +117,7 @@ def test_a_claimed_card_says_by_whom() -> None:
     ],
 )
 def test_an_approved_card_says_what_follows(changes: dict[str, object], told: str) -> None:
-    """Who approved, that it was enough, and what happens next; nothing to open is no failure."""
+    """Who approved, that the quorum was met, and what happens next; having nothing to open is not a failure."""
     case = dossier(PYYAML, status=Status.APPROVED, votes=(ALICE, BOB), closed_at=NOW, **changes)
     text = shown(card(case, counted(case)))
     assert "✅ *Approved*" in text
@@ -127,7 +127,7 @@ def test_an_approved_card_says_what_follows(changes: dict[str, object], told: st
 
 
 def test_an_approved_review_without_a_patch_opens_nothing() -> None:
-    """The card promises no pull request that nobody can open."""
+    """The card promises no pull request when there is no patch."""
     note = "It has no patch, so there is no pull request to open."
     case = dossier(PILLOW, status=Status.APPROVED, votes=(ALICE,), closed_at=NOW, hold=Hold.NOTHING_TO_OPEN, note=note)
     drawn = card(case, counted(case))
@@ -136,7 +136,7 @@ def test_an_approved_review_without_a_patch_opens_nothing() -> None:
 
 
 def test_a_failed_pull_request_says_why() -> None:
-    """The failure stands in the heading, in the state and in the text, with its reason."""
+    """The heading, the state and the text tell the failure, with its reason."""
     drawn = card(CASES["pull_failed"], counted(CASES["pull_failed"]))
     assert shown(drawn).count("Approved, but the pull request failed") == 2
     assert "The patch does not apply to main" in shown(drawn)
@@ -179,7 +179,7 @@ def test_a_deadline_that_passed_is_said_while_it_matters() -> None:
 
 
 def test_an_assumed_severity_is_called_assumed() -> None:
-    """A report that gave none is not passed off as one that did."""
+    """The card shows when the report gave no severity."""
     drawn = card(CASES["manual_without_diff"], counted(CASES["manual_without_diff"]))
     assert "🟡 Medium (assumed)" in shown(drawn)
     assert "Medium (assumed)" in drawn.text
@@ -187,7 +187,7 @@ def test_an_assumed_severity_is_called_assumed() -> None:
 
 
 def test_the_reporter_is_never_mentioned() -> None:
-    """A report that names a Slack user as its reporter does not call them."""
+    """A report that names a Slack user as its reporter does not notify them."""
     case = dossier(AIOHTTP, reporter="U0ALICE")
     assert "U0ALICE" in shown(card(case, counted(case)))
     assert "<@U0ALICE>" not in shown(card(case, counted(case)))

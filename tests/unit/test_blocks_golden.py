@@ -50,12 +50,12 @@ def written(drawn: Message | View | Home) -> str:
 
 @pytest.mark.parametrize("name", DRAWN)
 def test_it_looks_as_agreed(name: str) -> None:
-    """What is drawn is what was read and agreed on."""
+    """The result is the file that reviewers agreed on."""
     assert written(DRAWN[name]) == (GOLDEN / f"{name}.json").read_text(encoding="utf-8")
 
 
 def test_no_golden_file_is_left_over() -> None:
-    """Each file is drawn by something."""
+    """Each file belongs to a case."""
     assert {path.stem for path in GOLDEN.glob("*.json")} == set(DRAWN)
 
 

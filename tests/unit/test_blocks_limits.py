@@ -1,4 +1,4 @@
-"""Whatever leaves bot/blocks is within Slack's limits, and what is too big is made to fit, never an error."""
+"""Everything bot/blocks returns is within Slack's limits: too much content is cut to fit, never an error."""
 
 import json
 import re
@@ -81,7 +81,7 @@ def strings(drawn: Message | View | Home) -> list[str]:
 @settings(max_examples=100, deadline=None)
 @given(any_dossier(), TALLIES)
 def test_any_review_is_drawn_within_every_limit(case: Dossier, count: Tally) -> None:
-    """No APV, however long or hostile, and no state makes Slack refuse what is drawn of it."""
+    """No APV, however long or hostile, and no state makes Slack refuse the result."""
     for drawn in everything(case, count):
         assert problems(drawn) == []
 
@@ -89,7 +89,7 @@ def test_any_review_is_drawn_within_every_limit(case: Dossier, count: Tally) -> 
 @settings(max_examples=100, deadline=None)
 @given(any_dossier(), TALLIES)
 def test_no_apv_can_mention_link_or_break_out(case: Dossier, count: Tally) -> None:
-    """All markup that is drawn is ours: people who acted, dates, the advisory by its id, the pull request."""
+    """All markup comes from the bot: people who acted, dates, the advisory by its id, the pull request."""
     acted = {v.person for v in case.review.votes} | {case.review.claimed_by, case.review.escalated_by}
     for drawn in everything(case, count):
         for shown in strings(drawn):
@@ -106,7 +106,7 @@ def test_the_reviews_of_every_day_are_drawn_without_a_cut(name: str) -> None:
 
 
 def test_the_table_agrees_with_the_sdk() -> None:
-    """Where slack_sdk knows a limit, ours is the same; where it knows none, the number is of Slack's documentation."""
+    """Where slack_sdk has a limit, ours is the same; the other numbers are from Slack's documentation."""
     sdk = {
         ("modal", "blocks"): SdkView.blocks_max_length,
         ("modal", "title"): SdkView.title_max_length,
@@ -186,7 +186,7 @@ def test_what_breaks_a_limit_is_named_with_its_place() -> None:
 
 
 def test_doubled_and_empty_parts_are_problems() -> None:
-    """Slack refuses two controls of one id, a text without characters and a row without buttons."""
+    """Slack refuses two controls with the same id, an empty text and a row without buttons."""
     twice = [kit.button("a", "A", "A"), kit.button("a", "B", "B")]
     found = problems(Message("x", [kit.actions(twice), kit.section(""), kit.actions([])]))
     assert found == [
@@ -197,7 +197,7 @@ def test_doubled_and_empty_parts_are_problems() -> None:
 
 
 def test_a_message_that_is_too_big_is_made_to_fit() -> None:
-    """Text is cut whole, lists are shortened, a control with a cut identifier is dropped, and the buttons stay."""
+    """Text is cut between entities, lists are shortened, a control with too long an identifier goes, buttons stay."""
     fit = fitted(long_message())
     assert problems(fit) == []
     assert [len(b["elements"]) for b in fit.blocks if b["type"] == "actions"] == [25]
@@ -217,7 +217,7 @@ def test_a_view_that_is_too_big_is_made_to_fit() -> None:
 @settings(deadline=None)
 @given(st.lists(st.text(max_size=6000), min_size=1, max_size=60), st.text(min_size=1, max_size=9000))
 def test_any_message_can_be_made_to_fit(texts: list[str], said: str) -> None:
-    """Fitting ends, succeeds, keeps the buttons, and does nothing the second time."""
+    """Fitting ends, succeeds, keeps the buttons, and changes nothing the second time."""
     row = kit.actions([kit.button("apv.approve", "Approve", "Approve", value="v")])
     fit = fitted(Message(said, [row, *(kit.section(t) for t in texts), *(kit.code(t) for t in texts)]))
     assert problems(fit) == []
@@ -226,7 +226,7 @@ def test_any_message_can_be_made_to_fit(texts: list[str], said: str) -> None:
 
 
 def test_a_big_card_gives_up_its_diff_before_its_description() -> None:
-    """Short of room, lines of the diff go first and the card counts what it left out; the description goes after."""
+    """Without room, the card cuts the diff first and counts the lines left out; then it cuts the description."""
     skulls = "+" + "\U0001f480" * 150 + "\n"
     wide = replace(AIOHTTP, cve_description="d" * 5000, patch_diff=f"--- a/x\n+++ b/x\n@@ -0,0 +1,50 @@\n{skulls * 50}")
     drawn = card(dossier(wide), Tally(0, 1))
@@ -237,7 +237,7 @@ def test_a_big_card_gives_up_its_diff_before_its_description() -> None:
 
 
 def test_the_diff_modal_says_what_it_leaves_out() -> None:
-    """A mebibyte of diff opens as far as it fits, with the number of lines that are not there."""
+    """A diff of one mebibyte opens as far as it fits, with the number of lines not shown."""
     huge = dossier(replace(AIOHTTP, patch_diff="--- a/x\n+++ b/x\n@@ -0,0 +1,9 @@\n" + "+line\n" * 174_000))
     view = modals.diff_view(huge)
     assert problems(view) == []
@@ -254,7 +254,7 @@ def test_a_long_justification_is_told_whole() -> None:
 
 
 def test_numbers_and_silence_have_words() -> None:
-    """The other answers of /apv: numbers, an empty queue, nothing claimed, an empty or hostile question."""
+    """The other answers of /apv: numbers, an empty queue, nothing claimed, an empty or hostile command."""
     numbers = commands.stats(waiting={Severity.CRITICAL: 2}, decided={Choice.APPROVE: 1}, today=1, median_seconds=8000)
     assert "2 awaiting a decision" in numbers.text
     assert "1 decision, 1 today" in numbers.text

@@ -1,4 +1,4 @@
-"""Text that others wrote is inert wherever it is shown, and no cut breaks it."""
+"""Untrusted text is inert everywhere, and no cut breaks it."""
 
 import re
 from datetime import UTC, datetime, timedelta, timezone
@@ -28,7 +28,7 @@ def undone(escaped: str) -> str:
 @example("&&&&", 6, False)
 @example("<!channel>" * 10, 12, True)
 def test_escaped_text_keeps_its_limit_and_holds_no_markup(raw: str, limit: int, one_line: bool) -> None:
-    """Whatever comes in, what goes out is within the limit, without a bare `<`, `>` or `&` and nothing invisible."""
+    """For any input, the result is within the limit, has no bare `<`, `>` or `&`, and nothing invisible."""
     shown = text.mrkdwn(raw, limit, one_line=one_line)
     assert len(shown) <= limit
     assert not re.search("[<>&]", ENTITIES.sub("", shown))
@@ -41,7 +41,7 @@ def test_escaped_text_keeps_its_limit_and_holds_no_markup(raw: str, limit: int, 
 @settings(deadline=None)
 @given(ANY_TEXT, LIMITS)
 def test_a_cut_shows_a_beginning_and_says_so(raw: str, limit: int) -> None:
-    """Cut text is what the whole text begins with, and an ellipsis."""
+    """Cut text is the beginning of the whole text and an ellipsis."""
     whole, shown = text.mrkdwn(raw, 10**6), text.mrkdwn(raw, limit)
     if len(whole) <= limit:
         assert shown == whole
@@ -89,14 +89,14 @@ def test_lines_are_kept_or_joined_as_asked() -> None:
 
 
 def test_a_diff_hides_nothing() -> None:
-    """A bidi override or a zero-width space in a patch is written out, not dropped: it is what would be applied."""
+    """A bidi override or a zero-width space in a patch is shown, not dropped: it would be applied."""
     assert text.visible("a\u202eb\u200bc\td\r\n") == "a[U+202E]b[U+200B]c\td\n"
     assert text.hides("x\u2066")
     assert not text.hides(AIOHTTP_DIFF)
 
 
 def test_a_date_is_shown_in_the_readers_own_zone() -> None:
-    """Slack's date markup carries the moment, and UTC for who cannot render it."""
+    """Slack's date markup has the time, and UTC for clients that cannot render it."""
     noon = datetime(2026, 11, 22, 13, 0, tzinfo=timezone(timedelta(hours=1)))
     assert text.date(noon) == "<!date^1795348800^{date_short_pretty} {time}|2026-11-22 12:00 UTC>"
 
@@ -105,7 +105,7 @@ def test_a_date_is_shown_in_the_readers_own_zone() -> None:
     ("minutes", "shown"), [(-5, "0 min"), (59, "59 min"), (60, "1 h"), (2879, "47 h"), (2880, "2 d")]
 )
 def test_an_age_is_told_in_its_largest_unit(minutes: int, shown: str) -> None:
-    """Ages are short; a clock that runs backwards is no age."""
+    """Ages are short; an age is never negative."""
     now = datetime(2026, 11, 22, tzinfo=UTC)
     assert text.age(now - timedelta(minutes=minutes), now) == shown
 
@@ -154,12 +154,12 @@ def test_an_advisory_is_linked_only_by_an_id_known_to_the_letter(advisory: str, 
     ],
 )
 def test_a_pull_request_is_linked_over_https_or_from_the_configured_github(url: str | None, linked: bool) -> None:
-    """Plain http counts only for the very origin that is configured, and nothing in an address may break out."""
+    """Plain http is linked only for the configured origin, and nothing in an address may break out."""
     assert links.pull(url, "http://127.0.0.1:8101") == (url if linked else None)
 
 
 def test_a_button_names_its_review_and_the_content_shown() -> None:
-    """What is encoded is decoded; a modal adds the channel of its card."""
+    """Decoding gives back what was encoded; a modal adds the channel of its card."""
     review = dossier(AIOHTTP).review
     assert ids.decode(ids.encode(review.id, review.digest)) == (review.id, review.digest)
     metadata = ids.encode_origin(review.id, review.digest, "C0REVIEW")
