@@ -24,7 +24,7 @@ def reject(dossier: Dossier, channel: str) -> View:
 
 def escalate(dossier: Dossier, channel: str) -> View:
     """Asks why a lead is needed."""
-    lead = "After that only leads can decide. Your justification is recorded, and the incident channel is alerted."
+    lead = "Once escalated, only leads can decide. The justification is recorded, and the incident channel is alerted."
     return _form(ids.VIEW_ESCALATE, "Escalate", dossier, channel, lead=lead, reasons=ids.ESCALATE_REASONS)
 
 

@@ -75,7 +75,7 @@ def body(dossier: Dossier, approvals: Sequence[GivenApproval]) -> str:
     apv, review = dossier.apv, dossier.review
     address = links.advisory(apv.advisory)
     parts = [
-        f"Approved in Slack as **{review.code}**, version {review.version}, digest `{review.digest}`.",
+        f"Approved as **{review.code}**, version {review.version}, digest `{review.digest}`.",
         *([f"Advisory: [{apv.advisory}]({address})"] if address else []),
         _table(_facts(apv)),
         "### Approvals\n\n" + _approvals(approvals),
