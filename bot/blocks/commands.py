@@ -81,7 +81,8 @@ def numbers(waiting: Mapping[Severity, int], decided: Mapping[Choice, int], toda
 def usage() -> Message:
     """The list of `/apv` commands."""
     told = [f"`/apv {asked}`  {what}" for asked, what in _ASKED.items()]
-    return Message("/apv commands: " + ", ".join(_ASKED), [kit.section("\n".join(told))])
+    terms = kit.plain_text("docs/glossary.md of apv-bot explains the terms, such as APV, wargame and digest.")
+    return Message("/apv commands: " + ", ".join(_ASKED), [kit.section("\n".join(told)), kit.context(terms)])
 
 
 def unknown(text: str) -> Message:
