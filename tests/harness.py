@@ -23,7 +23,7 @@ from sqlalchemy import make_url, text
 
 from bot import samples
 from bot.app.process import Bot, Role
-from bot.cli import running as console
+from bot.cli.submit import submit
 from bot.config import Settings
 from bot.sandbox.github import GitHubSandbox, Pull
 from bot.sandbox.server import SandboxServer
@@ -274,7 +274,7 @@ class World:
 
     async def submit_file(self, path: Path) -> list[str]:
         """`apv-bot submit FILE`; returns the codes of all reviews, in the order in which they came in."""
-        await console.submit(self.settings, [path], "auto")
+        await submit(self.settings, [path])
         return [row["apv_code"] for row in await self.rows("SELECT apv_code FROM apv_reviews ORDER BY apv_code")]
 
     async def card(self, code: str) -> Card:

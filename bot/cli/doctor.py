@@ -2,13 +2,15 @@
 
 import shutil
 from collections.abc import AsyncIterator
+from typing import TypeAlias
 
 import aiohttp
+import typer
 
 from bot.app import opening
 from bot.app.process import SLACK_TIMEOUT
 from bot.app.vendors import github_client, secret
-from bot.cli import running as console
+from bot.cli.running import Failure, command, outage_line
 from bot.config import Settings
 from bot.domain.policy import Policy
 from bot.integrations.errors import VendorError
@@ -17,25 +19,28 @@ from bot.integrations.slack.client import SlackClient
 from migrations import schema
 from storage.embedded import EmbeddedUnavailable
 
-Finding = tuple[str, str, str]
-"""`ok`, `warn` or `fail`; what was looked at; what was found."""
+commands = typer.Typer()
 
-LONELY: Finding = (
+Checked: TypeAlias = tuple[str, str, str]
+"""`ok`, `warn` or `fail`; what was checked; what was found."""
+
+LONELY: Checked = (
     "warn", "leads", "LEADS is not set and there is one reviewer: nobody could close an escalation of theirs"
 )  # fmt: skip
 
 
-async def examine(settings: Settings) -> None:
-    """Print a line for each thing looked at; raises Failure if any of them stops the bot."""
+@command(commands, "doctor")
+async def doctor(settings: Settings) -> None:
+    """Check settings, database, Slack and GitHub, and say what is wrong with each."""
     failed = 0
-    async for level, what, found in _findings(settings):
+    async for level, what, found in _checks(settings):
         failed += level == "fail"
         print(f"{level:5} {what:10} {found}")
     if failed:
-        raise console.Failure(f"{failed} of these stop the bot.")
+        raise Failure(f"{failed} of these stop the bot.")
 
 
-async def _findings(settings: Settings) -> AsyncIterator[Finding]:
+async def _checks(settings: Settings) -> AsyncIterator[Checked]:
     settings.require_to_serve()
     github = github_client(settings)
     yield "ok", "settings", "complete"
@@ -45,8 +50,8 @@ async def _findings(settings: Settings) -> AsyncIterator[Finding]:
     git = shutil.which("git")
     yield ("ok", "git", "found") if git else ("fail", "git", "not found: patches cannot be applied")
     yield await _database(settings)
-    async for finding in _slack(settings):
-        yield finding
+    async for checked in _slack(settings):
+        yield checked
     yield await _github(settings, github)
 
 
@@ -54,14 +59,14 @@ def _named(policy: Policy) -> frozenset[str]:
     return policy.reviewers.users | policy.reviewers.emails
 
 
-async def _database(settings: Settings) -> Finding:
+async def _database(settings: Settings) -> Checked:
     try:
         async with opening.database(settings) as opened:
             state, current = await schema.state(opened.engine), await schema.current(opened.engine)
     except EmbeddedUnavailable as error:
         return "fail", "database", str(error)
     except Exception as error:
-        line = console.outage_line(error)
+        line = outage_line(error)
         if line is None:
             raise
         return "fail", "database", line
@@ -74,7 +79,7 @@ async def _database(settings: Settings) -> Finding:
             return "fail", "database", f"is at {current or 'nothing'}, needs {schema.newest()}: run apv-bot migrate"
 
 
-async def _slack(settings: Settings) -> AsyncIterator[Finding]:
+async def _slack(settings: Settings) -> AsyncIterator[Checked]:
     async with aiohttp.ClientSession(timeout=SLACK_TIMEOUT, trust_env=True) as session:
         slack = SlackClient(secret(settings.slack_bot_token), settings.slack_api_url, session, lambda _m, _c: None)
         try:
@@ -99,7 +104,7 @@ async def _slack(settings: Settings) -> AsyncIterator[Finding]:
         yield LONELY
 
 
-async def _github(settings: Settings, github: GitHubClient | None) -> Finding:
+async def _github(settings: Settings, github: GitHubClient | None) -> Checked:
     if github is None:
         return "warn", "github", "not set up: approvals are recorded and open nothing"
     try:

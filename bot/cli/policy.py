@@ -1,17 +1,19 @@
-"""What `apv-bot policy` does: show the file in force, check one, explain a review, replay the past under another."""
+"""`apv-bot policy`: show the file in force, check one, explain a review, replay past reviews under another."""
 
 import re
 import sys
 from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
+from typing import Annotated
 
 import aiohttp
+import typer
 
 from bot.app import opening
 from bot.app.process import SLACK_TIMEOUT
 from bot.app.vendors import secret
-from bot.cli import running as console
+from bot.cli.running import Failure, command
 from bot.config import ConfigurationError, Settings
 from bot.domain import explanation, replay
 from bot.domain.policy import Policy
@@ -19,15 +21,17 @@ from bot.integrations.errors import VendorError
 from bot.integrations.slack.client import SlackClient
 from bot.policies import check
 from bot.policies.reading import InvalidPolicy, decoded, read
-from bot.service import policies
-from bot.service import queries as queue
+from bot.service import policies, queries
+
+commands = typer.Typer(name="policy", help="Who may decide, how many must, how soon.", no_args_is_help=True)
 
 SHOWN = 50
-"""Differences printed when not all are asked for."""
+"""How many differences are printed without --all."""
 
 
-def show(settings: Settings) -> None:
-    """The file in force as it stands, and as comments what the settings add to it."""
+@command(commands, "show")
+async def show(settings: Settings) -> None:
+    """Print the policy file in force; the built-in one is such a file too."""
     source = settings.policy_source()
     print(source.found.text.rstrip())
     policy = source.current()
@@ -36,9 +40,13 @@ def show(settings: Settings) -> None:
     print(f"# leads      {', '.join(policy.leads.names) if policy.leads else 'any reviewer but the one who escalated'}")
 
 
-async def examine(settings: Settings, path: Path | None) -> None:
-    """Say every fault with its line, then what nobody could decide; raises Failure if there is either."""
-    policy = settings.policy() if path is None else load(settings, path)
+@command(commands, "check")
+async def examine(
+    settings: Settings,
+    file: Annotated[Path | None, typer.Argument(help="A policy file; left out: the policy in force.")] = None,
+) -> None:
+    """Name every fault of a policy file with its line, and every quorum that nobody can reach."""
+    policy = settings.policy() if file is None else load(settings, file)
     members = await group_members(settings, policy)
     if members is None:
         print("note: user groups were not counted, because Slack is not set up here or did not answer")
@@ -50,8 +58,8 @@ async def examine(settings: Settings, path: Path | None) -> None:
     for line in found:
         print(f"error: {line}", file=sys.stderr)
     if found:
-        raise console.Failure("Under this policy some reviews could not be decided.")
-    print(f"{path or settings.policy_file or 'The built-in policy'}: in order, digest {policy.digest}")
+        raise Failure("Under this policy some reviews could not be decided.")
+    print(f"{file or settings.policy_file or 'The built-in policy'}: in order, digest {policy.digest}")
 
 
 def load(settings: Settings, path: Path) -> Policy:
@@ -61,7 +69,7 @@ def load(settings: Settings, path: Path) -> Policy:
     except InvalidPolicy as invalid:
         for fault in invalid.faults:
             print(f"{path}: {fault.sentence}", file=sys.stderr)
-        raise console.Failure(f"{path} cannot be used.") from None
+        raise Failure(f"{path} cannot be used.") from None
     except OSError as error:
         raise ConfigurationError(f"{path}: {(error.strerror or 'cannot be read').lower()}") from None
 
@@ -80,12 +88,16 @@ async def group_members(settings: Settings, policy: Policy) -> Mapping[str, froz
             return None
 
 
-async def explain(settings: Settings, name: str) -> None:
-    """What one review needs, and where that stands in the policy."""
+@command(commands, "explain")
+async def explain(
+    settings: Settings,
+    name: Annotated[str, typer.Argument(metavar="ID", help="A review's code or UUID.")],
+) -> None:
+    """Say what a review needs and has, and where in the policy that stands."""
     async with opening.gate(settings) as opened:
-        stored = await queue.find(opened, name)
+        stored = await queries.find(opened, name)
         if stored is None:
-            raise console.Failure(f"There is no review {name!r}.")
+            raise Failure(f"There is no review {name!r}.")
         for what, sentence in explanation.explain(stored.review, opened.policy(), opened.now()):
             print(f"{what:9} {sentence}".rstrip())
 
@@ -102,9 +114,15 @@ def span(text: str) -> timedelta:
     return timedelta(hours=int(found[1]) * HOURS[found[2]])
 
 
-async def simulate(settings: Settings, path: Path, since: str, *, every: bool) -> None:
-    """Replay what came since then against a policy file, and say what would be otherwise."""
-    past_from, after = span(since), load(settings, path)
+@command(commands, "simulate")
+async def simulate(
+    settings: Settings,
+    file: Annotated[Path, typer.Argument(help="The policy file to try.")],
+    since: Annotated[str, typer.Option(help="How far back: 30d, 12h, 4w.")] = "30d",
+    every: Annotated[bool, typer.Option("--all", help="Show every difference, not only the first 50.")] = False,
+) -> None:
+    """Replay past reviews under a policy file, and show what would have been otherwise."""
+    past_from, after = span(since), load(settings, file)
     members = await group_members(settings, after)
     async with opening.gate(settings) as opened:
         now = opened.now()
@@ -114,7 +132,7 @@ async def simulate(settings: Settings, path: Path, since: str, *, every: bool) -
         print("note: Slack did not say who is in which user group; whoever decided counts as a member")
     concerned = len({difference.code for difference in differences})
     print(
-        f"{len(found):,} reviews of the last {since}, {concerned:,} of them otherwise under {path} ({after.digest[:8]})"
+        f"{len(found):,} reviews of the last {since}, {concerned:,} of them otherwise under {file} ({after.digest[:8]})"
     )
     for change, number in replay.summary(differences):
         print(f"{number:7,}  {change.value}")

@@ -36,8 +36,6 @@ from migrations import schema
 from storage import embedded
 from storage.database import Database
 
-__all__ = ["DemoFailed", "run", "submit_form"]
-
 OWNER, NAME = "sample", "shop"
 BOT_PORT, SANDBOX_PORT = 8003, 8004
 START_SECONDS = 30.0

@@ -13,9 +13,9 @@ import typer
 from pydantic import SecretStr
 
 from bot import samples
-from bot.cli import doctor
-from bot.cli import running as console
+from bot.cli.doctor import doctor
 from bot.cli.main import app
+from bot.cli.running import Failure
 from bot.policies.reading import built_in_text
 from migrations import schema
 from tests import harness, web
@@ -353,7 +353,7 @@ async def outside(database_url: str, tmp_path: Path) -> AsyncIterator[World]:
 
 async def test_the_doctor_finds_nothing(outside: World, capsys: pytest.CaptureFixture[str]) -> None:
     """A line for each thing looked at, and the command succeeds."""
-    await doctor.examine(outside.settings)
+    await doctor(outside.settings)
     said = capsys.readouterr().out.splitlines()
     assert [line.split()[:2] for line in said] == [
         ["ok", "settings"], ["ok", "git"], ["ok", "database"], ["ok", "slack"], ["ok", "slack"], ["ok", "slack"],
@@ -381,10 +381,10 @@ async def test_the_doctor_says_what_is_wrong(
     """In a sentence each, and fails for what stops the bot; a warning does not."""
     settings = outside.settings.model_copy(update=changes)
     if line.startswith("fail"):
-        with pytest.raises(console.Failure, match="1 of these stop the bot"):
-            await doctor.examine(settings)
+        with pytest.raises(Failure, match="1 of these stop the bot"):
+            await doctor(settings)
     else:
-        await doctor.examine(settings)
+        await doctor(settings)
     said = capsys.readouterr().out.splitlines()
     assert [one for one in said if one.startswith(line)], said
     assert len([one for one in said if not one.startswith("ok")]) == 1, said
@@ -400,7 +400,7 @@ async def test_the_doctor_counts_the_people_of_a_group(outside: World, capsys: p
         (["alice"], (group.id, outside.bob.id), False),
     ):
         group.members = [outside.slack.user(name).id for name in members]
-        await doctor.examine(settings.model_copy(update={"reviewers": reviewers}))
+        await doctor(settings.model_copy(update={"reviewers": reviewers}))
         assert ("LEADS is not set" in capsys.readouterr().out) is warned
 
 
@@ -411,7 +411,7 @@ async def test_the_doctor_counts_people_named_by_e_mail(
     """As a policy file may name them."""
     file = tmp_path / "policy.toml"
     file.write_text(f"[people]\nreviewers = [{named}]\n")
-    await doctor.examine(outside.settings.model_copy(update={"leads": (), "policy_file": file}))
+    await doctor(outside.settings.model_copy(update={"leads": (), "policy_file": file}))
     assert ("LEADS is not set" in capsys.readouterr().out) is warned
 
 
@@ -419,6 +419,6 @@ async def test_the_doctor_knows_a_database_that_is_behind(
     outside: World, empty_database_url: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """It names the command that helps."""
-    with pytest.raises(console.Failure):
-        await doctor.examine(outside.settings.model_copy(update={"database_url": SecretStr(empty_database_url)}))
+    with pytest.raises(Failure):
+        await doctor(outside.settings.model_copy(update={"database_url": SecretStr(empty_database_url)}))
     assert f"is at nothing, needs {schema.newest()}: run apv-bot migrate" in capsys.readouterr().out

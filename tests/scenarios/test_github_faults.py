@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from bot.cli import running as console
+from bot.cli import jobs
 from bot.sandbox.github.faults import GitHubFault
 from tests.harness import HIGH, Card, World, sample
 from tests.scenarios.test_retries import jobs_list
@@ -86,7 +86,7 @@ async def test_a_base_that_moved_in_conflict_is_told(world: World, capsys: pytes
     (line,) = await jobs_list(world, capsys)
     assert line[1:5] == ["github.pull", "held", "0", card.code]
     await world.github.push_commit("main", {"requirements.txt": files})
-    await console.jobs_settle(world.settings, [int(line[0])], "retried")
+    await jobs.retry(world.settings, [int(line[0])])
     pull = await world.pull(card)
     await card.shows(f"#{pull.number}", "Pull request open")
     await card.thread_reads("Alice approved", "does not apply", "is open")
@@ -110,7 +110,7 @@ async def test_a_branch_of_somebody_else_is_told_and_left_alone(
     (line,) = await jobs_list(world, capsys)
     assert line[1:5] == ["github.pull", "held", "0", card.code]
     repository.git.run("branch", "-D", branch)
-    await console.jobs_settle(world.settings, [int(line[0])], "retried")
+    await jobs.retry(world.settings, [int(line[0])])
     pull = await world.pull(card)
     await card.shows(f"#{pull.number}")
     await card.thread_reads("Alice approved", "No pull request could be opened", "is open")

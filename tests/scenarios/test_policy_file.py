@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from bot.app.process import Bot
-from bot.cli import policy as policy_console
+from bot.cli import policy as commands
 from bot.policies.reading import digest_of
 from tests import harness
 from tests.harness import CRITICAL, HIGH, Card, World, sample
@@ -164,11 +164,11 @@ async def test_what_a_review_needs_is_explained_and_the_past_replayed(
     await world.alice.approves(card)
     await card.shows("pull request #1")
     await card.thread_reads("Alice approved", "is open")
-    await policy_console.explain(world.settings, card.code)
+    await commands.explain(world.settings, card.code)
     assert "needs     1 approval (severity.high.approvals)" in capsys.readouterr().out.splitlines()
     proposed = world.file.with_name("proposed.toml")
     proposed.write_text('[severity.high]\napprovals = 2\ngroups = ["leads"]\n')
-    await policy_console.simulate(world.settings, proposed, "30d", every=False)
+    await commands.simulate(world.settings, proposed)
     first, *rest = capsys.readouterr().out.splitlines()
     assert first.startswith("1 reviews of the last 30d, 1 of them otherwise under ")
     assert rest == [

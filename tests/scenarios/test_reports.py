@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from bot.cli import running as console
+from bot.cli.running import Failure
 from tests.harness import World, sample
 
 DATA = Path(os.environ.get("APV_TEST_DATA") or Path(__file__).parents[3] / "shared" / "data")
@@ -69,7 +69,7 @@ async def test_a_report_with_a_fault_is_not_stored_at_all(world: World, tmp_path
     """Nothing is half-stored."""
     broken: dict[str, Any] = json.loads(json.dumps(PIP_AUDIT))
     broken["dependencies"][1]["vulns"][0]["id"] = 7
-    with pytest.raises(console.Failure):
+    with pytest.raises(Failure):
         await world.submit_file(written(tmp_path, broken))
     assert await world.rows("SELECT * FROM apv_reviews") == []
 

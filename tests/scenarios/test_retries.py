@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from bot.cli import running as console
+from bot.cli import jobs
+from bot.cli.running import Failure
 from tests import harness
 from tests.harness import CRITICAL, HIGH, World, sample
 
@@ -14,7 +15,7 @@ from tests.harness import CRITICAL, HIGH, World, sample
 async def jobs_list(world: World, capsys: pytest.CaptureFixture[str]) -> list[list[str]]:
     """The lines of `apv-bot jobs list`, as columns: id, task, state, attempts, code, error."""
     capsys.readouterr()
-    await console.jobs_list(world.settings)
+    await jobs.show_all(world.settings)
     head, *lines = re.split(r"^(?=id  +task)|\n", capsys.readouterr().out.strip())[1:]
     assert head.split() == ["id", "task", "state", "attempts", "apv_code", "error"]
     return [line.split(maxsplit=5) for line in lines]
@@ -99,7 +100,7 @@ async def test_a_failure_that_no_retry_can_help_is_held_at_once(
     assert "Claimed by" not in card.words
 
     world.slack.clear_faults()
-    await console.jobs_settle(world.settings, [int(line[0]) for line in held], "retried")
+    await jobs.retry(world.settings, [int(line[0]) for line in held])
     await card.shows("Claimed by")
     await world.settle()
     assert await jobs_list(world, capsys) == []
@@ -116,12 +117,12 @@ async def test_a_held_job_that_is_discarded_is_gone(world: World, capsys: pytest
     await card.told_in_thread("is held")
     await world.settle()
     ((number, *_),) = await jobs_list(world, capsys)
-    await console.jobs_settle(world.settings, [int(number)], "discarded")
+    await jobs.discard(world.settings, [int(number)])
     assert f"discarded {number} slack.card {card.code}\n" in capsys.readouterr().out
     assert await jobs_list(world, capsys) == []
     assert "job.discarded" in await world.audit(card)
-    with pytest.raises(console.Failure, match=f"Not held, so left alone: {number}"):
-        await console.jobs_settle(world.settings, [int(number)], "retried")
+    with pytest.raises(Failure, match=f"Not held, so left alone: {number}"):
+        await jobs.retry(world.settings, [int(number)])
     await world.alice.approves(card)
     await world.pull(card)
     await card.shows("Pull request open")
@@ -144,7 +145,7 @@ async def test_a_held_alert_brings_no_other(world: World, capsys: pytest.Capture
         "slack.reply",
     ]
     world.slack.clear_faults()
-    await console.jobs_settle(world.settings, None, "retried")
+    await jobs.retry(world.settings, every=True)
     card = await world.card(code)
     await world.settle()
     assert await jobs_list(world, capsys) == []
@@ -169,7 +170,7 @@ async def test_a_job_that_kills_its_workers_is_held(
             await world.settle()
             (line,) = await jobs_list(world, capsys)
             assert line[1:5] == ["slack.card", "held", "0", code]
-            await console.jobs_settle(world.settings, None, "retried")
+            await jobs.retry(world.settings, every=True)
             await world.settle()
             assert await jobs_list(world, capsys) == []
             card = await world.card(code)

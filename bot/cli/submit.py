@@ -1,0 +1,58 @@
+"""`apv-bot submit`."""
+
+import sys
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from bot.app.opening import fault_lines, gate, take
+from bot.cli.running import Failure, command
+from bot.config import Settings
+from bot.domain.faults import NotAccepted
+from bot.intake.faults import InvalidApv
+from bot.intake.formats import UnknownInput
+
+commands = typer.Typer()
+
+
+class FormatName(StrEnum):
+    """`auto`, and the names of `bot.intake.formats.FORMATS`."""
+
+    auto = "auto"
+    apv = "apv"
+    pip_audit = "pip-audit"
+    trivy = "trivy"
+
+
+@command(commands, "submit")
+async def submit(
+    settings: Settings,
+    files: Annotated[list[Path], typer.Argument(help="APV JSON or scanner reports; - reads standard input.")],
+    form: Annotated[FormatName, typer.Option("--format", help="What the files are.")] = FormatName.auto,
+) -> None:
+    """Submit APVs, or the findings of a scanner's report, straight into the database."""
+    faulty = False
+    async with gate(settings) as opened:
+        for path in files:
+            try:
+                said = await take(opened, _content(path), form.value)
+            except UnknownInput as error:
+                faults = [str(error)]
+            except (InvalidApv, NotAccepted) as error:
+                faults = fault_lines(error)
+            else:
+                print(f"{path}: {said[0]}", *(f"  {line}" for line in said[1:]), sep="\n")
+                continue
+            print(*(f"{path}: {fault}" for fault in faults), sep="\n", file=sys.stderr)
+            faulty = True
+    if faulty:
+        raise Failure("Nothing was stored of the files named above.")
+
+
+def _content(path: Path) -> bytes:
+    try:
+        return path.read_bytes() if str(path) != "-" else sys.stdin.buffer.read()
+    except OSError as error:
+        raise UnknownInput(error.strerror or "cannot be read") from None
