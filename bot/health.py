@@ -16,7 +16,7 @@ from bot import metrics
 from bot.domain.apv import Json
 from migrations import schema
 from storage import jobs, pace, statistics
-from storage.database import Database, NotStarted
+from storage.database import Database, NotStarted, end
 
 log = structlog.get_logger(__name__)
 
@@ -104,6 +104,10 @@ class Health:
             await self.readiness()
             await asyncio.sleep(WATCH_SECONDS)
 
+    async def close(self) -> None:
+        """End the questions that are still under way."""
+        await end(*(task for task in (self._asking, self._measuring) if task is not None))
+
     def _body(self, status: str, checks: dict[str, Json]) -> dict[str, Json]:
         return {
             "status": status,
@@ -142,9 +146,9 @@ class Health:
 
 
 async def _ended(task: asyncio.Task[None]) -> bool:
-    """Wait at most CHECK_SECONDS; a task that takes longer is told to end, and not waited for.
+    """Wait at most CHECK_SECONDS; cancel a task that takes longer, and do not wait for its end here: `close` does.
 
-    Ending it means to give up a connection, which may take as long again when the database hangs.
+    To end, it gives a connection up, which may take as long again when the database hangs.
     """
     done, _ = await asyncio.wait({task}, timeout=CHECK_SECONDS)
     if not done:

@@ -524,7 +524,7 @@ async def world(
         running(Bot(made.settings, role, now=made.clock)) as bot,
     ):
         made.talks_to(bot)
-        await made.until(lambda: bot.slack_state == "ok", lambda: "Slack was not reached")
+        await made.until(lambda: bot.slack.word == "ok", lambda: "Slack was not reached")
         yield made
         await made.settle()
         assert await made.broken_links() == []

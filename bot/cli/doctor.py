@@ -4,18 +4,15 @@ import shutil
 from collections.abc import AsyncIterator
 from typing import TypeAlias
 
-import aiohttp
 import typer
 
 from bot.app import opening
-from bot.app.process import SLACK_TIMEOUT
-from bot.app.vendors import github_client, secret
+from bot.app.vendors import github_client, slack_for_a_command
 from bot.cli.running import Failure, command, outage_line
 from bot.config import Settings
 from bot.domain.policy import Policy
 from bot.integrations.errors import VendorError
 from bot.integrations.github.client import GitHubClient
-from bot.integrations.slack.client import SlackClient
 from migrations import schema
 from storage.embedded import EmbeddedUnavailable
 
@@ -80,8 +77,7 @@ async def _database(settings: Settings) -> Checked:
 
 
 async def _slack(settings: Settings) -> AsyncIterator[Checked]:
-    async with aiohttp.ClientSession(timeout=SLACK_TIMEOUT, trust_env=True) as session:
-        slack = SlackClient(secret(settings.slack_bot_token), settings.slack_api_url, session, lambda _m, _c: None)
+    async with slack_for_a_command(settings) as slack:
         try:
             me = await slack.identity()
         except VendorError as error:

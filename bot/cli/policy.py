@@ -7,18 +7,15 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Annotated
 
-import aiohttp
 import typer
 
 from bot.app import opening
-from bot.app.process import SLACK_TIMEOUT
-from bot.app.vendors import secret
+from bot.app.vendors import slack_for_a_command
 from bot.cli.running import Failure, command
 from bot.config import ConfigurationError, Settings
 from bot.domain import explanation, replay
 from bot.domain.policy import Policy
 from bot.integrations.errors import VendorError
-from bot.integrations.slack.client import SlackClient
 from bot.policies import check
 from bot.policies.reading import InvalidPolicy, decoded, read
 from bot.service import policies, queries
@@ -80,8 +77,7 @@ async def group_members(settings: Settings, policy: Policy) -> Mapping[str, froz
         return {}
     if settings.slack_bot_token is None:
         return None
-    async with aiohttp.ClientSession(timeout=SLACK_TIMEOUT, trust_env=True) as session:
-        slack = SlackClient(secret(settings.slack_bot_token), settings.slack_api_url, session, lambda _m, _c: None)
+    async with slack_for_a_command(settings) as slack:
         try:
             return {group: await slack.group_members(group) for group in sorted(policy.groups)}
         except VendorError:

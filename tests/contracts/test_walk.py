@@ -37,7 +37,7 @@ def test_each_stop_leads_to_the_next() -> None:
     (handler, start), (service, decide), (_rule, _), (_task, _) = STOPS
     assert {"decisions", "decide", "ack"} <= called_names(ROOT / handler, start)
     assert {"rules", "commits", "write"} <= called_names(ROOT / service, decide)
-    assert "github_tasks.open_pull" in (ROOT / "bot/app/process.py").read_text("utf-8")
+    assert "github_tasks.open_pull" in (ROOT / "bot/app/wiring.py").read_text("utf-8")
 
 
 def test_the_handler_acknowledges_last() -> None:

@@ -2,13 +2,16 @@
 
 import asyncio
 import signal
+import socket
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+from pydantic import SecretStr
 
+from bot.app.process import Bot
 from tests import harness, web
-from tests.harness import World
+from tests.harness import World, running
 from tests.process import apv_bot, environment, serving
 
 SIGNALS = pytest.mark.parametrize("signum", [signal.SIGTERM, signal.SIGINT], ids=lambda s: s.name)
@@ -70,3 +73,18 @@ async def test_it_ends_when_the_database_has_gone(world: World, tmp_path: Path) 
         bot.tell(signal.SIGTERM)
         assert await bot.ends() == 0
     assert [line for line in bot.log if line["level"] == "error"] == []
+
+
+async def test_no_task_outlives_the_bot(world: World) -> None:
+    """A question to a database that does not answer is ended too."""
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = SecretStr(f"postgresql+asyncpg://nobody@127.0.0.1:{silent.getsockname()[1]}/none")
+        # The stand-ins run here too, so nobody may ask them: each connection to them is a task.
+        alone = {"database_url": url, "slack_api_url": "http://127.0.0.1:1/api/", "github_token": None}
+        before = asyncio.all_tasks()
+        async with running(Bot(world.settings.model_copy(update=alone), "web")) as bot:
+            world.talks_to(bot)
+            async with world.http.get(f"{world.url}/health/live", headers={"Connection": "close"}) as answer:
+                assert answer.status == 200
+            assert asyncio.all_tasks() > before
+        assert asyncio.all_tasks() == before

@@ -250,5 +250,5 @@ async def test_it_is_not_ready_before_there_is_a_socket(database_url: str, tmp_p
         world.slack.fail("apps.connections.open", "internal_error", times=None)
         async with harness.running(Bot(world.settings)) as bot:
             world.talks_to(bot)
-            await world.until(lambda: bot.slack_state == "ok", lambda: "Slack was not reached")
+            await world.until(lambda: bot.slack.word == "ok", lambda: "Slack was not reached")
             await world.parts_are(slack="unanswered", worker="ok")
