@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterable
 from ipaddress import ip_address
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal, Self, TypeVar
 from urllib.parse import urlsplit
 
 from dotenv import dotenv_values
@@ -19,11 +19,11 @@ from sqlalchemy import make_url
 from sqlalchemy.exc import ArgumentError
 
 from bot.domain.policy import Policy
-from bot.policies.reading import Around, InvalidPolicy
-from bot.policies.source import PolicySource
 
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 OWN_PREFIX = "APV_BOT_"
+
+T = TypeVar("T", str, tuple[str, ...])
 
 
 class ConfigurationError(Exception):
@@ -42,10 +42,11 @@ def _comma_list(value: object) -> object:
 
 
 def _matching(pattern: str, accepts: str) -> AfterValidator:
+    """A check of a text, or of each text in a list."""
     compiled = re.compile(pattern)
 
-    def check(value: str) -> str:
-        if not compiled.fullmatch(value):
+    def check(value: T) -> T:
+        if not all(compiled.fullmatch(item) for item in ([value] if isinstance(value, str) else value)):
             raise ValueError(f"must be {accepts}")
         return value
 
@@ -70,15 +71,28 @@ def _loopback(host: str) -> bool:
         return host.lower() in LOOPBACK
 
 
+PRINCIPAL = r"[UW][A-Z0-9]{1,30}|S[A-Z0-9]{1,30}"
 CommaList = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_comma_list)]
+SlackIds = Annotated[CommaList, _matching(PRINCIPAL, "a comma list of Slack user ids (U…, W…) and user-group ids (S…)")]
+LeadIds = Annotated[
+    CommaList,
+    _matching(
+        rf"{PRINCIPAL}|token:[A-Za-z0-9._-]{{1,100}}",
+        "a comma list of Slack user ids (U…, W…), user-group ids (S…) and token:<name>",
+    ),
+]
+ApiTokens = Annotated[
+    CommaList,
+    _matching(
+        r"[A-Za-z0-9._-]{1,100}:(read|submit|decide)(\+(read|submit|decide))*:[0-9a-f]{64}",
+        "a comma list of name:scope+scope:sha256-of-token (read, submit, decide)",
+    ),
+]
+Repositories = Annotated[CommaList, _matching(r"[\w.-]+/[\w.-]+", "a comma list of owner/name")]
 ChannelId = Annotated[str, _matching(r"[CGD][A-Z0-9]{1,30}", "a Slack channel id such as C0123ABCD")]
 HttpUrl = Annotated[str, AfterValidator(_http_url)]
 Name = Annotated[str, _matching(r"[A-Za-z0-9._-]{1,100}", "a GitHub name of letters, digits, '.', '_' and '-'")]
-
-PRINCIPAL = re.compile(r"[UW][A-Z0-9]{1,30}|S[A-Z0-9]{1,30}")
-LEAD = re.compile(PRINCIPAL.pattern + r"|token:[A-Za-z0-9._-]{1,100}")
-API_TOKEN = re.compile(r"[A-Za-z0-9._-]{1,100}:(read|submit|decide)(\+(read|submit|decide))*:[0-9a-f]{64}")
-RATE_LIMIT = re.compile(r"off|[1-9]\d{0,5}/(s|m)")
+Rate = Annotated[str, _matching(r"off|[1-9]\d{0,5}/(s|m)", "<number>/s, <number>/m or off")]
 
 
 class Settings(BaseSettings):
@@ -102,13 +116,13 @@ class Settings(BaseSettings):
     slack_signing_secret: SecretStr | None = Field(None, description="Signing secret; required to serve")
     slack_app_token: SecretStr | None = Field(None, description="App token (xapp-…); set: Socket Mode, unset: HTTP")
     slack_api_url: HttpUrl = Field("https://slack.com/api/", description="Base URL of Slack's Web API")
-    slack_pace: str = Field("1/s", description="Messages to one Slack channel: <number>/s, <number>/m or off")
+    slack_pace: Rate = Field("1/s", description="Messages to one Slack channel: <number>/s, <number>/m or off")
     slack_review_channel: ChannelId | None = Field(None, description="Channel id for the cards; required to serve")
     slack_incident_channel: ChannelId | None = Field(
         None, description="Channel id for alerts and the fallback for cards; required to serve"
     )
-    reviewers: CommaList = Field((), description="Comma list of Slack user ids and user-group ids; required to serve")
-    leads: CommaList = Field((), description="Like REVIEWERS, and token:<name>: who may close an escalated review")
+    reviewers: SlackIds = Field((), description="Comma list of Slack user ids and user-group ids; required to serve")
+    leads: LeadIds = Field((), description="Like REVIEWERS, and token:<name>: who may close an escalated review")
     policy_file: Path | None = Field(None, description="Policy file (TOML); unset: the built-in policy")
 
     github_token: SecretStr | None = Field(None, description="Token that may push branches and open pull requests")
@@ -118,13 +132,13 @@ class Settings(BaseSettings):
     github_api_url: HttpUrl = Field("https://api.github.com", description="Base URL of GitHub's REST API")
     github_repo_owner: Name | None = Field(None, description="Owner of the default repository")
     github_repo_name: Name | None = Field(None, description="Name of the default repository")
-    github_repo_allowlist: CommaList = Field((), description="owner/name of every repository that an APV may name")
+    github_repo_allowlist: Repositories = Field((), description="owner/name of every repository that an APV may name")
     github_webhook_secret: SecretStr | None = Field(None, description="Secret of GitHub's webhooks")
 
     api_auth: Literal["token", "none"] = Field("token", description="REST authentication; none only on loopback")
-    api_tokens: CommaList = Field((), description="Comma list of name:scope+scope:sha256-of-token", repr=False)
+    api_tokens: ApiTokens = Field((), description="Comma list of name:scope+scope:sha256-of-token", repr=False)
     cors_origins: CommaList = Field((), description="Comma list or JSON list of origins")
-    rate_limit: str = Field("60/s", description="REST requests per principal: <number>/s, <number>/m or off")
+    rate_limit: Rate = Field("60/s", description="REST requests per principal: <number>/s, <number>/m or off")
 
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least severe level shown")
     log_format: Literal["auto", "console", "json"] = Field("auto", description="auto: console on a terminal, else JSON")
@@ -160,26 +174,6 @@ class Settings(BaseSettings):
     def _ends_with_slash(cls, value: str) -> str:
         return value.rstrip("/") + "/"
 
-    @field_validator("reviewers", "leads", "api_tokens", "github_repo_allowlist")
-    @classmethod
-    def _each(cls, value: tuple[str, ...], info: object) -> tuple[str, ...]:
-        pattern, accepts = {
-            "reviewers": (PRINCIPAL, "a comma list of Slack user ids (U…, W…) and user-group ids (S…)"),
-            "leads": (LEAD, "a comma list of Slack user ids (U…, W…), user-group ids (S…) and token:<name>"),
-            "api_tokens": (API_TOKEN, "a comma list of name:scope+scope:sha256-of-token (read, submit, decide)"),
-            "github_repo_allowlist": (re.compile(r"[\w.-]+/[\w.-]+"), "a comma list of owner/name"),
-        }[getattr(info, "field_name", "")]
-        if not all(pattern.fullmatch(item) for item in value):
-            raise ValueError(f"must be {accepts}")
-        return value
-
-    @field_validator("rate_limit", "slack_pace")
-    @classmethod
-    def _rate(cls, value: str) -> str:
-        if not RATE_LIMIT.fullmatch(value):
-            raise ValueError("must be <number>/s, <number>/m or off")
-        return value
-
     @classmethod
     def load(cls, env_file: Path | None = Path(".env")) -> Self:
         """Read and check all settings; raises ConfigurationError."""
@@ -204,14 +198,14 @@ class Settings(BaseSettings):
         if (self.github_token or all(app)) and not (self.github_repo_owner and self.github_repo_name):
             raise ConfigurationError("GITHUB_REPO_OWNER, GITHUB_REPO_NAME: must both be set when GitHub is")
 
-    def require_to_serve(self) -> None:
-        """Raise ConfigurationError naming every setting that serving needs and that is missing."""
+    def require_to_serve(self, policy: Policy) -> None:
+        """Raise ConfigurationError with the name of every setting that serving needs and that is missing."""
         needed = {
             "SLACK_BOT_TOKEN": self.slack_bot_token,
             "SLACK_SIGNING_SECRET": self.slack_signing_secret,
             "SLACK_REVIEW_CHANNEL": self.slack_review_channel,
             "SLACK_INCIDENT_CHANNEL": self.slack_incident_channel,
-            "REVIEWERS": self.policy_source().current().reviewers,
+            "REVIEWERS": policy.reviewers,
         }
         missing = [name for name, value in needed.items() if not value]
         if missing:
@@ -239,48 +233,6 @@ class Settings(BaseSettings):
         """
         allowed = (*self.github_repo_allowlist, self.default_repository)
         return frozenset(name.casefold() for name in allowed if name)
-
-    @property
-    def posts_per_second(self) -> float | None:
-        """Messages a second to one Slack channel; None for any number."""
-        number, _, unit = self.slack_pace.partition("/")
-        return None if self.slack_pace == "off" else int(number) / (60 if unit == "m" else 1)
-
-    def github_private_key(self) -> str:
-        """The App's key as PEM text, read from its file when a path is set; raises ConfigurationError."""
-        given = self.github_app_private_key.get_secret_value() if self.github_app_private_key else ""
-        if given.lstrip().startswith("-----BEGIN"):
-            return given
-        try:
-            return Path(given).read_text("utf-8")
-        except (OSError, ValueError):
-            raise ConfigurationError(
-                "GITHUB_APP_PRIVATE_KEY: must be PEM text or the path of a readable file"
-            ) from None
-
-    def policy(self) -> Policy:
-        """The policy of POLICY_FILE, or the built-in one; raises ConfigurationError."""
-        return self.policy_source().current()
-
-    def policy_source(self) -> PolicySource:
-        """Where the policy comes from, read once; raises ConfigurationError.
-
-        Serving under the built-in rules while a file says otherwise would let the wrong people decide.
-        """
-        try:
-            return PolicySource(self.policy_file, self.around_policy)
-        except InvalidPolicy as invalid:
-            raise ConfigurationError(f"POLICY_FILE: {invalid}") from None
-
-    @property
-    def around_policy(self) -> Around:
-        """What a policy file may leave out."""
-        return Around(
-            reviewers=self.reviewers,
-            leads=self.leads,
-            review_channel=self.slack_review_channel or "",
-            incident_channel=self.slack_incident_channel or "",
-        )
 
 
 def _line(loc: tuple[int | str, ...], message: str) -> str:

@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 
+from bot.app.policy_watch import policy_source
 from bot.app.process import utc_now
 from bot.config import Settings
 from bot.domain.faults import NotAccepted
@@ -57,7 +58,7 @@ async def database(settings: Settings) -> AsyncIterator[Database]:
 @asynccontextmanager
 async def gate(settings: Settings) -> AsyncIterator[Gate]:
     """The service on that database, for what needs no Slack."""
-    policy = settings.policy()
+    policy = policy_source(settings).current()
     async with database(settings) as opened:
         yield Gate(
             database=opened,

@@ -1,11 +1,16 @@
-"""Looks at the policy file and puts a changed one in force, once it is written down; a faulty one only says so."""
+"""Where the policy comes from: the settings and the policy file, which is watched.
+
+A changed file is put in force once it is recorded; a faulty one is only reported.
+"""
 
 import asyncio
 
 import structlog
 
+from bot.config import ConfigurationError, Settings
 from bot.domain.policy import Policy
 from bot.policies.check import warnings
+from bot.policies.reading import Around, InvalidPolicy
 from bot.policies.source import Found, PolicySource
 from bot.service import policies
 from bot.service.errors import outage
@@ -17,8 +22,29 @@ LOOK_SECONDS = 1.0
 """A look is one question to the file system."""
 
 
+def around(settings: Settings) -> Around:
+    """What a policy file may leave out."""
+    return Around(
+        reviewers=settings.reviewers,
+        leads=settings.leads,
+        review_channel=settings.slack_review_channel or "",
+        incident_channel=settings.slack_incident_channel or "",
+    )
+
+
+def policy_source(settings: Settings) -> PolicySource:
+    """The policy file of the settings, or the built-in one, read once; raises ConfigurationError.
+
+    Serving under the built-in rules while a file says otherwise would let the wrong people decide.
+    """
+    try:
+        return PolicySource(settings.policy_file, around(settings))
+    except InvalidPolicy as invalid:
+        raise ConfigurationError(f"POLICY_FILE: {invalid}") from None
+
+
 async def watch(gate: Gate, source: PolicySource) -> None:
-    """Runs until cancelled. What cannot be written down is tried again, and is not in force before."""
+    """Put each change of the file in force. Runs until cancelled; what cannot be recorded is tried again."""
     found: Found | None = source.found
     _warn(source.current())
     while True:

@@ -17,7 +17,7 @@ from aiohttp import web
 from slack_bolt.async_app import AsyncApp
 
 from bot.app import wiring
-from bot.app.policy_watch import watch
+from bot.app.policy_watch import policy_source, watch
 from bot.app.vendors import GitHubState, SlackState, github_client, slack_client, slack_session
 from bot.config import Settings
 from bot.health import Health
@@ -65,7 +65,7 @@ class Bot:
     def __post_init__(self) -> None:
         url = self.settings.database_url
         self.database = Database(url.get_secret_value() if url else None)
-        self.policy = self.settings.policy_source()
+        self.policy = policy_source(self.settings)
         self.slack = SlackState(socket_awaited=self.settings.slack_app_token is not None and self.role != "worker")
         self.github = GitHubState()
         self.worker: Worker | None = None

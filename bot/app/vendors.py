@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import aiohttp
@@ -65,7 +66,7 @@ def github_client(settings: Settings) -> GitHubClient | None:
         credentials = AppInstallation(
             app_id=settings.github_app_id or "",
             installation_id=settings.github_installation_id or 0,
-            private_key=settings.github_private_key(),
+            private_key=private_key(secret(settings.github_app_private_key)),
         )
     owner, _, name = settings.default_repository.partition("/")
     # GitHub asks its clients for one write a second at most; a server on this machine does not.
@@ -80,6 +81,16 @@ def github_client(settings: Settings) -> GitHubClient | None:
         )
     except Permanent:
         raise ConfigurationError("GITHUB_APP_PRIVATE_KEY: must be a private key in PEM form") from None
+
+
+def private_key(given: str) -> str:
+    """The App's key as PEM text, read from its file when `given` is a path; raises ConfigurationError."""
+    if given.lstrip().startswith("-----BEGIN"):
+        return given
+    try:
+        return Path(given).read_text("utf-8")
+    except (OSError, ValueError):
+        raise ConfigurationError("GITHUB_APP_PRIVATE_KEY: must be PEM text or the path of a readable file") from None
 
 
 @dataclass

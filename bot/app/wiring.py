@@ -97,7 +97,7 @@ def web_app(
 
 def worker(settings: Settings, gate: Gate, slack: SlackClient, github: GitHubClient | None) -> Worker:
     """The queue's worker, with the task of each job; without GitHub, jobs for it wait in the queue."""
-    limits = tiers(settings.posts_per_second)
+    limits = tiers(per_second(settings.slack_pace))
     desk = slack_tasks.Context(
         database=gate.database,
         slack=slack,
@@ -128,3 +128,9 @@ def worker(settings: Settings, gate: Gate, slack: SlackClient, github: GitHubCli
         sweep=partial(upkeep.sweep, gate, poll_every),
         prune=partial(upkeep.prune, gate),
     )
+
+
+def per_second(rate: str) -> float | None:
+    """`<number>/s` or `<number>/m` as a number a second; None for `off`."""
+    number, _, unit = rate.partition("/")
+    return None if rate == "off" else int(number) / (60 if unit == "m" else 1)

@@ -28,5 +28,6 @@ def demo(
             if headless:
                 raise
 
+    stage.forget_proxies()
     with failures_as_lines():
         in_loop(staged())

@@ -7,6 +7,7 @@ from typing import TypeAlias
 import typer
 
 from bot.app import opening
+from bot.app.policy_watch import policy_source
 from bot.app.vendors import github_client, slack_for_a_command
 from bot.cli.running import Failure, command, outage_line
 from bot.config import Settings
@@ -38,16 +39,16 @@ async def doctor(settings: Settings) -> None:
 
 
 async def _checks(settings: Settings) -> AsyncIterator[Checked]:
-    settings.require_to_serve()
+    policy = policy_source(settings).current()
+    settings.require_to_serve(policy)
     github = github_client(settings)
     yield "ok", "settings", "complete"
-    policy = settings.policy()
     if policy.leads is None and not policy.groups and len(_named(policy)) == 1:
         yield LONELY
     git = shutil.which("git")
     yield ("ok", "git", "found") if git else ("fail", "git", "not found: patches cannot be applied")
     yield await _database(settings)
-    async for checked in _slack(settings):
+    async for checked in _slack(settings, policy):
         yield checked
     yield await _github(settings, github)
 
@@ -76,7 +77,7 @@ async def _database(settings: Settings) -> Checked:
             return "fail", "database", f"is at {current or 'nothing'}, needs {schema.newest()}: run apv-bot migrate"
 
 
-async def _slack(settings: Settings) -> AsyncIterator[Checked]:
+async def _slack(settings: Settings, policy: Policy) -> AsyncIterator[Checked]:
     async with slack_for_a_command(settings) as slack:
         try:
             me = await slack.identity()
@@ -84,7 +85,6 @@ async def _slack(settings: Settings) -> AsyncIterator[Checked]:
             yield "fail", "slack", error.reason
             return
         yield "ok", "slack", f"speaks as {me.user_id} in {me.team or me.team_id}"
-        policy = settings.policy()
         reviewers, incomplete = set(_named(policy)), False
         for group in sorted(policy.groups):
             try:

@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from bot.app import opening
+from bot.app.policy_watch import around, policy_source
 from bot.app.vendors import slack_for_a_command
 from bot.cli.running import Failure, command
 from bot.config import ConfigurationError, Settings
@@ -29,7 +30,7 @@ SHOWN = 50
 @command(commands, "show")
 async def show(settings: Settings) -> None:
     """Print the policy file in force; the built-in one is such a file too."""
-    source = settings.policy_source()
+    source = policy_source(settings)
     print(source.found.text.rstrip())
     policy = source.current()
     print(f"\n# digest     {policy.digest}")
@@ -43,7 +44,7 @@ async def examine(
     file: Annotated[Path | None, typer.Argument(help="A policy file; left out: the policy in force.")] = None,
 ) -> None:
     """Name every fault of a policy file with its line, and every quorum that nobody can reach."""
-    policy = settings.policy() if file is None else load(settings, file)
+    policy = policy_source(settings).current() if file is None else load(settings, file)
     members = await group_members(settings, policy)
     if members is None:
         print("note: user groups were not counted, because Slack is not set up here or did not answer")
@@ -62,7 +63,7 @@ async def examine(
 def load(settings: Settings, path: Path) -> Policy:
     """The policy of a file that is not in force; raises Failure, with every fault on a line of its own."""
     try:
-        return read(decoded(path.read_bytes()), settings.around_policy)
+        return read(decoded(path.read_bytes()), around(settings))
     except InvalidPolicy as invalid:
         for fault in invalid.faults:
             print(f"{path}: {fault.sentence}", file=sys.stderr)

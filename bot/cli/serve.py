@@ -38,8 +38,8 @@ async def serve(
     ] = RoleName.all,
 ) -> None:
     """Run the bot until SIGTERM."""
-    settings.require_to_serve()
     bot = Bot(settings, role.value)
+    settings.require_to_serve(bot.policy.current())
     loop = asyncio.get_running_loop()
     for signum in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(signum, bot.stop.set)

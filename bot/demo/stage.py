@@ -42,12 +42,15 @@ START_SECONDS = 30.0
 PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")
 
 
-async def run(*, headless: bool) -> None:
-    """Start everything; headless plays the reviewers and returns, otherwise runs until Ctrl-C. Raises DemoFailed."""
+def forget_proxies() -> None:
+    """Slack's SDK would send even loopback traffic through a proxy. Call it before any thread reads the environment."""
     for name in PROXIES:
-        # Slack's SDK sends even loopback traffic through a proxy.
         os.environ.pop(name, None)
         os.environ.pop(name.lower(), None)
+
+
+async def run(*, headless: bool) -> None:
+    """Start everything; headless plays the reviewers and returns, otherwise runs until Ctrl-C. Raises DemoFailed."""
     telemetry.configure(level="warning", form="auto", secrets=[])
     began = time.monotonic()
     async with _stage(headless=headless) as stage:

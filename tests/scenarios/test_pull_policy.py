@@ -10,6 +10,7 @@ from uuid import UUID
 import pytest
 from pydantic import SecretStr
 
+from bot.app.policy_watch import policy_source
 from bot.app.vendors import github_client
 from bot.domain.policy import MergeMethod, PullRules
 from bot.domain.pull import MergeMode
@@ -46,7 +47,7 @@ async def desk(world: World, **rules: Any) -> AsyncIterator[Context]:
     """What the GitHub jobs work with where the policy says so of pull requests."""
     client = github_client(world.settings)
     assert client is not None
-    policy = replace(world.settings.policy(), pull_request=PullRules(**rules))
+    policy = replace(policy_source(world.settings).current(), pull_request=PullRules(**rules))
     yield Context(replace(builders.gate(world.database), policy=lambda: policy, now=world.clock), client)
     await client.close()
 

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from bot.app.policy_watch import policy_source
+from bot.app.vendors import private_key, secret
 from bot.config import ConfigurationError, Settings
 from bot.domain.policy import Principals
 
@@ -147,10 +149,21 @@ NEEDED = {
 }
 
 
+def serve() -> None:
+    """As `apv-bot serve` checks the settings."""
+    settings = Settings.load()
+    settings.require_to_serve(policy_source(settings).current())
+
+
+def key() -> str:
+    """The App's key of the settings."""
+    return private_key(secret(Settings.load().github_app_private_key))
+
+
 def test_what_serving_needs_is_named_whole(environment: Environment) -> None:
     """All that is missing, in one line."""
     with pytest.raises(ConfigurationError) as caught:
-        Settings.load().require_to_serve()
+        serve()
     line = f"{', '.join(NEEDED)}: required to serve, and not set (see docs/configuration.md)"
     assert str(caught.value) == line
 
@@ -160,13 +173,13 @@ def test_one_missing_setting_is_named_alone(environment: Environment, missing: s
     """Unset and empty are the same."""
     environment.has(**{**NEEDED, missing: ""})
     with pytest.raises(ConfigurationError, match=f"^{missing}: required to serve"):
-        Settings.load().require_to_serve()
+        serve()
 
 
 def test_with_all_of_them_it_serves(environment: Environment) -> None:
     """Nothing else is required."""
     environment.has(**NEEDED)
-    Settings.load().require_to_serve()
+    serve()
 
 
 @pytest.mark.parametrize("scheme", ["postgresql", "postgres", "postgresql+asyncpg"])
@@ -211,12 +224,12 @@ def test_lists_are_comma_or_json(environment: Environment, given: str, read: tup
 def test_the_policy_is_made_of_the_settings(environment: Environment) -> None:
     """The built-in rules, with these people and channels; LEADS unset is no list of leads."""
     environment.has(**{**NEEDED, "REVIEWERS": "U0ALICE,S0TEAM"})
-    policy = Settings.load().policy()
+    policy = policy_source(Settings.load()).current()
     assert policy.reviewers == Principals(users=frozenset({"U0ALICE"}), groups=frozenset({"S0TEAM"}))
     assert policy.leads is None
     assert (policy.review_channel, policy.incident_channel) == ("C0REVIEW", "C0INCIDENT")
     environment.has(LEADS="U0CAROL,token:ci")
-    led = Settings.load().policy().leads
+    led = policy_source(Settings.load()).current().leads
     assert led == Principals(users=frozenset({"U0CAROL"}), tokens=frozenset({"ci"}))
 
 
@@ -265,13 +278,13 @@ def test_a_github_key_is_text_or_a_path(environment: Environment) -> None:
     pem = "-----BEGIN RSA PRIVATE KEY-----\nof the tests\n-----END RSA PRIVATE KEY-----\n"  # pragma: allowlist secret
     where = {**APP, "GITHUB_REPO_OWNER": "sample", "GITHUB_REPO_NAME": "shop"}
     environment.has(**{**where, "GITHUB_APP_PRIVATE_KEY": pem})  # pragma: allowlist secret
-    assert Settings.load().github_private_key() == pem
+    assert key() == pem
     (environment.folder / "key.pem").write_text(pem)
     environment.has(GITHUB_APP_PRIVATE_KEY="key.pem")  # pragma: allowlist secret
-    assert Settings.load().github_private_key() == pem
+    assert key() == pem
     environment.has(GITHUB_APP_PRIVATE_KEY=f"no/{SECRET}.pem")
     with pytest.raises(ConfigurationError) as caught:
-        Settings.load().github_private_key()
+        key()
     assert str(caught.value) == "GITHUB_APP_PRIVATE_KEY: must be PEM text or the path of a readable file"
 
 
