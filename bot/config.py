@@ -105,7 +105,7 @@ class Settings(BaseSettings):
     host: str = Field("127.0.0.1", description="Address on which the one aiohttp server listens")
     port: int = Field(8003, ge=0, le=65535, description="Its port")
     drain_seconds: float = Field(
-        0.0, ge=0, le=60, description="How long requests are still taken after SIGTERM, while readiness says no"
+        0.0, ge=0, le=60, description="Seconds that requests are still accepted after SIGTERM, while readiness says no"
     )
     database_url: SecretStr | None = Field(
         None, description="postgresql+asyncpg://… (plain postgresql:// means the same); unset: embedded PostgreSQL"
@@ -196,7 +196,9 @@ class Settings(BaseSettings):
                 "GITHUB_APP_ID: must be set together with GITHUB_APP_PRIVATE_KEY and GITHUB_INSTALLATION_ID"
             )
         if (self.github_token or all(app)) and not (self.github_repo_owner and self.github_repo_name):
-            raise ConfigurationError("GITHUB_REPO_OWNER, GITHUB_REPO_NAME: must both be set when GitHub is")
+            raise ConfigurationError(
+                "GITHUB_REPO_OWNER, GITHUB_REPO_NAME: must both be set with the GitHub credentials"
+            )
 
     def require_to_serve(self, policy: Policy) -> None:
         """Raise ConfigurationError with the name of every setting that serving needs and that is missing."""

@@ -58,7 +58,7 @@ def trail(exc_info: ExcInfo) -> str:
 
 
 def _one_line(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
-    # What follows in asyncio's own complaints is the representation of a task: paths, and the exception's text.
+    # asyncio's own messages continue with the representation of a task: paths, and the exception's text.
     event["event"] = str(event["event"]).partition("\n")[0]
     return event
 

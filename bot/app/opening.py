@@ -18,7 +18,7 @@ from storage.database import Database
 
 
 class NobodyKnown:
-    """The directory of a command that judges nobody."""
+    """The directory of a command that judges nobody's rights."""
 
     async def profile(self, user_id: str) -> SlackProfile | None:
         """Never known."""
@@ -57,7 +57,7 @@ async def database(settings: Settings) -> AsyncIterator[Database]:
 
 @asynccontextmanager
 async def gate(settings: Settings) -> AsyncIterator[Gate]:
-    """The service on that database, for what needs no Slack."""
+    """The service on that database, for work without Slack."""
     policy = policy_source(settings).current()
     async with database(settings) as opened:
         yield Gate(
@@ -73,9 +73,9 @@ async def gate(settings: Settings) -> AsyncIterator[Gate]:
 
 
 async def take(opened: Gate, content: bytes, form: str = "auto") -> list[str]:
-    """Submit all that is in a file; returns how much that was, and a line for each review.
+    """Submit everything in a file; returns a line with the count, and a line for each review.
 
-    Raises UnknownInput, InvalidApv or NotAccepted, and then nothing was stored.
+    Raises UnknownInput, InvalidApv or NotAccepted; nothing is stored then.
     """
     found = read(content, form, default_repository=opened.default_repository)
     receipts = await submissions.submit(opened, found, principal="apv-bot submit", source="cli")

@@ -19,7 +19,7 @@ from bot.service.gate import Gate
 log = structlog.get_logger(__name__)
 
 LOOK_SECONDS = 1.0
-"""A look is one question to the file system."""
+"""Seconds between two looks; one look is one `stat`."""
 
 
 def around(settings: Settings) -> Around:

@@ -10,7 +10,7 @@ from bot.cli.running import Failure, command
 from bot.config import Settings
 from bot.service import audit
 
-commands = typer.Typer(name="audit", help="The append-only record of everything that happened.", no_args_is_help=True)
+commands = typer.Typer(name="audit", help="The append-only audit log.", no_args_is_help=True)
 
 
 @command(commands, "export")
@@ -23,11 +23,11 @@ async def export(settings: Settings) -> None:
 
 @command(commands, "verify")
 async def verify(settings: Settings) -> None:
-    """Check that no entry is missing or was changed."""
+    """Check that no entry is missing or changed."""
     async with gate(settings) as opened:
         verdict = await audit.verify(opened)
     for fault in verdict.faults:
         print(fault, file=sys.stderr)
-    print(f"{verdict.entries} entries of {verdict.reviews} reviews read, {len(verdict.faults)} faults")
+    print(f"Checked {verdict.entries} entries of {verdict.reviews} reviews: {len(verdict.faults)} faults.")
     if verdict.faults:
         raise Failure("The audit log is not intact.")

@@ -16,7 +16,7 @@ commands = typer.Typer()
 def demo(
     headless: Annotated[bool, typer.Option("--headless", help="Play the reviewers too, then exit.")] = False,
 ) -> None:
-    """Run everything on this machine, with stand-ins for Slack and GitHub and no account anywhere."""
+    """Run everything on this machine, with stand-ins for Slack and GitHub; no account needed."""
 
     async def staged() -> None:
         try:

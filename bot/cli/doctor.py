@@ -1,4 +1,4 @@
-"""`apv-bot doctor`: tries every dependency once, as the bot would, and says what is wrong in a sentence each."""
+"""`apv-bot doctor`: tries every dependency once, as the bot would, and reports each in a sentence."""
 
 import shutil
 from collections.abc import AsyncIterator
@@ -23,19 +23,20 @@ Checked: TypeAlias = tuple[str, str, str]
 """`ok`, `warn` or `fail`; what was checked; what was found."""
 
 LONELY: Checked = (
-    "warn", "leads", "LEADS is not set and there is one reviewer: nobody could close an escalation of theirs"
+    "warn", "leads", "LEADS is not set and there is one reviewer: nobody else can close what they escalate"
 )  # fmt: skip
 
 
 @command(commands, "doctor")
 async def doctor(settings: Settings) -> None:
-    """Check settings, database, Slack and GitHub, and say what is wrong with each."""
+    """Check settings, database, Slack and GitHub, and report what is wrong."""
     failed = 0
     async for level, what, found in _checks(settings):
         failed += level == "fail"
         print(f"{level:5} {what:10} {found}")
     if failed:
-        raise Failure(f"{failed} of these stop the bot.")
+        count, them = ("1 check", "it") if failed == 1 else (f"{failed} checks", "them")
+        raise Failure(f"{count} failed; fix {them} before `apv-bot serve`.")
 
 
 async def _checks(settings: Settings) -> AsyncIterator[Checked]:
@@ -64,17 +65,17 @@ async def _database(settings: Settings) -> Checked:
     except EmbeddedUnavailable as error:
         return "fail", "database", str(error)
     except Exception as error:
-        line = outage_line(error)
+        line = outage_line(error, settings)
         if line is None:
             raise
         return "fail", "database", line
     match state:
         case "ok":
-            return "ok", "database", f"answers, migrated to {current}"
+            return "ok", "database", f"connected, schema {current}"
         case "ahead":
-            return "ok", "database", f"answers, at {current} of a newer release"
+            return "ok", "database", f"connected, schema {current} of a newer release"
         case "behind":
-            return "fail", "database", f"is at {current or 'nothing'}, needs {schema.newest()}: run apv-bot migrate"
+            return "fail", "database", f"schema {current or 'none'}, {schema.newest()} is needed: run apv-bot migrate"
 
 
 async def _slack(settings: Settings, policy: Policy) -> AsyncIterator[Checked]:
@@ -84,7 +85,7 @@ async def _slack(settings: Settings, policy: Policy) -> AsyncIterator[Checked]:
         except VendorError as error:
             yield "fail", "slack", error.reason
             return
-        yield "ok", "slack", f"speaks as {me.user_id} in {me.team or me.team_id}"
+        yield "ok", "slack", f"signed in as {me.user_id} in {me.team or me.team_id}"
         reviewers, incomplete = set(_named(policy)), False
         for group in sorted(policy.groups):
             try:
@@ -102,11 +103,11 @@ async def _slack(settings: Settings, policy: Policy) -> AsyncIterator[Checked]:
 
 async def _github(settings: Settings, github: GitHubClient | None) -> Checked:
     if github is None:
-        return "warn", "github", "not set up: approvals are recorded and open nothing"
+        return "warn", "github", "not configured: approvals are recorded, no pull request is opened"
     try:
         await github.check()
     except VendorError as error:
         return "fail", "github", error.reason
     finally:
         await github.close()
-    return "ok", "github", f"sees {settings.default_repository}"
+    return "ok", "github", f"can read {settings.default_repository}"

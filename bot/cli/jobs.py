@@ -12,20 +12,20 @@ from bot.service import jobs
 from bot.service.gate import Gate
 from storage.jobs import Unfinished
 
-commands = typer.Typer(name="jobs", help="Effects that are not done: queued, running or held.", no_args_is_help=True)
+commands = typer.Typer(name="jobs", help="Unfinished jobs: queued, running or held.", no_args_is_help=True)
 
 COLUMNS = ("id", "task", "state", "attempts", "apv_code", "error")
-JobId: TypeAlias = Annotated[int, typer.Argument(min=1, max=2**63 - 1, help="Its number, as `jobs list` shows it.")]
+JobId: TypeAlias = Annotated[int, typer.Argument(min=1, max=2**63 - 1, help="The job's id from `jobs list`.")]
 JobIds: TypeAlias = Annotated[
     list[int] | None,
-    typer.Argument(min=1, max=2**63 - 1, help="Numbers of held jobs, as `jobs list` shows them."),
+    typer.Argument(min=1, max=2**63 - 1, help="Ids of held jobs from `jobs list`."),
 ]
 All: TypeAlias = Annotated[bool, typer.Option("--all", help="Every held job.")]
 
 
 @command(commands, "list")
 async def show_all(settings: Settings) -> None:
-    """List every job that is not done."""
+    """List the unfinished jobs."""
     async with gate(settings) as opened:
         table(COLUMNS, [_cells(job) for job in await jobs.unfinished(opened)])
 
@@ -36,7 +36,7 @@ async def show(settings: Settings, job_id: JobId) -> None:
     async with gate(settings) as opened:
         found = [job for job in await jobs.unfinished(opened) if job.id == job_id]
     if not found:
-        raise Failure(f"There is no unfinished job {job_id}.")
+        raise Failure(f"No unfinished job {job_id}.")
     for name, value in zip(COLUMNS, _cells(found[0]), strict=True):
         print(f"{name:9} {value}")
 
@@ -47,13 +47,13 @@ def _cells(job: Unfinished) -> tuple[str, ...]:
 
 @command(commands, "retry")
 async def retry(settings: Settings, ids: JobIds = None, every: All = False) -> None:
-    """Queue held jobs anew."""
+    """Retry held jobs."""
     await _settle(settings, ids, every, jobs.retry, "retried")
 
 
 @command(commands, "discard")
 async def discard(settings: Settings, ids: JobIds = None, every: All = False) -> None:
-    """Give held jobs up."""
+    """Discard held jobs."""
     await _settle(settings, ids, every, jobs.discard, "discarded")
 
 
@@ -65,12 +65,12 @@ async def _settle(
     verb: str,
 ) -> None:
     if bool(ids) == every:
-        raise ConfigurationError("name the jobs, or say --all")
+        raise ConfigurationError("name the jobs, or use --all")
     async with gate(settings) as opened:
         done = await act(opened, None if every else ids, "operator")
     for job in done:
         print(f"{verb} {job.id} {job.task} {job.apv_code or ''}".rstrip())
     if missing := sorted(set(ids or ()) - {job.id for job in done}):
-        raise Failure(f"Not held, so left alone: {', '.join(map(str, missing))}.")
+        raise Failure(f"Not held, so not changed: {', '.join(map(str, missing))}.")
     if not done:
-        print("No job is held.")
+        print("No held jobs.")

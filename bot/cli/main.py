@@ -9,6 +9,7 @@ from bot.cli import audit, demo, doctor, jobs, policy, serve, submit
 
 app = typer.Typer(
     name="apv-bot",
+    context_settings={"help_option_names": ["-h", "--help"]},
     help="The human gate for vulnerability patches: one Slack message per finding, one recorded decision, one pull "
     "request.",
     no_args_is_help=True,

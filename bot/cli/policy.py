@@ -21,7 +21,9 @@ from bot.policies import check
 from bot.policies.reading import InvalidPolicy, decoded, read
 from bot.service import policies, queries
 
-commands = typer.Typer(name="policy", help="Who may decide, how many must, how soon.", no_args_is_help=True)
+commands = typer.Typer(
+    name="policy", help="Who may decide, how many approvals are needed, and how soon.", no_args_is_help=True
+)
 
 SHOWN = 50
 """How many differences are printed without --all."""
@@ -29,7 +31,7 @@ SHOWN = 50
 
 @command(commands, "show")
 async def show(settings: Settings) -> None:
-    """Print the policy file in force; the built-in one is such a file too."""
+    """Print the policy in force, as a file."""
     source = policy_source(settings)
     print(source.found.text.rstrip())
     policy = source.current()
@@ -41,13 +43,13 @@ async def show(settings: Settings) -> None:
 @command(commands, "check")
 async def examine(
     settings: Settings,
-    file: Annotated[Path | None, typer.Argument(help="A policy file; left out: the policy in force.")] = None,
+    file: Annotated[Path | None, typer.Argument(help="A policy file; by default, the policy in force.")] = None,
 ) -> None:
-    """Name every fault of a policy file with its line, and every quorum that nobody can reach."""
+    """Report every fault of a policy file with its line, and every quorum that nobody can reach."""
     policy = policy_source(settings).current() if file is None else load(settings, file)
     members = await group_members(settings, policy)
     if members is None:
-        print("note: user groups were not counted, because Slack is not set up here or did not answer")
+        print("note: user groups were not counted: Slack is not configured or did not answer")
     sizes = {group: len(ids) for group, ids in (members or {}).items()}
     deciding = sum("decide" in token.split(":")[1].split("+") for token in settings.api_tokens)
     found = check.problems(policy, sizes.get, tokens=deciding)
@@ -56,12 +58,12 @@ async def examine(
     for line in found:
         print(f"error: {line}", file=sys.stderr)
     if found:
-        raise Failure("Under this policy some reviews could not be decided.")
-    print(f"{file or settings.policy_file or 'The built-in policy'}: in order, digest {policy.digest}")
+        raise Failure("Nobody could decide some reviews under this policy.")
+    print(f"{file or settings.policy_file or 'The built-in policy'}: OK (digest {policy.digest})")
 
 
 def load(settings: Settings, path: Path) -> Policy:
-    """The policy of a file that is not in force; raises Failure, with every fault on a line of its own."""
+    """The policy of a file that is not in force; prints every fault and raises Failure if it has any."""
     try:
         return read(decoded(path.read_bytes()), around(settings))
     except InvalidPolicy as invalid:
@@ -73,7 +75,7 @@ def load(settings: Settings, path: Path) -> Policy:
 
 
 async def group_members(settings: Settings, policy: Policy) -> Mapping[str, frozenset[str]] | None:
-    """Who is in each user group of the policy now; None when Slack is not set up or does not say."""
+    """The members of each user group of the policy; None when Slack is not configured or does not answer."""
     if not policy.groups:
         return {}
     if settings.slack_bot_token is None:
@@ -90,11 +92,11 @@ async def explain(
     settings: Settings,
     name: Annotated[str, typer.Argument(metavar="ID", help="A review's code or UUID.")],
 ) -> None:
-    """Say what a review needs and has, and where in the policy that stands."""
+    """Show what a review needs and has, and which policy key says so."""
     async with opening.gate(settings) as opened:
         stored = await queries.find(opened, name)
         if stored is None:
-            raise Failure(f"There is no review {name!r}.")
+            raise Failure(f"No review {name!r}.")
         for what, sentence in explanation.explain(stored.review, opened.policy(), opened.now()):
             print(f"{what:9} {sentence}".rstrip())
 
@@ -107,7 +109,7 @@ def span(text: str) -> timedelta:
     """Read `30d`, `12h` or `4w`; raises ConfigurationError."""
     found = SPAN.fullmatch(text)
     if found is None:
-        raise ConfigurationError("--since: must be a number with h, d or w behind it, such as 30d")
+        raise ConfigurationError("--since: must be a number followed by h, d or w, such as 30d")
     return timedelta(hours=int(found[1]) * HOURS[found[2]])
 
 
@@ -118,7 +120,7 @@ async def simulate(
     since: Annotated[str, typer.Option(help="How far back: 30d, 12h, 4w.")] = "30d",
     every: Annotated[bool, typer.Option("--all", help="Show every difference, not only the first 50.")] = False,
 ) -> None:
-    """Replay past reviews under a policy file, and show what would have been otherwise."""
+    """Replay past reviews under a policy file, and show what would be decided differently."""
     past_from, after = span(since), load(settings, file)
     members = await group_members(settings, after)
     async with opening.gate(settings) as opened:
@@ -126,11 +128,10 @@ async def simulate(
         found = await policies.reviews_since(opened, now - past_from)
         differences = replay.replay(found, opened.policy(), after, members, now)
     if members is None:
-        print("note: Slack did not say who is in which user group; whoever decided counts as a member")
+        print("note: Slack did not report the user groups; each person who decided counts as a member")
     concerned = len({difference.code for difference in differences})
-    print(
-        f"{len(found):,} reviews of the last {since}, {concerned:,} of them otherwise under {file} ({after.digest[:8]})"
-    )
+    under = f"{file} ({after.digest[:8]})"
+    print(f"{len(found):,} reviews of the last {since}; {concerned:,} would be decided differently under {under}")
     for change, number in replay.summary(differences):
         print(f"{number:7,}  {change.value}")
     shown = differences if every else differences[:SHOWN]

@@ -2,7 +2,9 @@
 
 import asyncio
 import inspect
+import os
 import signal
+import socket
 import sys
 from collections.abc import Callable, Coroutine, Iterator, Sequence
 from contextlib import contextmanager
@@ -13,6 +15,7 @@ import typer
 import uvloop
 from pydantic import SecretStr
 from sqlalchemy import make_url
+from sqlalchemy.exc import DBAPIError
 
 from bot import telemetry
 from bot.config import ConfigurationError, Settings
@@ -20,6 +23,11 @@ from bot.service.errors import database_is_away, outage
 from storage.embedded import EmbeddedUnavailable
 
 MASK = "********"
+REFUSALS = {
+    "28P01": "wrong user or password", "28000": "access refused", "3D000": "no such database",
+    "53300": "too many connections", "57P03": "the server is starting or stopping",
+}  # fmt: skip
+"""Why a server refuses a connection, by SQLSTATE."""
 
 P = ParamSpec("P")
 Command: TypeAlias = Callable[Concatenate[Settings, P], Coroutine[None, None, None]]
@@ -52,7 +60,15 @@ def run(work: Callable[[Settings], Coroutine[None, None, None]], *, serving: boo
         # A command prints its results to standard output; it logs only problems beside them.
         level = ("debug" if settings.debug else settings.log_level) if serving else "warning"
         telemetry.configure(level=level, form=settings.log_format, secrets=secrets(settings))
-        in_loop(work(settings))
+        try:
+            in_loop(work(settings))
+        except BrokenPipeError:
+            raise  # the reader of our output has gone; typer ends quietly
+        except Exception as error:
+            line = outage_line(error, settings)
+            if line is None:
+                raise
+            raise Failure(line) from None
 
 
 @contextmanager
@@ -66,13 +82,6 @@ def failures_as_lines() -> Iterator[None]:
         stop(str(error), 1)
     except (KeyboardInterrupt, asyncio.CancelledError):
         stop("Interrupted.", 1)
-    except BrokenPipeError:
-        raise  # the reader of our output has gone; typer ends quietly
-    except Exception as error:
-        line = outage_line(error)
-        if line is None:
-            raise
-        stop(line, 1)
 
 
 def in_loop(work: Coroutine[None, None, None]) -> None:
@@ -106,12 +115,32 @@ def secrets(settings: Settings) -> list[str]:
     return found
 
 
-def outage_line(error: BaseException) -> str | None:
-    """What to print when the database is away or behind; None for any other error."""
+def outage_line(error: BaseException, settings: Settings) -> str | None:
+    """What to print when the database is away or behind, never with a password; None for any other error."""
     if database_is_away(error):
-        return "DATABASE_URL: the database does not answer, or does not let us in"
+        cause = _cause(error)
+        return f"DATABASE_URL: cannot connect to {_server(settings)}{cause and f': {cause}'}"
     sentence = outage(error)
     return sentence and f"DATABASE_URL: {sentence[0].lower()}{sentence[1:]}"
+
+
+def _server(settings: Settings) -> str:
+    if settings.database_url is None:
+        return "the embedded PostgreSQL"
+    url = make_url(settings.database_url.get_secret_value())
+    return f"{url.host or url.query.get('host') or 'localhost'}:{url.port or 5432}"
+
+
+def _cause(error: BaseException) -> str:
+    match error:
+        case DBAPIError():
+            return REFUSALS.get(str(getattr(error.orig, "sqlstate", None)), "")
+        case socket.gaierror():
+            return "no such host"
+        case OSError(errno=int(number)) if number > 0:
+            return os.strerror(number).lower()
+        case _:
+            return ""
 
 
 def table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> None:

@@ -34,7 +34,7 @@ class RoleName(StrEnum):
 async def serve(
     settings: Settings,
     role: Annotated[
-        RoleName, typer.Option(help="web answers Slack and the API, worker carries out effects, all does both.")
+        RoleName, typer.Option(help="web answers Slack and the API, worker runs the jobs, all does both.")
     ] = RoleName.all,
 ) -> None:
     """Run the bot until SIGTERM."""

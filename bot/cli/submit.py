@@ -30,9 +30,9 @@ class FormatName(StrEnum):
 async def submit(
     settings: Settings,
     files: Annotated[list[Path], typer.Argument(help="APV JSON or scanner reports; - reads standard input.")],
-    form: Annotated[FormatName, typer.Option("--format", help="What the files are.")] = FormatName.auto,
+    form: Annotated[FormatName, typer.Option("--format", help="The format of the files.")] = FormatName.auto,
 ) -> None:
-    """Submit APVs, or the findings of a scanner's report, straight into the database."""
+    """Submit APVs or scanner reports straight to the database."""
     faulty = False
     async with gate(settings) as opened:
         for path in files:
@@ -48,7 +48,7 @@ async def submit(
             print(*(f"{path}: {fault}" for fault in faults), sep="\n", file=sys.stderr)
             faulty = True
     if faulty:
-        raise Failure("Nothing was stored of the files named above.")
+        raise Failure("Nothing stored from the files above.")
 
 
 def _content(path: Path) -> bytes:

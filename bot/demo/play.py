@@ -63,7 +63,7 @@ class Actors:
         cards = await self._seen(
             "a card for every APV", lambda: self._cards() if len(self._cards()) == wanted else None
         )
-        print(f"#{REVIEW}: {len(cards)} cards posted, one an APV, the most urgent first:")
+        print(f"#{REVIEW}: {len(cards)} cards posted, one per APV, the most urgent first:")
         for card in cards[:3]:
             print(f"    {card.text}")
 
@@ -206,10 +206,10 @@ class Actors:
         )
 
     async def _seen(self, what: str, look: Callable[[], T | None]) -> T:
-        """What `look` gives once it gives anything; asked whenever the stand-ins change."""
+        """The first true value that `look` returns."""
         try:
             async with asyncio.timeout(WAIT_SECONDS):
-                while not (found := look()):  # noqa: ASYNC110 - two stand-ins change, each by itself
+                while not (found := look()):  # noqa: ASYNC110 - two stand-ins change independently
                     await asyncio.sleep(0.02)
         except TimeoutError:
             raise DemoFailed(f"{what} was not seen within {WAIT_SECONDS:.0f} s") from None

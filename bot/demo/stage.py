@@ -1,6 +1,6 @@
 """`apv-bot demo`: the whole bot on this machine, between stand-ins for Slack and GitHub, fed with the sample APVs.
 
-The bot in it is the one that `serve` runs: it knows the stand-ins by their URLs and by nothing else.
+The bot is the one that `serve` runs: it knows the stand-ins only by their URLs.
 """
 
 import asyncio
@@ -69,9 +69,9 @@ def _port() -> int:
 
 
 async def _until_interrupted(stage: Stage) -> None:
-    print(f"\n  See and click what reviewers see:  {stage.page}")
-    print("  What to write into the box there:  /apv help")
-    print(f"  How the bot is:                    {stage.bot_url}/health/ready")
+    print(f"\n  Act as any reviewer:        {stage.page}")
+    print("  Try in the message box:     /apv help")
+    print(f"  Readiness of the bot:       {stage.bot_url}/health/ready")
     print("\n  Ctrl-C ends it.\n", flush=True)
     stop = asyncio.Event()
     for signum in (signal.SIGINT, signal.SIGTERM):
@@ -87,8 +87,8 @@ async def _stage(*, headless: bool) -> AsyncIterator[Stage]:
     server = await embedded.start(home)
     try:
         await _empty(server.url)
-        print("PostgreSQL runs, embedded, with a new database.")
-        # Last time's Slack is gone with its process, so last time's pull requests go too.
+        print("The embedded PostgreSQL runs, with a new database.")
+        # The last demo's Slack ended with its process, so its pull requests are removed too.
         shutil.rmtree(home / "github", ignore_errors=True)
         token, signing_secret, api_token, hook = (secrets.token_hex(16) for _ in range(4))
         slack = SlackSandbox(bot_token=token, signing_secret=signing_secret)
@@ -98,7 +98,7 @@ async def _stage(*, headless: bool) -> AsyncIterator[Stage]:
             print(f"Stand-ins for Slack and GitHub listen at {sandbox.origin}.")
             settings = Settings(
                 _env_file=None,
-                # What the environment says is for another bot than this one; no setting's name begins so.
+                # The environment is for another bot; no setting's name begins with this.
                 _env_prefix="NO_SETTING_",
                 host="127.0.0.1",
                 port=port,
@@ -201,7 +201,7 @@ def submit_form(settings: Settings) -> SubmitForm:
 
 
 async def _submit(stage: Stage) -> None:
-    """Hand the samples in as a scanner would: over the API."""
+    """Submit the samples as a scanner would: over the API."""
     apvs = [json.loads(text) for _, text in samples.apvs()]
     headers = {"Authorization": f"Bearer {stage.api_token}"}
     async with (
@@ -209,6 +209,6 @@ async def _submit(stage: Stage) -> None:
         session.post(f"{stage.bot_url}/hitl/reviews", json=apvs) as answer,
     ):
         if answer.status != 201:
-            raise DemoFailed(f"The samples were not taken: HTTP {answer.status}.")
+            raise DemoFailed(f"The samples were not accepted: HTTP {answer.status}.")
         stored = await answer.json()
     print(f"{len(stored)} APVs submitted over the API, from real advisories in real releases.")

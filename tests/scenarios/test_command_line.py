@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 import typer
 from pydantic import SecretStr
+from sqlalchemy import make_url
 
 from bot import samples
 from bot.cli.doctor import doctor
@@ -90,8 +91,9 @@ DOINGS: tuple[tuple[str, ...], ...] = (
 
 @pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
 def test_every_command_explains_itself(bare: Terminal, command: tuple[str, ...]) -> None:
-    """`--help` on the program, its groups and each command."""
+    """`--help` and `-h` on the program, its groups and each command."""
     helped = bare.types(*command, "--help")
+    assert helped == bare.types(*command, "-h")
     assert helped.code == 0
     assert helped.said.startswith(f"Usage: {' '.join(('apv-bot', *command))}")
     assert len(helped.said.splitlines()) > 4
@@ -111,7 +113,7 @@ def test_bad_usage_is_two(bare: Terminal, typed: tuple[str, ...]) -> None:
     """Whatever is typed that no command takes."""
     ended = bare.types(*typed)
     assert ended.code == 2
-    assert (ended.said + ended.complained).startswith(("Usage: ", "apv-bot: name the jobs, or say --all"))
+    assert (ended.said + ended.complained).startswith(("Usage: ", "apv-bot: name the jobs, or use --all"))
 
 
 OTHERS = (("serve",), ("doctor",), ("config", "show"), ("policy", "show"))
@@ -127,10 +129,19 @@ def test_bad_configuration_is_two_and_one_line(bare: Terminal, typed: tuple[str,
 
 @pytest.mark.parametrize("typed", DOINGS, ids=" ".join)
 def test_a_database_that_is_down_is_one_line(bare: Terminal, typed: tuple[str, ...]) -> None:
-    """No trace, no address, no password."""
+    """It names the server and the cause, and no user or password."""
     file(bare, "apv.json", APV)
     ended = bare.types(*typed, DATABASE_URL="postgresql://someone:a-password@127.0.0.1:1/apv")
-    assert (ended.code, ended.line) == (1, "DATABASE_URL: the database does not answer, or does not let us in")
+    assert (ended.code, ended.line) == (1, "DATABASE_URL: cannot connect to 127.0.0.1:1: connection refused")
+
+
+def test_a_database_that_does_not_exist_is_one_line(terminal: Terminal) -> None:
+    """The cause is the server's own."""
+    url = make_url(terminal.settings["DATABASE_URL"]).set(database="none").render_as_string(hide_password=False)
+    ended = terminal.types("jobs", "list", DATABASE_URL=url)
+    assert ended.code == 1
+    assert ended.line.startswith("DATABASE_URL: cannot connect to ")
+    assert ended.line.endswith(": no such database")
 
 
 @pytest.mark.parametrize("typed", DOINGS[1:], ids=" ".join)
@@ -194,7 +205,7 @@ def test_a_bad_file_is_named_with_every_fault(terminal: Terminal) -> None:
     assert {tuple(line.split(": ")[:2]) for line in faults[:-1]} == {
         ("bad.json", place) for place in ("0.severity", "0.cvss_score", "1.cve_id", "1.severity", "1.package_ecosystem")
     }
-    assert faults[-1] == "apv-bot: Nothing was stored of the files named above."
+    assert faults[-1] == "apv-bot: Nothing stored from the files above."
     assert ended.said.startswith("good.json: 1 read, 1 new\n")
     exported = [json.loads(line) for line in terminal.types("audit", "export").said.splitlines()]
     assert len(exported) == 1
@@ -218,7 +229,7 @@ def test_a_file_that_is_nothing_of_the_kind(terminal: Terminal, name: str, conte
     first, last = ended.complained.splitlines()
     assert ended.code == 1
     assert first.startswith(f"{name}: ")
-    assert last == "apv-bot: Nothing was stored of the files named above."
+    assert last == "apv-bot: Nothing stored from the files above."
 
 
 @pytest.mark.parametrize("form", ["pip-audit", "trivy"])
@@ -273,7 +284,7 @@ def test_the_audit_log_is_exported_and_verified(terminal: Terminal) -> None:
     assert len({entry["apv_code"] for entry in entries}) == 2
     assert [entry["kind"] for entry in entries] == ["review.submitted", "review.submitted"]
     verified = terminal.types("audit", "verify")
-    assert (verified.code, verified.said) == (0, "2 entries of 2 reviews read, 0 faults\n")
+    assert (verified.code, verified.said) == (0, "Checked 2 entries of 2 reviews: 0 faults.\n")
 
 
 def test_a_changed_audit_log_is_found(terminal: Terminal) -> None:
@@ -283,7 +294,7 @@ def test_a_changed_audit_log_is_found(terminal: Terminal) -> None:
     asyncio.run(run(terminal.settings["DATABASE_URL"], "ALTER TABLE audit_log DISABLE TRIGGER USER", change))
     found = terminal.types("audit", "verify")
     assert found.code == 1
-    assert found.said == "1 entries of 1 reviews read, 1 faults\n"
+    assert found.said == "Checked 1 entries of 1 reviews: 1 faults.\n"
     fault, last = found.complained.splitlines()
     assert "APV-" in fault
     assert last == "apv-bot: The audit log is not intact."
@@ -304,10 +315,10 @@ def test_the_jobs_commands(terminal: Terminal) -> None:
     }  # fmt: skip
     for verb in ("retry", "discard"):
         refused = terminal.types("jobs", verb, number)
-        assert (refused.code, refused.line) == (1, f"Not held, so left alone: {number}.")
-        assert terminal.types("jobs", verb, "--all").said == "No job is held.\n"
+        assert (refused.code, refused.line) == (1, f"Not held, so not changed: {number}.")
+        assert terminal.types("jobs", verb, "--all").said == "No held jobs.\n"
     missing = terminal.types("jobs", "show", "999")
-    assert (missing.code, missing.line) == (1, "There is no unfinished job 999.")
+    assert (missing.code, missing.line) == (1, "No unfinished job 999.")
 
 
 def test_the_policy_in_force(bare: Terminal) -> None:
@@ -323,7 +334,7 @@ def test_the_policy_in_force(bare: Terminal) -> None:
 
 
 CHECKED = [
-    ("", 0, "own.toml: in order, digest e3b0c442"),
+    ("", 0, "own.toml: OK (digest e3b0c442"),
     ("[severity.low]\naprovals = 2\n[route]", 1, "own.toml: line 2: severity.low.aprovals: there is no such key\n"),
     ("[severity.low]\napprovals = 3", 1, "error: severity.low: needs 3 approvals, and at most 2 people may approve\n"),
     ('[groups]\nops = ["token:ci"]\n[[route]]\ngroups = ["ops"]', 1, "error: route.1.groups: asks for someone of ops"),
@@ -359,7 +370,7 @@ async def test_the_doctor_finds_nothing(outside: World, capsys: pytest.CaptureFi
         ["ok", "settings"], ["ok", "git"], ["ok", "database"], ["ok", "slack"], ["ok", "slack"], ["ok", "slack"],
         ["ok", "github"],
     ]  # fmt: skip
-    assert "sees sample/shop" in said[-1]
+    assert "can read sample/shop" in said[-1]
 
 
 DOUBTS: tuple[tuple[dict[str, object], str], ...] = (
@@ -367,8 +378,8 @@ DOUBTS: tuple[tuple[dict[str, object], str], ...] = (
     ({"slack_api_url": "http://127.0.0.1:1/api/"}, "fail  slack      Slack cannot be reached."),
     ({"github_token": SecretStr("another")}, "fail  github     GitHub does not accept the token"),
     ({"github_repo_name": "nothing"}, "fail  github     "),
-    ({"github_token": None}, "warn  github     not set up: approvals are recorded and open nothing"),
-    ({"database_url": SecretStr(web.nowhere())}, "fail  database   DATABASE_URL: the database does not answer"),
+    ({"github_token": None}, "warn  github     not configured: approvals are recorded, no pull request is opened"),
+    ({"database_url": SecretStr(web.nowhere())}, "fail  database   DATABASE_URL: cannot connect to 127.0.0.1:1"),
     ({"reviewers": ("S0NOBODY",)}, "fail  slack      group S0NOBODY: Slack knows no such user group."),
     ({"reviewers": ("U0ALICE",), "leads": ()}, "warn  leads      LEADS is not set and there is one reviewer"),
 )
@@ -381,7 +392,7 @@ async def test_the_doctor_says_what_is_wrong(
     """In a sentence each, and fails for what stops the bot; a warning does not."""
     settings = outside.settings.model_copy(update=changes)
     if line.startswith("fail"):
-        with pytest.raises(Failure, match="1 of these stop the bot"):
+        with pytest.raises(Failure, match=r"^1 check failed; fix it before `apv-bot serve`"):
             await doctor(settings)
     else:
         await doctor(settings)
@@ -421,4 +432,4 @@ async def test_the_doctor_knows_a_database_that_is_behind(
     """It names the command that helps."""
     with pytest.raises(Failure):
         await doctor(outside.settings.model_copy(update={"database_url": SecretStr(empty_database_url)}))
-    assert f"is at nothing, needs {schema.newest()}: run apv-bot migrate" in capsys.readouterr().out
+    assert f"schema none, {schema.newest()} is needed: run apv-bot migrate" in capsys.readouterr().out

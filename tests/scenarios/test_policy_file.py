@@ -170,7 +170,7 @@ async def test_what_a_review_needs_is_explained_and_the_past_replayed(
     proposed.write_text('[severity.high]\napprovals = 2\ngroups = ["leads"]\n')
     await commands.simulate(world.settings, proposed)
     first, *rest = capsys.readouterr().out.splitlines()
-    assert first.startswith("1 reviews of the last 30d, 1 of them otherwise under ")
+    assert first.startswith("1 reviews of the last 30d; 1 would be decided differently under ")
     assert rest == [
         "      1  would still wait for approvals",
         f"{card.code}  would still wait for approvals: 1 of 2 approvals; a lead is still needed",

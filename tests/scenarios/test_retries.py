@@ -121,7 +121,7 @@ async def test_a_held_job_that_is_discarded_is_gone(world: World, capsys: pytest
     assert f"discarded {number} slack.card {card.code}\n" in capsys.readouterr().out
     assert await jobs_list(world, capsys) == []
     assert "job.discarded" in await world.audit(card)
-    with pytest.raises(Failure, match=f"Not held, so left alone: {number}"):
+    with pytest.raises(Failure, match=f"Not held, so not changed: {number}"):
         await jobs.retry(world.settings, [int(number)])
     await world.alice.approves(card)
     await world.pull(card)

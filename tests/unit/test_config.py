@@ -137,7 +137,7 @@ def test_a_github_app_is_set_whole(environment: Environment, missing: str) -> No
 def test_github_needs_a_default_repository(environment: Environment, given: dict[str, str]) -> None:
     """Credentials alone say not where to."""
     said = environment.complaint(**given)
-    assert said == "GITHUB_REPO_OWNER, GITHUB_REPO_NAME: must both be set when GitHub is"
+    assert said == "GITHUB_REPO_OWNER, GITHUB_REPO_NAME: must both be set with the GitHub credentials"
 
 
 NEEDED = {
