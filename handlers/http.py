@@ -9,7 +9,6 @@ import time
 from collections.abc import Iterable, Mapping, Sequence
 from http import HTTPStatus
 from secrets import token_hex
-from typing import Protocol
 from urllib.parse import urlsplit
 
 import structlog
@@ -19,6 +18,7 @@ from structlog.contextvars import bound_contextvars
 
 from bot import metrics
 from bot.domain.apv import Json
+from bot.domain.faults import Fault
 from bot.service.errors import outage
 
 log = structlog.get_logger(__name__)
@@ -54,16 +54,7 @@ class HttpError(Exception):
         self.status, self.detail, self.headers = status, detail, headers
 
 
-class _Fault(Protocol):
-    @property
-    def type(self) -> str: ...
-    @property
-    def loc(self) -> tuple[int | str, ...]: ...
-    @property
-    def msg(self) -> str: ...
-
-
-def unprocessable(faults: Iterable[_Fault], where: str = "body") -> HttpError:
+def unprocessable(faults: Iterable[Fault], where: str = "body") -> HttpError:
     """A 422 that lists every fault with its place; `where` is `body`, `query` or `header`."""
     return HttpError(422, [{"type": f.type, "loc": [where, *f.loc], "msg": f.msg} for f in faults])
 

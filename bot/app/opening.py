@@ -8,7 +8,6 @@ from bot.app.process import utc_now
 from bot.config import Settings
 from bot.domain.faults import NotAccepted
 from bot.domain.people import DirectoryUnavailable, SlackProfile
-from bot.intake.faults import InvalidApv
 from bot.intake.formats import read
 from bot.service import submissions
 from bot.service.gate import Gate
@@ -75,7 +74,7 @@ async def gate(settings: Settings) -> AsyncIterator[Gate]:
 async def take(opened: Gate, content: bytes, form: str = "auto") -> list[str]:
     """Submit everything in a file; returns a line with the count, and a line for each review.
 
-    Raises UnknownInput, InvalidApv or NotAccepted; nothing is stored then.
+    Raises UnknownInput or NotAccepted; nothing is stored then.
     """
     found = read(content, form, default_repository=opened.default_repository)
     receipts = await submissions.submit(opened, found, principal="apv-bot submit", source="cli")
@@ -88,6 +87,6 @@ async def take(opened: Gate, content: bytes, form: str = "auto") -> list[str]:
     return said
 
 
-def fault_lines(error: InvalidApv | NotAccepted) -> list[str]:
+def fault_lines(error: NotAccepted) -> list[str]:
     """Every fault: where it is, and what."""
-    return [f"{'.'.join(map(str, fault.loc))}: {fault.msg}" for fault in error.faults]
+    return [str(fault) for fault in error.faults]

@@ -11,7 +11,6 @@ from bot.app.opening import fault_lines, gate, take
 from bot.cli.running import Failure, command
 from bot.config import Settings
 from bot.domain.faults import NotAccepted
-from bot.intake.faults import InvalidApv
 from bot.intake.formats import UnknownInput
 
 commands = typer.Typer()
@@ -40,7 +39,7 @@ async def submit(
                 said = await take(opened, _content(path), form.value)
             except UnknownInput as error:
                 faults = [str(error)]
-            except (InvalidApv, NotAccepted) as error:
+            except NotAccepted as error:
                 faults = fault_lines(error)
             else:
                 print(f"{path}: {said[0]}", *(f"  {line}" for line in said[1:]), sep="\n")

@@ -26,7 +26,6 @@ from bot.app.process import Bot, CannotListen
 from bot.config import ConfigurationError, Settings
 from bot.demo.play import DemoFailed, Stage, play
 from bot.domain.faults import NotAccepted
-from bot.intake.faults import InvalidApv
 from bot.intake.formats import FORMATS, UnknownInput
 from bot.sandbox.github import GitHubSandbox
 from bot.sandbox.server import SandboxServer
@@ -193,7 +192,7 @@ def submit_form(settings: Settings) -> SubmitForm:
                 return SubmitResult(True, await opening.take(opened, content))
         except UnknownInput as error:
             return SubmitResult(False, [str(error)])
-        except (InvalidApv, NotAccepted) as error:
+        except NotAccepted as error:
             return SubmitResult(False, opening.fault_lines(error))
 
     understood = ", ".join(each.title for each in FORMATS.values())

@@ -21,8 +21,8 @@ from bot.domain.apv import (
     WargameVerdict,
     severity_of_score,
 )
-from bot.intake.bounds import DIFF_LIMIT, ITEM_LIMIT, TEXT_LIMIT, as_stored, faults_in
-from bot.intake.faults import Fault, InvalidApv, Loc
+from bot.domain.faults import Fault, Loc, NotAccepted
+from bot.intake.bounds import DIFF_LIMIT, ITEM_LIMIT, TEXT_LIMIT, as_stored, faults_in, model_faults
 from bot.intake.scores import base_score
 
 SERVER_OWNED: Final = frozenset(
@@ -181,31 +181,31 @@ def recognises(document: object) -> bool:
 
 
 def parse_any(document: object, *, default_repository: str) -> list[Submission]:
-    """One APV or a list of them. Raises `InvalidApv`."""
+    """One APV or a list of them. Raises `NotAccepted`."""
     if isinstance(document, list):
         return parse_many(document, default_repository=default_repository)
     return [parse(document, default_repository=default_repository)]
 
 
 def parse(document: object, *, default_repository: str, index: int | None = None) -> Submission:
-    """One APV from its JSON value; `index` is its place in a list. Raises `InvalidApv` with every fault."""
+    """One APV from its JSON value; `index` is its place in a list. Raises `NotAccepted` with every fault."""
     checked = check(document, default_repository=default_repository, loc=() if index is None else (index,))
     if isinstance(checked, Submission):
         return checked
-    raise InvalidApv(checked)
+    raise NotAccepted(checked)
 
 
 def parse_many(documents: object, *, default_repository: str) -> list[Submission]:
-    """At most 1,000 APVs from a JSON list, in its order. Raises `InvalidApv` with every fault of every item."""
+    """At most 1,000 APVs from a JSON list, in its order. Raises `NotAccepted` with every fault of every item."""
     if not isinstance(documents, list):
-        raise InvalidApv([Fault("list_type", (), "a list of APVs is expected")])
+        raise NotAccepted([Fault("list_type", (), "a list of APVs is expected")])
     if len(documents) > ITEM_LIMIT:
-        raise InvalidApv([Fault("too_long", (), f"at most {ITEM_LIMIT:,} APVs are accepted at once")])
+        raise NotAccepted([Fault("too_long", (), f"at most {ITEM_LIMIT:,} APVs are accepted at once")])
     return all_or_faults(check(d, default_repository=default_repository, loc=(i,)) for i, d in enumerate(documents))
 
 
 def all_or_faults(checked: Iterable[Submission | list[Fault]]) -> list[Submission]:
-    """Every submission, in order; or `InvalidApv` with the faults of all that were refused."""
+    """Every submission, in order; or `NotAccepted` with the faults of all that were refused."""
     submissions: list[Submission] = []
     faults: list[Fault] = []
     for one in checked:
@@ -214,7 +214,7 @@ def all_or_faults(checked: Iterable[Submission | list[Fault]]) -> list[Submissio
         else:
             faults += one
     if faults:
-        raise InvalidApv(faults)
+        raise NotAccepted(faults)
     return submissions
 
 
@@ -227,9 +227,7 @@ def check(document: object, *, default_repository: str, loc: Loc) -> Submission 
     try:
         fields_given = ApvSubmission.model_validate(given)
     except ValidationError as error:
-        found = [Fault(e["type"], (*loc, *e["loc"]), e["msg"]) for e in error.errors(include_url=False)]
-        bounded = {fault.loc for fault in faults}
-        faults += [fault for fault in found if fault.loc not in bounded]
+        faults += model_faults(error, loc, faults)
     faults += _missing(given, loc)
     if faults:
         return faults

@@ -7,8 +7,10 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Final
 
+from pydantic import ValidationError
+
 from bot.domain.apv import Json
-from bot.intake.faults import FAULT_LIMIT, Fault, Loc, shown
+from bot.domain.faults import FAULT_LIMIT, Fault, Loc
 
 TEXT_LIMIT: Final = 64 * 1024
 """Characters (not bytes) in one string, `patch_diff` excepted."""
@@ -78,8 +80,8 @@ class _Walk:
         else:
             for key, item in value.items():
                 if not self.enough:
-                    self.key(key, (*loc, shown(key)))
-                    self.look(item, (*loc, shown(key)), depth + 1)
+                    self.key(key, (*loc, _shown(key)))
+                    self.look(item, (*loc, _shown(key)), depth + 1)
 
     def key(self, key: object, loc: Loc) -> None:
         if not isinstance(key, str):
@@ -96,6 +98,19 @@ class _Walk:
 
     def fault(self, kind: str, loc: Loc, msg: str) -> None:
         self.faults.append(Fault(kind, loc, msg))
+
+
+def _shown(key: object) -> str:
+    """An object's key as part of a `Loc`: kept only if it is short and printable."""
+    return key if isinstance(key, str) and len(key) <= 64 and key.isprintable() else "(unprintable key)"
+
+
+def model_faults(error: ValidationError, loc: Loc = (), known: Sequence[Fault] = ()) -> list[Fault]:
+    """What a model refused in the value at `loc`, without the places that have a fault in `known`."""
+    found = error.errors(include_url=False, include_input=False)
+    faults = (Fault(e["type"], (*loc, *e["loc"]), e["msg"]) for e in found)
+    places = {fault.loc for fault in known}
+    return [fault for fault in faults if fault.loc not in places]
 
 
 def faults_in(value: object, loc: Loc, *, text_limit: int = TEXT_LIMIT) -> list[Fault]:

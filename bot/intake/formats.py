@@ -13,7 +13,7 @@ class Parse(Protocol):
     """A format's reader."""
 
     def __call__(self, document: object, *, default_repository: str) -> list[Submission]:
-        """Raises `InvalidApv` with every fault."""
+        """Raises `NotAccepted` with every fault."""
         ...
 
 
@@ -49,7 +49,7 @@ def read(
 ) -> list[Submission]:
     """All submissions in a file's content, in its order; `format` is a name of `FORMATS` or `auto`.
 
-    Raises `UnknownInput`, or `InvalidApv` with every fault.
+    Raises `UnknownInput`, or `NotAccepted` with every fault.
     """
     if format != "auto" and format not in FORMATS:
         raise UnknownInput(f"there is no such format; {', '.join(('auto', *FORMATS))} are understood")

@@ -9,7 +9,7 @@ from typing import Final
 from pydantic import BaseModel, TypeAdapter
 
 from bot.domain.apv import Severity, Submission
-from bot.intake.faults import Loc
+from bot.domain.faults import Loc
 from bot.intake.report import Finding, cut, fixed_version, submissions, validated
 
 
@@ -46,7 +46,7 @@ def recognises(document: object) -> bool:
 
 
 def parse(document: object, *, default_repository: str) -> list[Submission]:
-    """The report's findings, one for each package, version and advisory. Raises `InvalidApv`."""
+    """The report's findings, one for each package, version and advisory. Raises `NotAccepted`."""
     if isinstance(document, dict):
         loc: Loc = ("dependencies",)
         document = document.get("dependencies")

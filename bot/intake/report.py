@@ -11,9 +11,9 @@ from packaging.version import InvalidVersion, Version
 from pydantic import TypeAdapter, ValidationError
 
 from bot.domain.apv import Submission
+from bot.domain.faults import Loc, NotAccepted
 from bot.intake.apv_json import CVE_ID, all_or_faults, check
-from bot.intake.bounds import ITEM_LIMIT, TEXT_LIMIT
-from bot.intake.faults import Fault, InvalidApv, Loc
+from bot.intake.bounds import ITEM_LIMIT, TEXT_LIMIT, model_faults
 
 T = TypeVar("T")
 
@@ -36,16 +36,15 @@ class Finding:
 
 
 def validated(adapter: TypeAdapter[T], document: object, loc: Loc = ()) -> T:
-    """The document as the tool's model. Raises `InvalidApv` with every place where it is not what the tool writes."""
+    """The document as the tool's model. Raises `NotAccepted` with every place where it is not what the tool writes."""
     try:
         return adapter.validate_python(document)
     except ValidationError as error:
-        faults = error.errors(include_url=False, include_input=False)
-        raise InvalidApv([Fault(f["type"], (*loc, *f["loc"]), f["msg"]) for f in faults]) from None
+        raise NotAccepted(model_faults(error, loc)) from None
 
 
 def submissions(findings: Iterable[Finding], *, scanner: str, default_repository: str) -> list[Submission]:
-    """One submission a package, version and advisory, in the report's order. Raises `InvalidApv`.
+    """One submission a package, version and advisory, in the report's order. Raises `NotAccepted`.
 
     Of a finding told twice the first telling counts; where it was found is kept of all.
     """

@@ -10,9 +10,9 @@ from typing import Final
 from pydantic import BaseModel, TypeAdapter
 
 from bot.domain.apv import Severity, Submission
+from bot.domain.faults import Loc
 from bot.intake.apv_json import SEVERITIES
 from bot.intake.bounds import ITEM_LIMIT
-from bot.intake.faults import Loc
 from bot.intake.report import Finding, cut, fixed_version, submissions, validated
 from bot.intake.scores import base_score
 from bot.intake.trivy_ecosystems import ecosystem
@@ -94,7 +94,7 @@ def recognises(document: object) -> bool:
 
 
 def parse(document: object, *, default_repository: str) -> list[Submission]:
-    """The report's vulnerabilities, one for each package, version and advisory. Raises `InvalidApv`."""
+    """The report's vulnerabilities, one for each package, version and advisory. Raises `NotAccepted`."""
     return submissions(_findings(document), scanner="trivy", default_repository=default_repository)
 
 

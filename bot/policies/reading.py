@@ -42,7 +42,7 @@ class Around:
 
 
 @dataclass(frozen=True, slots=True)
-class Fault:
+class PolicyFault:
     """What is wrong, and where: `line` from 1, None where it is the whole file; `key` such as `route.1.channel`."""
 
     line: int | None
@@ -59,7 +59,7 @@ class Fault:
 class InvalidPolicy(Exception):
     """The file cannot be used; every fault is named."""
 
-    def __init__(self, faults: Sequence[Fault]) -> None:
+    def __init__(self, faults: Sequence[PolicyFault]) -> None:
         super().__init__("; ".join(fault.sentence for fault in faults))
         self.faults = tuple(faults)
 
@@ -77,18 +77,18 @@ def digest_of(text: str) -> str:
 def decoded(raw: bytes) -> str:
     """A file's bytes as text; raises InvalidPolicy."""
     if len(raw) > BOUND:
-        raise InvalidPolicy([Fault(None, "", f"the file has more than {BOUND:,} bytes")])
+        raise InvalidPolicy([PolicyFault(None, "", f"the file has more than {BOUND:,} bytes")])
     try:
         return raw.decode("utf-8")
     except UnicodeDecodeError as error:
         line = raw.count(b"\n", 0, error.start) + 1
-        raise InvalidPolicy([Fault(line, "", "not UTF-8 text")]) from None
+        raise InvalidPolicy([PolicyFault(line, "", "not UTF-8 text")]) from None
 
 
 def read(text: str, around: Around) -> Policy:
     """The policy that a file's text says; raises InvalidPolicy."""
     file = _parsed(text)
-    faults = [Fault(line_of(text, path), _dotted(path), reason) for path, reason in _dangling(file)]
+    faults = [PolicyFault(line_of(text, path), _dotted(path), reason) for path, reason in _dangling(file)]
     if faults:
         raise InvalidPolicy(faults)
     return _policy(file, around, digest_of(text))
@@ -100,9 +100,9 @@ def _parsed(text: str) -> PolicyFile:
     except tomllib.TOMLDecodeError as error:
         place = re.search(r"\(at line (\d+), column \d+\)|\(at end of document\)", str(error))
         line = int(place[1]) if place and place[1] else len(text.splitlines())
-        raise InvalidPolicy([Fault(line, "", f"not TOML: {str(error).partition(' (at ')[0]}")]) from None
+        raise InvalidPolicy([PolicyFault(line, "", f"not TOML: {str(error).partition(' (at ')[0]}")]) from None
     except RecursionError:
-        raise InvalidPolicy([Fault(None, "", "tables and lists are nested too deeply")]) from None
+        raise InvalidPolicy([PolicyFault(None, "", "tables and lists are nested too deeply")]) from None
     except ValidationError as error:
         found = error.errors()
         # A list all of whose items are wrong counts as empty too, which is no fault of its own.
@@ -112,10 +112,10 @@ def _parsed(text: str) -> PolicyFile:
         raise InvalidPolicy([_fault(text, e["loc"], e["type"], e["msg"]) for e in real]) from None
 
 
-def _fault(text: str, loc: tuple[int | str, ...], kind: str, message: str) -> Fault:
+def _fault(text: str, loc: tuple[int | str, ...], kind: str, message: str) -> PolicyFault:
     path = tuple(part for part in loc if part != "[key]")
     reason = "there is no such key" if kind == "extra_forbidden" else message.removeprefix("Value error, ")
-    return Fault(line_of(text, path), _dotted(path), reason)
+    return PolicyFault(line_of(text, path), _dotted(path), reason)
 
 
 def _dotted(path: Sequence[str | int]) -> str:

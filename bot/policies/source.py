@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from bot.domain.policy import Policy
-from bot.policies.reading import Around, Fault, InvalidPolicy, built_in_text, decoded, digest_of, read
+from bot.policies.reading import Around, InvalidPolicy, PolicyFault, built_in_text, decoded, digest_of, read
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,7 +17,7 @@ class Found:
     text: str
     digest: str
     policy: Policy | None
-    faults: tuple[Fault, ...] = ()
+    faults: tuple[PolicyFault, ...] = ()
 
     @property
     def sentence(self) -> str:
@@ -92,4 +92,4 @@ class PolicySource:
         except InvalidPolicy as invalid:
             return Found(text, digest_of(text) if text else "", None, invalid.faults)
         except OSError:
-            return Found("", "", None, (Fault(None, "", "the file cannot be read"),))
+            return Found("", "", None, (PolicyFault(None, "", "the file cannot be read"),))

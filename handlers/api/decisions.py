@@ -13,10 +13,10 @@ from pydantic import ValidationError
 
 from bot.domain.apv import Json
 from bot.domain.decisions import Decision
+from bot.domain.faults import Fault
 from bot.domain.refusal import Reason, Refused
 from bot.domain.review import Accepted
-from bot.intake.bounds import as_stored, faults_in
-from bot.intake.faults import Fault
+from bot.intake.bounds import as_stored, faults_in, model_faults
 from bot.service import decisions, queries
 from bot.service.decisions import Asker, Particulars
 from bot.service.gate import Gate
@@ -191,10 +191,7 @@ def _asked(sent: object, *, lenient: bool) -> NewDecision | OlderDecision:
     try:
         asked = (OlderDecision if older else NewDecision).model_validate(sent)
     except ValidationError as error:
-        bounded = {fault.loc for fault in faults}
-        found = [Fault(e["type"], e["loc"], e["msg"]) for e in error.errors(include_url=False, include_input=False)]
-        faults += [fault for fault in found if fault.loc not in bounded]
-        raise unprocessable(faults) from None
+        raise unprocessable(faults + model_faults(error, known=faults)) from None
     if faults:
         raise unprocessable(faults)
     return asked

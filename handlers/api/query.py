@@ -10,10 +10,10 @@ from typing import TypeVar
 from uuid import UUID
 
 from bot.domain.apv import Json
+from bot.domain.faults import Fault
 from bot.domain.review import AWAITING, Status
 from bot.intake.apv_json import SEVERITIES, STRATEGIES, VERDICTS
 from bot.intake.bounds import TEXT_LIMIT, faults_in
-from bot.intake.faults import Fault
 from bot.service.queries import Filter, Position
 from handlers.api.routes import Parameter
 from handlers.http import unprocessable

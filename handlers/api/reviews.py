@@ -11,7 +11,6 @@ from bot.domain.faults import NotAccepted
 from bot.domain.review import Choice
 from bot.intake import apv_json
 from bot.intake.apv_json import ApvSubmission
-from bot.intake.faults import InvalidApv
 from bot.service import queries, statistics, submissions
 from bot.service.gate import Gate
 from bot.service.statistics import DecisionNumbers
@@ -153,5 +152,5 @@ def _submissions(raw: bytes, default_repository: str) -> tuple[list[Submission],
     found = document(raw)
     try:
         return apv_json.parse_any(found, default_repository=default_repository), not isinstance(found, list)
-    except InvalidApv as invalid:
+    except NotAccepted as invalid:
         raise unprocessable(invalid.faults) from None

@@ -1,7 +1,7 @@
 """APV JSON: what is accepted, what each field becomes, and that every fault is named."""
 
 import json
-from dataclasses import fields, replace
+from dataclasses import asdict, fields, replace
 from typing import Any
 
 import pytest
@@ -9,9 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bot.domain.apv import Apv, PatchStrategy, Severity, Submission, WargameVerdict, content, digest
+from bot.domain.faults import Fault, NotAccepted
 from bot.intake.apv_json import SERVER_OWNED, ApvSubmission, parse, parse_many
 from bot.intake.bounds import DEPTH_LIMIT, DIFF_LIMIT, ITEM_LIMIT, SIZE_LIMIT, TEXT_LIMIT
-from bot.intake.faults import InvalidApv
 
 V2 = "AV:N/AC:L/Au:N/C:P/I:P/A:P"
 V30 = "CVSS:3.0/AV:N/AC:L/PR:N/UI:N/S:U/C:H/I:N/A:N"
@@ -31,7 +31,7 @@ def submit(**more: Any) -> Submission:
 
 
 def faults(value: object) -> list[tuple[str, tuple[str | int, ...]]]:
-    with pytest.raises(InvalidApv) as refused:
+    with pytest.raises(NotAccepted) as refused:
         parse(value, default_repository="acme/shop")
     return [(fault.type, fault.loc) for fault in refused.value.faults]
 
@@ -268,20 +268,16 @@ def test_every_fault_is_named() -> None:
 
 def test_every_item_is_looked_at() -> None:
     """The faults of a list name the item first, and one bad item refuses the list."""
-    with pytest.raises(InvalidApv) as refused:
+    with pytest.raises(NotAccepted) as refused:
         parse_many([document(), document(severity=...), 3, document(cve_id="x")], default_repository="")
     assert [fault.loc for fault in refused.value.faults] == [(1, "severity"), (2,), (3, "cve_id")]
 
 
 def test_index_leads_the_place() -> None:
     """A single APV that is part of a list names its place in it."""
-    with pytest.raises(InvalidApv) as refused:
+    with pytest.raises(NotAccepted) as refused:
         parse(document(kev=1), default_repository="", index=4)
-    assert refused.value.faults[0].as_json() == {
-        "type": "bool_type",
-        "loc": [4, "kev"],
-        "msg": "Input should be a valid boolean",
-    }
+    assert refused.value.faults[0] == Fault("bool_type", (4, "kev"), "Input should be a valid boolean")
 
 
 def test_list_keeps_its_order() -> None:
@@ -293,7 +289,7 @@ def test_list_keeps_its_order() -> None:
 @pytest.mark.parametrize("value", [{}, None, "x", [document()] * (ITEM_LIMIT + 1)])
 def test_not_a_list_of_apvs(value: object) -> None:
     """Only a list of at most 1,000 is a list of APVs."""
-    with pytest.raises(InvalidApv):
+    with pytest.raises(NotAccepted):
         parse_many(value, default_repository="")
 
 
@@ -401,14 +397,14 @@ def test_faults_do_not_hold_the_input() -> None:
     """No sentence repeats what was sent."""
     secret = "hunter2-hunter2"  # pragma: allowlist secret
     values = {name: secret for name in ApvSubmission.model_fields if name != "cve_description"}
-    with pytest.raises(InvalidApv) as refused:
+    with pytest.raises(NotAccepted) as refused:
         parse({**values, "aliases": [secret, 1], "x" * 99: "\0"}, default_repository="")
-    assert secret not in json.dumps([f.as_json() for f in refused.value.faults]) + str(refused.value)
+    assert secret not in json.dumps([asdict(f) for f in refused.value.faults]) + str(refused.value)
 
 
 def test_faults_are_bounded() -> None:
     """An answer is not many times the size of what was sent."""
-    with pytest.raises(InvalidApv) as refused:
+    with pytest.raises(NotAccepted) as refused:
         parse_many([document(wargame_evidence=["\0"] * ITEM_LIMIT)] * 100, default_repository="")
     assert len(refused.value.faults) == 10_000
 
@@ -436,9 +432,9 @@ def test_any_json_is_accepted_or_refused(value: object) -> None:
     """No JSON value ends in anything but a submission that can be stored, or in faults that can be sent."""
     try:
         submission = parse(value, default_repository="acme/shop")
-    except InvalidApv as refused:
+    except NotAccepted as refused:
         assert refused.faults
-        json.dumps([fault.as_json() for fault in refused.faults], ensure_ascii=False).encode()
+        json.dumps([asdict(fault) for fault in refused.faults], ensure_ascii=False).encode()
         return
     text = json.dumps(content(submission.apv), allow_nan=False, ensure_ascii=False)
     assert b"\0" not in text.encode()
@@ -452,7 +448,7 @@ def test_any_list_is_accepted_or_refused(value: list[object]) -> None:
     """A list is taken whole or refused whole."""
     try:
         assert len(parse_many(value, default_repository="")) == len(value)
-    except InvalidApv as refused:
+    except NotAccepted as refused:
         assert all(isinstance(fault.loc[0], int) for fault in refused.faults)
 
 

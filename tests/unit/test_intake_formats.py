@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.intake.faults import InvalidApv
+from bot.domain.faults import NotAccepted
 from bot.intake.formats import FORMATS, UnknownInput, read
 
 DATA = Path(os.environ.get("APV_TEST_DATA") or Path(__file__).parents[3] / "shared" / "data")
@@ -56,9 +56,9 @@ def test_names_of_formats() -> None:
 
 def test_apv_with_a_fault_is_still_an_apv() -> None:
     """Input that is meant as APVs gets faults, not a remark on its format."""
-    with pytest.raises(InvalidApv):
+    with pytest.raises(NotAccepted):
         read(json.dumps([APV, 3]), default_repository="")
-    with pytest.raises(InvalidApv):
+    with pytest.raises(NotAccepted):
         read("{}", "apv", default_repository="")
 
 
@@ -105,7 +105,7 @@ def test_any_content_is_read_or_refused(content: str | bytes) -> None:
     """No content ends in another exception."""
     try:
         read(content, default_repository="")
-    except (UnknownInput, InvalidApv) as refused:
+    except (UnknownInput, NotAccepted) as refused:
         assert str(refused)
 
 

@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.domain.apv import PatchStrategy, Severity, Submission, identity
+from bot.domain.faults import NotAccepted
 from bot.intake import pip_audit, trivy
 from bot.intake.bounds import ITEM_LIMIT, TEXT_LIMIT
-from bot.intake.faults import InvalidApv
 from bot.intake.formats import read
 from bot.intake.report import fixed_version
 from bot.intake.trivy_ecosystems import ecosystem
@@ -97,7 +97,7 @@ def test_pip_audit_order_of_ids_does_not_matter() -> None:
 def test_pip_audit_faults_name_the_place() -> None:
     """What is not as pip-audit writes it is named by its place in the report, all of it."""
     broken = [dependency("flask", "0.5", {"fix_versions": "1.0"}), {"name": 7, "vulns": []}]
-    with pytest.raises(InvalidApv) as refused:
+    with pytest.raises(NotAccepted) as refused:
         pip_audit.parse({"dependencies": broken}, default_repository="")
     assert {(fault.type, fault.loc) for fault in refused.value.faults} == {
         ("missing", ("dependencies", 0, "vulns", 0, "id")),
@@ -108,7 +108,7 @@ def test_pip_audit_faults_name_the_place() -> None:
 
 def test_content_that_cannot_be_stored_names_the_finding() -> None:
     """A bound that an APV has is a report's too."""
-    with pytest.raises(InvalidApv) as refused:
+    with pytest.raises(NotAccepted) as refused:
         audit(dependency("fla\0sk", "0.5", vulnerability()))
     assert refused.value.faults[0].loc == ("dependencies", 0, "vulns", 0, "package_name")
 
@@ -321,7 +321,7 @@ def test_ecosystems(kind: str, purl: str, target: str, expected: str) -> None:
 
 def test_trivy_faults_name_the_place() -> None:
     """What is not as Trivy writes it is named by its place in the report, all of it."""
-    with pytest.raises(InvalidApv) as refused:
+    with pytest.raises(NotAccepted) as refused:
         scan(result(detected(PkgName=7), {"VulnerabilityID": "CVE-2021-23337"}), result(Target=1))
     assert {fault.loc for fault in refused.value.faults} == {
         ("Results", 0, "Vulnerabilities", 0, "PkgName"),
@@ -352,7 +352,7 @@ def test_any_json_is_read_or_refused(document: object, parse: Any) -> None:
     """A reader takes any JSON value, or refuses it with faults; nothing else."""
     try:
         parse(document, default_repository="")
-    except InvalidApv as refused:
+    except NotAccepted as refused:
         assert refused.faults
 
 
