@@ -2,7 +2,7 @@
 
 import re
 
-from bot.bumps.pin import Pin, Refusal
+from bot.bumps.pin import Pin, Skipped
 
 _FROM = re.compile(
     r"^[ \t]*FROM[ \t]+(?:--[a-z]+=\S+[ \t]+)*(?P<image>[^\s:@]+(?::\d+/[^\s:@]+)?)"
@@ -12,22 +12,22 @@ _FROM = re.compile(
 _VERSION = re.compile(r"v?(?P<version>\d+(?:\.\d+)*)(?P<rest>.*)")
 
 
-def pins(text: str, package: str) -> list[Pin | Refusal]:
+def pins(text: str, package: str) -> list[Pin | Skipped]:
     """Where an image is based on the package, which is an image's name."""
     found = (_pin(one, package) for one in _FROM.finditer(text))
     return [one for one in found if one]
 
 
-def _pin(one: re.Match[str], package: str) -> Pin | Refusal | None:
+def _pin(one: re.Match[str], package: str) -> Pin | Skipped | None:
     if _normal(one["image"]) != _normal(package):
         return None
     if one["digest"]:
-        return Refusal(f"pins {package} by its digest, which only the registry gives")
+        return Skipped(f"pins {package} by its digest, which only the registry gives")
     if one["tag"] is None:
-        return Refusal(f"names {package} without a tag")
+        return Skipped(f"names {package} without a tag")
     version = _VERSION.fullmatch(one["tag"])
     if version is None:
-        return Refusal(f"gives {package} the tag {one['tag']}, which is no version")
+        return Skipped(f"gives {package} the tag {one['tag']}, which is no version")
     start = one.start("tag") + version.start("version")
     return Pin(start, start + len(version["version"]), version["version"])
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from bot.bumps.kinds import ECOSYSTEMS, Ecosystem
-from bot.bumps.pin import SAFE_VERSION, Bump, Refusal, raised
+from bot.bumps.pin import SAFE_VERSION, Bump, Skipped, raised
 from bot.bumps.versions import is_version, rises, same
 from bot.domain.apv import Apv
 
@@ -25,7 +25,7 @@ class CannotBump(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Draft:
+class Bumped:
     """The files as they become, and the words for the people who decide."""
 
     files: Mapping[str, bytes]
@@ -70,7 +70,7 @@ def wanted(apv: Apv) -> Wanted:
     return Wanted(ecosystem, Bump(apv.package_name, old, new))
 
 
-def draft(asked: Wanted, manifests: Mapping[str, bytes], paths: Sequence[str]) -> Draft:
+def draft(asked: Wanted, manifests: Mapping[str, bytes], paths: Sequence[str]) -> Bumped:
     """Raise the version in `manifests`; `paths` are all files of the repository. Raises CannotBump."""
     changed: dict[str, bytes] = {}
     left: list[str] = []
@@ -78,7 +78,7 @@ def draft(asked: Wanted, manifests: Mapping[str, bytes], paths: Sequence[str]) -
         match _raised(asked, path, content):
             case bytes() as new:
                 changed[path] = new
-            case Refusal(reason=reason):
+            case Skipped(reason=reason):
                 left.append(f"{path} {reason}")
             case None:
                 pass
@@ -92,18 +92,18 @@ def draft(asked: Wanted, manifests: Mapping[str, bytes], paths: Sequence[str]) -
     if stale:
         goes = "goes stale and has" if len(stale) == 1 else "go stale and have"
         told.append(f"{_listed(list(stale))} {goes} to be made anew by the package manager before this is merged.")
-    return Draft(changed, " ".join(told))
+    return Bumped(changed, " ".join(told))
 
 
-def _raised(asked: Wanted, path: str, content: bytes) -> bytes | Refusal | None:
+def _raised(asked: Wanted, path: str, content: bytes) -> bytes | Skipped | None:
     read = asked.ecosystem.reader(path)
     assert read is not None, "only manifests are given"
     if len(content) > MOST_BYTES:
-        return Refusal("is too long to be read")
+        return Skipped("is too long to be read")
     try:
         text = content.decode()
     except UnicodeDecodeError:
-        return Refusal("is not UTF-8")
+        return Skipped("is not UTF-8")
     result = raised(text, read(text, asked.bump.package), asked.bump)
     return result.encode() if isinstance(result, str) else result
 

@@ -2,7 +2,7 @@
 
 import re
 
-from bot.bumps.pin import Pin, Refusal
+from bot.bumps.pin import Pin, Skipped
 
 _LINE = re.compile(
     r"^(?P<keyword>require|replace|exclude|retract|tool)?[ \t]*(?P<rest>[^\n/]*(?:/(?!/)[^\n/]*)*)", re.MULTILINE
@@ -11,9 +11,9 @@ _REQUIRED = re.compile(r'"?(?P<module>[^\s"]+)"?[ \t]+v(?P<version>\d[\w.-]*)(?:
 _MAJOR = re.compile(r"(?:/|\.)v(\d+)$")
 
 
-def pins(text: str, package: str) -> list[Pin | Refusal]:
+def pins(text: str, package: str) -> list[Pin | Skipped]:
     """Where the file requires the module; `v` and `+incompatible` are left as they are."""
-    found: list[Pin | Refusal] = []
+    found: list[Pin | Skipped] = []
     block = ""
     for line in _LINE.finditer(text):
         keyword, rest = line["keyword"] or block, line["rest"].rstrip()
@@ -22,7 +22,7 @@ def pins(text: str, package: str) -> list[Pin | Refusal]:
         elif rest == ")":
             block = ""
         elif keyword == "replace" and re.match(rf'"?{re.escape(package)}"?(?:\s|$)', rest):
-            found.append(Refusal(f"replaces {package} by another module"))
+            found.append(Skipped(f"replaces {package} by another module"))
         elif keyword == "require" and (module := _REQUIRED.fullmatch(line["rest"])) and module["module"] == package:
             start = line.start("rest") + module.start("version")
             found.append(Pin(start, start + len(module["version"]), module["version"]))

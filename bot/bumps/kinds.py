@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 from bot.bumps import cargo_toml, dockerfile, go_mod, package_json, pom_xml, pyproject, requirements
-from bot.bumps.pin import Pin, Refusal
+from bot.bumps.pin import Pin, Skipped
 
-Reader = Callable[[str, str], list[Pin | Refusal]]
+Reader = Callable[[str, str], list[Pin | Skipped]]
 """From a manifest's text and a package to every place where its version stands."""
 
 

@@ -4,7 +4,7 @@ import json
 import re
 from collections.abc import Iterator
 
-from bot.bumps.pin import Pin, Refusal
+from bot.bumps.pin import Pin, Skipped
 
 _TABLES = frozenset({"dependencies", "devDependencies", "optionalDependencies", "peerDependencies", "overrides",
                      "resolutions"})  # fmt: skip
@@ -12,17 +12,17 @@ _VERSION = re.compile(r"(?P<operator>[\^~=]?)v?(?P<version>\d+\.\d+\.\d+[\w.+-]*
 _TOKEN = re.compile(r'[ \t\r\n]*(?:(?P<string>"(?:\\.|[^"\\])*")|(?P<mark>[\[\]{},:])|(?P<scalar>[^\s\[\]{},:"]+))')
 
 
-def pins(text: str, package: str) -> list[Pin | Refusal]:
+def pins(text: str, package: str) -> list[Pin | Skipped]:
     """Where the file pins the package, also under another name (`npm:…`)."""
     try:
         json.loads(text)
     except (ValueError, RecursionError):
-        return [Refusal("is not valid JSON")] if f'"{package}"' in text else []
+        return [Skipped("is not valid JSON")] if f'"{package}"' in text else []
     found = (_pin(path, start, value, package) for path, start, value in _strings(text))
     return [one for one in found if one]
 
 
-def _pin(path: tuple[str, ...], start: int, value: str, package: str) -> Pin | Refusal | None:
+def _pin(path: tuple[str, ...], start: int, value: str, package: str) -> Pin | Skipped | None:
     if len(path) < 2 or not _TABLES & set(path[:-1]):
         return None
     alias = f"npm:{package}@"
@@ -33,7 +33,7 @@ def _pin(path: tuple[str, ...], start: int, value: str, package: str) -> Pin | R
     version = _VERSION.fullmatch(value)
     if version is None:
         kind = "takes it from an address" if re.search(r"[:/]", value) else "gives a range"
-        return Refusal(f"{kind} for {package} ({value[:80]}), not a pin")
+        return Skipped(f"{kind} for {package} ({value[:80]}), not a pin")
     start += version.start("version")
     return Pin(start, start + len(version["version"]), version["version"], floor=version["operator"] in {"^", "~"})
 

@@ -25,7 +25,7 @@ class Pin:
 
 
 @dataclass(frozen=True, slots=True)
-class Refusal:
+class Skipped:
     """Why a version stays as it is; the reason continues a sentence that begins with the file's path."""
 
     reason: str
@@ -40,7 +40,7 @@ class Bump:
     new: str
 
 
-def raised(text: str, found: Sequence[Pin | Refusal], bump: Bump) -> str | Refusal | None:
+def raised(text: str, found: Sequence[Pin | Skipped], bump: Bump) -> str | Skipped | None:
     """The text with every pin raised; None when the package is not named in it.
 
     A file is changed whole or not at all: one place that cannot be raised refuses it.
@@ -49,18 +49,18 @@ def raised(text: str, found: Sequence[Pin | Refusal], bump: Bump) -> str | Refus
         return None
     places = []
     for one in found:
-        if isinstance(one, Refusal):
+        if isinstance(one, Skipped):
             return one
         if one.floor and bump.old is not None and is_version(bump.old) and rises(bump.old, one.version):
-            return Refusal(f"asks for {bump.package} {one.version} or higher, which is above {bump.old}")
+            return Skipped(f"asks for {bump.package} {one.version} or higher, which is above {bump.old}")
         if not one.floor and bump.old is not None and not (same(one.version, bump.old) or same(one.version, bump.new)):
-            return Refusal(f"pins {bump.package} {one.version}, not {bump.old}")
+            return Skipped(f"pins {bump.package} {one.version}, not {bump.old}")
         if not same(one.version, bump.new):
             if not rises(one.version, bump.new):
-                return Refusal(f"pins {bump.package} {one.version}, which is not below {bump.new}")
+                return Skipped(f"pins {bump.package} {one.version}, which is not below {bump.new}")
             places.append(one)
     if not places:
-        return Refusal(f"has {bump.package} {bump.new} already")
+        return Skipped(f"has {bump.package} {bump.new} already")
     for place in sorted(places, key=lambda one: one.start, reverse=True):
         text = text[: place.start] + bump.new + text[place.end :]
     return text

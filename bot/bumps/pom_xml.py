@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from xml.parsers import expat  # entities are refused below, before any is expanded
 
-from bot.bumps.pin import Pin, Refusal
+from bot.bumps.pin import Pin, Skipped
 
 _PROPERTY = re.compile(r"\$\{([^}]+)\}")
 _OWNERS = frozenset({"dependency", "plugin", "parent", "extension"})
@@ -29,7 +29,7 @@ class _Entities(Exception):
     """The document declares entities, so its text is not what it seems."""
 
 
-def pins(text: str, package: str) -> list[Pin | Refusal]:
+def pins(text: str, package: str) -> list[Pin | Skipped]:
     """Where the file gives the version of `group:artifact`."""
     group, _, artifact = package.partition(":")
     if not artifact or artifact not in text:
@@ -37,43 +37,43 @@ def pins(text: str, package: str) -> list[Pin | Refusal]:
     try:
         owners, properties = _read(text.encode())
     except expat.ExpatError:
-        return [Refusal("is not valid XML")]
+        return [Skipped("is not valid XML")]
     except _Entities:
-        return [Refusal("declares entities, which are not read")]
+        return [Skipped("declares entities, which are not read")]
     of_it = [one for one in owners if (one.said("groupId"), one.said("artifactId")) == (group, artifact)]
     versioned = [one for one in of_it if one.said("version")]
     if of_it and not versioned:
-        return [Refusal(f"leaves the version of {package} to a parent or a list of versions")]
+        return [Skipped(f"leaves the version of {package} to a parent or a list of versions")]
     places = {_place(one, properties, owners, package) for one in versioned}
     return [_pin(text.encode(), one, package) for one in sorted(places, key=str)]
 
 
 def _place(
     owner: _Element, properties: Mapping[str, _Element], owners: list[_Element], package: str
-) -> tuple[int, str] | Refusal:
+) -> tuple[int, str] | Skipped:
     """Where the version's text begins, in bytes, and the text."""
     given = owner.said("version")
     named = _PROPERTY.fullmatch(given)
     if named is None:
         return owner.children["version"].start, owner.children["version"].text
     if named[1] not in properties:
-        return Refusal(f"takes the version of {package} from {given}, which is set elsewhere")
+        return Skipped(f"takes the version of {package} from {given}, which is set elsewhere")
     group = package.partition(":")[0]
     # What a group releases together has one property by custom; another group's version is another matter.
     others = {one.said("groupId") for one in owners if one.said("version") == given} - {group}
     if others:
-        return Refusal(f"shares the version of {package} with {', '.join(sorted(others))}")
+        return Skipped(f"shares the version of {package} with {', '.join(sorted(others))}")
     return properties[named[1]].start, properties[named[1]].text
 
 
-def _pin(document: bytes, place: tuple[int, str] | Refusal, package: str) -> Pin | Refusal:
-    if isinstance(place, Refusal):
+def _pin(document: bytes, place: tuple[int, str] | Skipped, package: str) -> Pin | Skipped:
+    if isinstance(place, Skipped):
         return place
     at, text = place
     version = _VERSION.fullmatch(text.strip())
     written = document[at : at + len(text.encode())]
     if version is None or written != text.encode():
-        return Refusal(f"gives a range for {package} ({text.strip()}), not a pin")
+        return Skipped(f"gives a range for {package} ({text.strip()}), not a pin")
     start = len(document[:at].decode()) + text.index(version[0])
     return Pin(start, start + len(version[0]), version[0])
 

@@ -3,7 +3,7 @@
 import re
 import tomllib
 
-from bot.bumps.pin import Pin, Refusal
+from bot.bumps.pin import Pin, Skipped
 from bot.bumps.requirements import normal, requirement
 from bot.bumps.toml_strings import TomlString, strings
 
@@ -12,31 +12,31 @@ _LISTS = frozenset({"dependencies", "optional-dependencies", "dependency-groups"
 _POETRY = re.compile(r"(?P<operator>\^|~=?|={0,3})[ \t]*(?P<version>\d[\w.!+-]*)")
 
 
-def pins(text: str, package: str) -> list[Pin | Refusal]:
+def pins(text: str, package: str) -> list[Pin | Skipped]:
     """Where the file pins the package."""
     try:
         tomllib.loads(text)
     except (tomllib.TOMLDecodeError, RecursionError):
-        return [Refusal("is not valid TOML")] if package in text else []
+        return [Skipped("is not valid TOML")] if package in text else []
     found = (_poetry(one, package) if one.path[:2] == ("tool", "poetry") else _listed(one, package)
              for one in strings(text))  # fmt: skip
     return [one for one in found if one]
 
 
-def _listed(one: TomlString, package: str) -> Pin | Refusal | None:
+def _listed(one: TomlString, package: str) -> Pin | Skipped | None:
     return requirement(one.text, one.start, package) if _LISTS & set(one.path) else None
 
 
-def _poetry(one: TomlString, package: str) -> Pin | Refusal | None:
+def _poetry(one: TomlString, package: str) -> Pin | Skipped | None:
     """`name = "^1.2"` or `name = { version = "^1.2" }` below a table of dependencies."""
     inner = one.path[-1] in {"version", "git", "url", "path"} and one.path[-2] not in _LISTS
     table, name = (one.path[-3], one.path[-2]) if inner else (one.path[-2], one.path[-1])
     if table not in _LISTS or normal(name) != normal(package):
         return None
     if inner and one.path[-1] != "version":
-        return Refusal(f"takes {package} from an address")
+        return Skipped(f"takes {package} from an address")
     version = _POETRY.fullmatch(one.text)
     if version is None:
-        return Refusal(f"gives a range for {package} ({one.text}), not a pin")
+        return Skipped(f"gives a range for {package} ({one.text}), not a pin")
     start = one.start + version.start("version")
     return Pin(start, start + len(version["version"]), version["version"], floor=version["operator"] in {"^", "~"})

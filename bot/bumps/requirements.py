@@ -2,7 +2,7 @@
 
 import re
 
-from bot.bumps.pin import Pin, Refusal
+from bot.bumps.pin import Pin, Skipped
 
 _NAME = re.compile(r"[ \t]*(?P<name>[A-Za-z0-9](?:[\w.-]*[A-Za-z0-9])?)[ \t]*(?P<extras>\[[^\]\n]*\])?[ \t]*")
 _EXACT = re.compile(
@@ -12,25 +12,25 @@ _LINE = re.compile(r"(?:[^\\\n]|\\(?:\r?\n|.))+")
 """A logical line: a backslash at its end continues it."""
 
 
-def pins(text: str, package: str) -> list[Pin | Refusal]:
+def pins(text: str, package: str) -> list[Pin | Skipped]:
     """Where the file pins the package; names are compared as pip does (PEP 503)."""
     return [found for line in _LINE.finditer(text) if (found := requirement(line[0], line.start(), package))]
 
 
-def requirement(line: str, at: int, package: str) -> Pin | Refusal | None:
+def requirement(line: str, at: int, package: str) -> Pin | Skipped | None:
     """The pin in one requirement (PEP 508) that stands at `at`; None when it is of another package."""
     name = _NAME.match(line)
     if name is None or normal(name["name"]) != normal(package):
         return None
     rest = line[name.end() :]
     if rest.startswith("@"):
-        return Refusal(f"takes {package} from an address")
+        return Skipped(f"takes {package} from an address")
     if "--hash" in rest:
-        return Refusal(f"pins {package} with hashes, which only the package's files give")
+        return Skipped(f"pins {package} with hashes, which only the package's files give")
     exact = _EXACT.match(rest)
     if exact is None or exact["more"]:
         asked = re.split(r"[;#\\]|\s-", rest)[0].strip()
-        return Refusal(f"gives a range for {package} ({asked}), not a pin" if asked else f"names {package} unpinned")
+        return Skipped(f"gives a range for {package} ({asked}), not a pin" if asked else f"names {package} unpinned")
     start = at + name.end()
     return Pin(start + exact.start("version"), start + exact.end("version"), exact["version"])
 

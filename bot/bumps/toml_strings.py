@@ -13,21 +13,21 @@ _STRING = re.compile(r'"""(?:\\.|[^\\])*?"{3,5}|\'\'\'.*?\'{3,5}|"(?:\\.|[^"\\\n
 _BARE = re.compile(r"[A-Za-z0-9_-]+")
 _SCALAR = re.compile(r"[^,\]}\n#]+")
 
-Path = tuple[str, ...]
+Keys = tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class TomlString:
     """One string value: its keys from the root (places in arrays are left out), where its text begins, its text."""
 
-    path: Path
+    path: Keys
     start: int
     text: str
 
 
 def strings(document: str) -> Iterator[TomlString]:
     """All single-line strings without escapes, in order."""
-    table: Path = ()
+    table: Keys = ()
     at = _after(_SKIP, document, 0)
     while at < len(document):
         if document[at] == "[":
@@ -40,7 +40,7 @@ def strings(document: str) -> Iterator[TomlString]:
         at = _after(_SKIP, document, at)
 
 
-def _value(document: str, at: int, path: Path) -> Generator[TomlString, None, int]:
+def _value(document: str, at: int, path: Keys) -> Generator[TomlString, None, int]:
     """The strings of one value; returns where it ends."""
     if quoted := _STRING.match(document, at):
         if not quoted[0].startswith(('"""', "'''")) and "\\" not in quoted[0]:
@@ -62,7 +62,7 @@ def _value(document: str, at: int, path: Path) -> Generator[TomlString, None, in
     return at + 1
 
 
-def _key(document: str, at: int) -> tuple[Path, int]:
+def _key(document: str, at: int) -> tuple[Keys, int]:
     """A key, dotted or not, and where it ends, blanks after it included."""
     parts: list[str] = []
     while True:

@@ -22,7 +22,16 @@ from bot.domain.apv import (
     severity_of_score,
 )
 from bot.domain.faults import Fault, Loc, NotAccepted
-from bot.intake.bounds import DIFF_LIMIT, ITEM_LIMIT, TEXT_LIMIT, as_stored, faults_in, model_faults
+from bot.intake.bounds import (
+    DIFF_LIMIT,
+    ITEM_LIMIT,
+    TEXT_LIMIT,
+    BoundedText,
+    Fraction,
+    as_stored,
+    faults_in,
+    model_faults,
+)
 from bot.intake.scores import base_score
 
 SERVER_OWNED: Final = frozenset(
@@ -84,12 +93,9 @@ def _is_branch(value: str) -> bool:
     return len(value) <= 250 and NOT_A_BRANCH.search(value) is None
 
 
-# Sizes are held by bounds.faults_in() before the model sees a value; here they are only told to readers of the schema.
-Text = Annotated[str, Field(json_schema_extra={"maxLength": TEXT_LIMIT})]
-Word = Annotated[Text, StringConstraints(strip_whitespace=True)]
-Texts = Annotated[list[Text], Field(json_schema_extra={"maxItems": ITEM_LIMIT})]
-Id = Annotated[Word, AfterValidator(_matching(bool, "string_too_short", "an id must not be empty"))]
-Fraction = Annotated[float, Field(ge=0, le=1)]
+Word = Annotated[BoundedText, StringConstraints(strip_whitespace=True)]
+Texts = Annotated[list[BoundedText], Field(json_schema_extra={"maxItems": ITEM_LIMIT})]
+AdvisoryId = Annotated[Word, AfterValidator(_matching(bool, "string_too_short", "an id must not be empty"))]
 
 CveId = Annotated[
     Word, AfterValidator(_matching(CVE_ID.fullmatch, "cve_id", "a CVE id is expected, such as CVE-2024-12345"))
@@ -125,7 +131,7 @@ class ApvSubmission(BaseModel):
     package_ecosystem: Word
     apv_code: Code | None = None
     cve_id: CveId | None = None
-    aliases: Annotated[list[Id], Field(json_schema_extra={"maxItems": ITEM_LIMIT})] = []
+    aliases: Annotated[list[AdvisoryId], Field(json_schema_extra={"maxItems": ITEM_LIMIT})] = []
     severity: Annotated[Severity | None, BeforeValidator(_one_of(SEVERITIES))] = None
     severity_assumed: bool = False
     cvss_vector: Vector | None = None
@@ -133,8 +139,8 @@ class ApvSubmission(BaseModel):
     epss_score: Fraction | None = None
     epss_percentile: Fraction | None = None
     kev: bool | None = None
-    cve_title: Text | None = None
-    cve_description: Text | None = None
+    cve_title: BoundedText | None = None
+    cve_description: BoundedText | None = None
     cwe_ids: Texts = []
     package_version: Word | None = None
     purl: Word | None = None
@@ -144,8 +150,8 @@ class ApvSubmission(BaseModel):
     base_ref: Branch | None = None
     reporter: Word | None = None
 
-    vulnerable_code_signature: Text | None = None
-    vulnerable_code_type: Text | None = None
+    vulnerable_code_signature: BoundedText | None = None
+    vulnerable_code_type: BoundedText | None = None
     affected_files: Texts = []
     confirmed: bool | None = None
     confirmation_confidence: Fraction | None = None
@@ -155,17 +161,17 @@ class ApvSubmission(BaseModel):
     false_positive_probability: Fraction | None = None
 
     patch_strategy: Annotated[PatchStrategy | None, BeforeValidator(_one_of(STRATEGIES))] = None
-    patch_description: Text | None = None
+    patch_description: BoundedText | None = None
     patch_diff: Annotated[str, Field(json_schema_extra={"maxLength": DIFF_LIMIT})] | None = None
     patch_confidence: Fraction | None = None
-    patch_risk_level: Text | None = None
+    patch_risk_level: BoundedText | None = None
     validation_passed: bool | None = None
     validation_confidence: Fraction | None = None
     validation_warnings: Texts = []
 
     wargame_verdict: Annotated[WargameVerdict | None, BeforeValidator(_one_of(VERDICTS))] = None
     wargame_confidence: Fraction | None = None
-    wargame_run_url: Text | None = None
+    wargame_run_url: BoundedText | None = None
     wargame_evidence: object = None
 
 

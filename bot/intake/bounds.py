@@ -5,9 +5,9 @@ PostgreSQL stores neither NUL nor lone surrogates, and `jsonb` neither NaN nor i
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Final
+from typing import Annotated, Final
 
-from pydantic import ValidationError
+from pydantic import Field, ValidationError
 
 from bot.domain.apv import Json
 from bot.domain.faults import FAULT_LIMIT, Fault, Loc
@@ -24,6 +24,10 @@ SIZE_LIMIT: Final = 1024 * 1024
 """Characters and values in one list or object, with all that is inside it."""
 NUMBER_LIMIT: Final = 1e308
 """A larger integer has no floating-point value, which other readers of the JSON need."""
+
+# faults_in() checks sizes before a model sees a value. Here they only inform readers of the schema.
+BoundedText = Annotated[str, Field(json_schema_extra={"maxLength": TEXT_LIMIT})]
+Fraction = Annotated[float, Field(ge=0, le=1)]
 
 
 class _Walk:

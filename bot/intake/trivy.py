@@ -32,7 +32,7 @@ class Identifier(BaseModel):
     PURL: str | None = None
 
 
-class Vulnerability(BaseModel):
+class DetectedVulnerability(BaseModel):
     """A `DetectedVulnerability`; Trivy leaves empty fields out."""
 
     VulnerabilityID: str
@@ -58,7 +58,7 @@ class Result(BaseModel):
 
     Target: str = ""
     Type: str = ""
-    Vulnerabilities: list[Vulnerability] | None = None
+    Vulnerabilities: list[DetectedVulnerability] | None = None
 
 
 class Resource(BaseModel):
@@ -116,7 +116,7 @@ def _results(document: object) -> Iterator[tuple[Loc, Result]]:
             yield from (((name, i, "Results", j), result) for j, result in enumerate(resource.Results or ()))
 
 
-def _finding(found: Vulnerability, result: Result, loc: Loc) -> Finding:
+def _finding(found: DetectedVulnerability, result: Result, loc: Loc) -> Finding:
     severity = SEVERITIES.get((found.Severity or "").strip().lower())
     purl = found.PkgIdentifier.PURL if found.PkgIdentifier else None
     fixes = _versions(found.FixedVersion or "")
@@ -155,7 +155,7 @@ def _versions(fixed: str) -> list[str]:
     return [part.lstrip("^~>= ") for part in parts if part.lstrip("^~>= ") and not part.startswith("<")]
 
 
-def _vector(found: Vulnerability) -> str | None:
+def _vector(found: DetectedVulnerability) -> str | None:
     """The CVSS vector to show: version 3, which Trivy's severities follow, before 4 and 2; only one that is valid."""
     sources = found.CVSS or {}
     order = dict.fromkeys((found.SeveritySource or "", *SOURCES, *sorted(sources)))

@@ -7,7 +7,7 @@ _HEADER = re.compile(r"\s*(\[{1,2})\s*([^\[\]]+?)\s*\]{1,2}\s*(?:#.*)?$")
 _KEY = re.compile(r"""\s*((?:[A-Za-z0-9_-]+|"[^"]*"|'[^']*')(?:\s*\.\s*(?:[A-Za-z0-9_-]+|"[^"]*"|'[^']*'))*)\s*=""")
 _PART = re.compile(r"""[A-Za-z0-9_-]+|"[^"]*"|'[^']*'""")
 
-Path = tuple[str | int, ...]
+KeyPath = tuple[str | int, ...]
 
 
 def line_of(text: str, path: Sequence[str | int]) -> int | None:
@@ -19,10 +19,10 @@ def line_of(text: str, path: Sequence[str | int]) -> int | None:
     return None
 
 
-def _places(text: str) -> dict[Path, int]:
-    found: dict[Path, int] = {}
-    arrays: dict[Path, int] = {}
-    table: Path = ()
+def _places(text: str) -> dict[KeyPath, int]:
+    found: dict[KeyPath, int] = {}
+    arrays: dict[KeyPath, int] = {}
+    table: KeyPath = ()
     for number, line in enumerate(text.splitlines(), 1):
         if header := _HEADER.match(line):
             table = _within_arrays(_parts(header[2]), arrays)
@@ -38,9 +38,9 @@ def _places(text: str) -> dict[Path, int]:
     return found
 
 
-def _within_arrays(names: Path, arrays: dict[Path, int]) -> Path:
+def _within_arrays(names: KeyPath, arrays: dict[KeyPath, int]) -> KeyPath:
     """`route.groups` is of the last `[[route]]`: a header's path with the indices that it leaves out."""
-    path: Path = ()
+    path: KeyPath = ()
     for place, name in enumerate(names):
         path = (*path, name)
         if path in arrays and place + 1 < len(names):
@@ -48,5 +48,5 @@ def _within_arrays(names: Path, arrays: dict[Path, int]) -> Path:
     return path
 
 
-def _parts(dotted: str) -> Path:
+def _parts(dotted: str) -> KeyPath:
     return tuple(part.strip("\"'") for part in _PART.findall(dotted))

@@ -37,7 +37,7 @@ def _matching(pattern: str, accepts: str) -> AfterValidator:
 
 
 PRINCIPAL = r"[UWS][A-Z0-9]{1,30}|token:[A-Za-z0-9._-]{1,100}|[^\s@,<>]{1,64}@[^\s@,<>]{1,190}"
-Principal = Annotated[
+PrincipalId = Annotated[
     str,
     _matching(
         PRINCIPAL, "a Slack user id (U…, W…), a user-group id (S…), an e-mail address or token:<name> of an API token"
@@ -47,7 +47,7 @@ GROUP_NAME = r"[a-z][a-z0-9-]{0,39}"
 Addressee = Annotated[
     str, _matching(f"{PRINCIPAL}|{GROUP_NAME}", "a group of this file, a Slack id or an e-mail address")
 ]
-Channel = Annotated[str, _matching(r"[CGD][A-Z0-9]{1,30}", "a Slack channel id such as C0123ABCD")]
+SlackChannel = Annotated[str, _matching(r"[CGD][A-Z0-9]{1,30}", "a Slack channel id such as C0123ABCD")]
 GroupName = Annotated[str, _matching(GROUP_NAME, "a name of small letters, digits and '-'")]
 Login = Annotated[str, _matching(r"[A-Za-z0-9][A-Za-z0-9-]{0,99}", "a GitHub name of letters, digits and '-'")]
 Pattern = Annotated[str, Field(min_length=1, max_length=200)]
@@ -156,8 +156,8 @@ def glob(patterns: Sequence[str]) -> Glob:
 class RouteTable(ScopedTable):
     """One table of `[[route]]`."""
 
-    channel: Channel | None = Field(None, description="Where its cards go; left out: SLACK_REVIEW_CHANNEL")
-    incident_channel: Channel | None = Field(None, description="Its alerts; left out: SLACK_INCIDENT_CHANNEL")
+    channel: SlackChannel | None = Field(None, description="Where its cards go; left out: SLACK_REVIEW_CHANNEL")
+    incident_channel: SlackChannel | None = Field(None, description="Its alerts; left out: SLACK_INCIDENT_CHANNEL")
     groups: Groups = Field((), description="Groups that must be among those who approve, beside the severity's")
 
 
@@ -165,7 +165,7 @@ class MachineTable(Table):
     """One table of `[[machine]]`."""
 
     account: str = Field(min_length=1, max_length=200, description="The reporter's name, compared without case")
-    owners: tuple[Principal, ...] = Field(min_length=1, description="Who may not approve what it proposed")
+    owners: tuple[PrincipalId, ...] = Field(min_length=1, description="Who may not approve what it proposed")
 
 
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
@@ -267,10 +267,10 @@ class PullRequestTable(Table):
 class PeopleTable(Table):
     """`[people]`."""
 
-    reviewers: tuple[Principal, ...] | None = Field(
+    reviewers: tuple[PrincipalId, ...] | None = Field(
         None, min_length=1, description="Who may decide; left out: REVIEWERS of the settings"
     )
-    leads: tuple[Principal, ...] | None = Field(
+    leads: tuple[PrincipalId, ...] | None = Field(
         None, min_length=1, description="Who may close an escalation; left out: LEADS of the settings"
     )
 
@@ -285,7 +285,7 @@ class PolicyFile(Table):
     """The whole file."""
 
     people: PeopleTable = PeopleTable()
-    groups: dict[GroupName, Annotated[tuple[Principal, ...], Field(min_length=1)]] = Field(
+    groups: dict[GroupName, Annotated[tuple[PrincipalId, ...], Field(min_length=1)]] = Field(
         {}, max_length=100, description="Groups by name; their members may decide"
     )
     severity: SeveritiesTable = SeveritiesTable()

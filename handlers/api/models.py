@@ -13,7 +13,8 @@ from bot.domain.apv import Apv, Json, PatchStrategy, Severity
 from bot.domain.decisions import JUSTIFICATION_MIN
 from bot.domain.pull import Checks
 from bot.domain.review import Action, Choice, Dossier, Status
-from bot.intake.apv_json import ApvSubmission, Fraction, Text
+from bot.intake.apv_json import ApvSubmission
+from bot.intake.bounds import BoundedText, Fraction
 
 REPORTED = tuple(f.name for f in fields(Apv))
 
@@ -43,13 +44,13 @@ class _DecisionAsked(BaseModel):
         strict=True, extra="ignore", frozen=True, json_schema_extra={"additionalProperties": True}
     )
 
-    apv_id: Text
+    apv_id: BoundedText
     """The UUID or the `apv_code`."""
     decision: Annotated[Choice, BeforeValidator(_choice)]
-    reviewer_name: Annotated[Text, AfterValidator(_given), Field(json_schema_extra={"minLength": 1})]
-    reviewer_email: Text | None = None
+    reviewer_name: Annotated[BoundedText, AfterValidator(_given), Field(json_schema_extra={"minLength": 1})]
+    reviewer_email: BoundedText | None = None
     modifications: JsonValue = None
-    digest: Text | None = None
+    digest: BoundedText | None = None
     """The digest of the content that was judged. If it is not the current one, the decision is refused."""
 
 
@@ -57,7 +58,7 @@ class NewDecision(_DecisionAsked):
     """A decision to record."""
 
     justification: Annotated[
-        Text, AfterValidator(_justified), Field(json_schema_extra={"minLength": JUSTIFICATION_MIN})
+        BoundedText, AfterValidator(_justified), Field(json_schema_extra={"minLength": JUSTIFICATION_MIN})
     ]
     confidence: Fraction = 1.0
 
@@ -65,7 +66,7 @@ class NewDecision(_DecisionAsked):
 class OlderDecision(_DecisionAsked):
     """The body of older clients: a comment of any length, or none."""
 
-    comments: Text | None = None
+    comments: BoundedText | None = None
     confidence_override: Fraction | None = None
 
 

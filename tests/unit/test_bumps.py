@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.bumps.draft import CannotBump, Draft, draft, wanted
+from bot.bumps.draft import Bumped, CannotBump, draft, wanted
 from bot.bumps.toml_strings import strings
 from bot.bumps.versions import rises, same
 from bot.domain.apv import Apv, PatchStrategy, Severity
@@ -27,7 +27,7 @@ def report(ecosystem: str, package: str, old: str | None, new: str) -> Apv:
     )
 
 
-def bump(apv: Apv, files: dict[str, str]) -> Draft:
+def bump(apv: Apv, files: dict[str, str]) -> Bumped:
     asked = wanted(apv)
     paths = list(files)
     return draft(asked, {path: files[path].encode() for path in asked.manifests(paths, apv.affected_files)}, paths)

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from bot.integrations.errors import Permanent, Retry, VendorError
-from bot.integrations.git.patches import Change, PathPolicy, TreeEntry, build_change
+from bot.integrations.git.patches import PatchedTree, PathPolicy, TreeEntry, apply_patch
 
 TEN = "".join(f"line {n}\n" for n in range(1, 11)).encode()
 LONG = "".join(f"row {n}\n" for n in range(1, 201)).encode()
@@ -103,8 +103,10 @@ class Repository:
         self.git("apply", f"-p{strip}", "--index", "--whitespace=nowarn", "-", stdin=diff.encode(), index="work")
         return self.git("write-tree", index="work").decode().strip()
 
-    def build(self, diff: str, policy: PathPolicy | None = None, base: Sequence[TreeEntry] | None = None) -> Change:
-        return build_change(base or self.listing(self.base), self.blob, self.base, diff, policy)
+    def build(
+        self, diff: str, policy: PathPolicy | None = None, base: Sequence[TreeEntry] | None = None
+    ) -> PatchedTree:
+        return apply_patch(base or self.listing(self.base), self.blob, self.base, diff, policy)
 
 
 @pytest.fixture(scope="module")
@@ -565,7 +567,7 @@ def test_a_folder_that_was_not_read_is_not_patched(repository: Repository, diff:
 def test_a_blob_with_other_content_is_refused(repository: Repository) -> None:
     """Content that does not have the sha it was asked for by is not used."""
     with pytest.raises(VendorError) as refusal:
-        build_change(repository.listing(repository.base), lambda _: b"line 1\nline 2\nline 3\n", repository.base,
+        apply_patch(repository.listing(repository.base), lambda _: b"line 1\nline 2\nline 3\n", repository.base,
                      hunk("a/x.py", "b/x.py", ONE))  # fmt: skip
     assert refusal.value.reason == "A file of the base arrived with other content than its name says"
 

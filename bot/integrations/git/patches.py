@@ -62,7 +62,7 @@ class ChangedFile(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class PatchedTree:
     """What a patch makes of a tree."""
 
     entries: tuple[ChangedFile, ...]
@@ -74,13 +74,13 @@ class Change:
     deletions: int
 
 
-def build_change(
+def apply_patch(
     base: Iterable[TreeEntry],
     fetch: Callable[[str], bytes],
     base_tree: str,
     diff: str,
     policy: PathPolicy | None = None,
-) -> Change:
+) -> PatchedTree:
     """Apply `diff` to the tree `base_tree`, whose recursive listing is `base`.
 
     A folder may be in the listing without what is below it when none of `touched_paths(diff)` is there.
@@ -99,7 +99,7 @@ def build_change(
 
 
 def touched_paths(diff: str, policy: PathPolicy | None = None) -> tuple[str, ...]:
-    """Every path that the diff names, old and new, sorted; raises as `build_change` does."""
+    """Every path that the diff names, old and new, sorted; raises as `apply_patch` does."""
     policy = policy or PathPolicy()
     patch = _encoded(diff, policy)
     try:
@@ -121,7 +121,7 @@ def _applied(
     fetch: Callable[[str], bytes],
     base_tree: str,
     patch: _Patch,
-) -> Change:
+) -> PatchedTree:
     touched, old, new = _touched(repository, patch)
     before, unread = _read_base(repository, base, base_tree)
     _check_unread(touched, unread)
@@ -132,7 +132,7 @@ def _applied(
     after = repository.index()
     changed = _changed_paths(before, after, touched, patch.headers)
     contents = _contents(repository, sorted({after[path].sha for path in changed if path in after}), patch.policy)
-    return Change(
+    return PatchedTree(
         entries=tuple(
             ChangedFile(path, *after[path], contents[after[path].sha])
             if path in after

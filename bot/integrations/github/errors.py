@@ -26,7 +26,7 @@ class NotFound(Permanent):
     """GitHub knows no such thing, or the token may not see it: it answers the same for both."""
 
 
-class Unprocessable(Permanent):
+class ValidationFailed(Permanent):
     """GitHub understood and refused: it exists already, or what was sent breaks a rule."""
 
 
@@ -68,7 +68,7 @@ def _classified(error: GithubException, to: str) -> VendorError:
         case 404:
             return NotFound(f"GitHub refused to {to}: it is not there, or the token may not", code="not_found")
         case 422:
-            return Unprocessable(f"GitHub refused to {to}", code="unprocessable")
+            return ValidationFailed(f"GitHub refused to {to}", code="unprocessable")
         case 409:
             return Permanent(f"GitHub refused to {to}: the repository is empty or in the way", code="conflict")
         case _:

@@ -20,8 +20,8 @@ from github.Repository import Repository
 
 from bot.domain.pull import Pull
 from bot.integrations.errors import Permanent
-from bot.integrations.git.patches import Change, ChangedFile, PathPolicy, TreeEntry, build_change, touched_paths
-from bot.integrations.github.errors import NotFound, Unprocessable, asking_github
+from bot.integrations.git.patches import ChangedFile, PatchedTree, PathPolicy, TreeEntry, apply_patch, touched_paths
+from bot.integrations.github.errors import NotFound, ValidationFailed, asking_github
 from bot.integrations.github.files import entries, read_blob
 from bot.integrations.github.watching import mark_approved
 
@@ -153,7 +153,7 @@ def _is_ours(commit: GitCommit, request: PullRequest) -> bool:
     )
 
 
-def _change_of(repository: Repository, commit: GitCommit, request: PullRequest) -> Change:
+def _change_of(repository: Repository, commit: GitCommit, request: PullRequest) -> PatchedTree:
     """What the diff makes of a commit's parent; `Permanent` when that is not what the commit holds."""
     base = _read_base(repository, commit.parents[0].sha, request)
     change = _change(repository, base, request)
@@ -186,12 +186,12 @@ def _read_base(repository: Repository, sha: str, request: PullRequest) -> _Base:
         return _Base(commit, tree, list(entries(repository, tree, wanted)))
 
 
-def _change(repository: Repository, base: _Base, request: PullRequest) -> Change:
+def _change(repository: Repository, base: _Base, request: PullRequest) -> PatchedTree:
     """What the diff makes of a base; nothing is written."""
-    return build_change(base.files, partial(read_blob, repository), base.tree.sha, request.diff, request.policy)
+    return apply_patch(base.files, partial(read_blob, repository), base.tree.sha, request.diff, request.policy)
 
 
-def _push(repository: Repository, request: PullRequest) -> tuple[GitCommit, Change]:
+def _push(repository: Repository, request: PullRequest) -> tuple[GitCommit, PatchedTree]:
     """Write blobs, tree and commit, and last the branch: until then nobody can see that anything happened."""
     base = _read_base(repository, base_head(repository, request.base_ref), request)
     change = _change(repository, base, request)
@@ -207,7 +207,7 @@ def _push(repository: Repository, request: PullRequest) -> tuple[GitCommit, Chan
     try:
         with asking_github(f"create the branch {request.branch} in {request.repository}"):
             repository.create_git_ref(f"refs/heads/{request.branch}", commit.sha)
-    except Unprocessable:
+    except ValidationFailed:
         # A run at the same time was first, perhaps on an older base: then the commit is its, and the tree is ours.
         found = _branch_commit(repository, request)
         if found is None:
@@ -266,7 +266,7 @@ def _create_pull(repository: Repository, request: PullRequest) -> GitHubPull:
                 body=request.body,
                 draft=request.draft,
             )
-    except Unprocessable:
+    except ValidationFailed:
         # Another run may have been first. Only GitHub's list says so, not its message.
         existing = _existing_pull(repository, request)
         if existing is None:
@@ -278,7 +278,7 @@ def _opened(
     pull: GitHubPull,
     request: PullRequest,
     commit: GitCommit,
-    change: Change,
+    change: PatchedTree,
     notes: tuple[str, ...],
 ) -> Pull:
     with asking_github(f"show the pull requests of {request.repository}"):

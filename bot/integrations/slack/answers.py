@@ -4,14 +4,14 @@ A reply goes to Slack or to the configured API's own origin, wherever a payload 
 """
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import aiohttp
 import structlog
 from yarl import URL
 
 from bot.integrations.errors import Permanent, VendorError
-from bot.integrations.slack.client import Block, SlackClient
+from bot.integrations.slack.client import Blocks, SlackClient
 
 log = structlog.get_logger(__name__)
 
@@ -46,7 +46,7 @@ class PrivateReplies:
         channel: str | None,
         user: str,
         text: str,
-        blocks: Sequence[Block] | None = None,
+        blocks: Blocks | None = None,
     ) -> bool:
         """Say `text` privately, through `response_url` if it may be used, else as an ephemeral message.
 
@@ -70,7 +70,7 @@ class PrivateReplies:
             return _failed("connection")
         return True
 
-    async def _respond(self, url: URL, text: str, blocks: Sequence[Block] | None) -> None:
+    async def _respond(self, url: URL, text: str, blocks: Blocks | None) -> None:
         body: dict[str, object] = {"response_type": "ephemeral", "replace_original": False, "text": text}
         if blocks is not None:
             body["blocks"] = [dict(block) for block in blocks]

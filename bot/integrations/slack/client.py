@@ -14,8 +14,8 @@ from slack_sdk.web.async_slack_response import AsyncSlackResponse
 
 from bot.integrations.slack.errors import Ambiguous, MessageGone, classify
 
-Block = Mapping[str, object]
-"""One Block Kit block, as plain data."""
+Blocks = Sequence[Mapping[str, object]]
+"""Block Kit blocks, as plain data."""
 
 EVENT_TYPE = "apv_review"
 """`metadata.event_type` of every message the bot posts."""
@@ -46,7 +46,7 @@ class Posted(BaseModel, frozen=True):
     ts: str
 
 
-class SlackUserProfile(BaseModel, frozen=True):
+class MemberProfile(BaseModel, frozen=True):
     """The `profile` of a user, as far as the bot reads it."""
 
     email: str | None = None
@@ -54,14 +54,14 @@ class SlackUserProfile(BaseModel, frozen=True):
     display_name: str | None = None
 
 
-class SlackUser(BaseModel, frozen=True):
+class Member(BaseModel, frozen=True):
     """A user as `users.info` gives them; a flag that is absent is off."""
 
     id: str
     team_id: str | None = None
     name: str | None = None
     real_name: str | None = None
-    profile: SlackUserProfile = SlackUserProfile()
+    profile: MemberProfile = MemberProfile()
     deleted: bool = False
     is_bot: bool = False
     is_workflow_bot: bool = False
@@ -98,7 +98,7 @@ class _History(BaseModel):
 
 
 class _Person(BaseModel):
-    user: SlackUser
+    user: Member
 
 
 class _Members(BaseModel):
@@ -133,7 +133,7 @@ class SlackClient:
         return self._identity
 
     async def post(
-        self, channel: str, text: str, blocks: Sequence[Block] | None, *, outbox_id: UUID, thread_ts: str | None = None
+        self, channel: str, text: str, blocks: Blocks | None, *, outbox_id: UUID, thread_ts: str | None = None
     ) -> Posted:
         """Post a message, or with `thread_ts` a reply, that `find` recognises by `outbox_id`.
 
@@ -154,7 +154,7 @@ class SlackClient:
         )
         return await self._call("chat.postMessage", call, Posted)
 
-    async def update(self, channel: str, ts: str, text: str, blocks: Sequence[Block] | None) -> None:
+    async def update(self, channel: str, ts: str, text: str, blocks: Blocks | None) -> None:
         """Replace a message's text and blocks; its metadata stays. MessageGone: post anew."""
         call = self._web.chat_update(
             channel=channel, ts=ts, text=text, blocks=_plain(blocks), link_names=False, parse="none"
@@ -181,7 +181,7 @@ class SlackClient:
                 return None
         raise Ambiguous("The Slack channel's history is too long to search.", code="history_too_long")
 
-    async def ephemeral(self, channel: str, user: str, text: str, blocks: Sequence[Block] | None = None) -> None:
+    async def ephemeral(self, channel: str, user: str, text: str, blocks: Blocks | None = None) -> None:
         """Say something in a channel that only `user` sees; they must be a member of it."""
         call = self._web.chat_postEphemeral(
             channel=channel, user=user, text=text, blocks=_plain(blocks), link_names=False, parse="none"
@@ -200,7 +200,7 @@ class SlackClient:
         """Become a member of a public channel; ChannelUnavailable when it is not one."""
         await self._call("conversations.join", self._web.conversations_join(channel=channel), _Done)
 
-    async def user(self, user_id: str) -> SlackUser:
+    async def user(self, user_id: str) -> Member:
         """Describe a user; Permanent `user_not_found` or `user_not_visible` when Slack knows none."""
         return (await self._call("users.info", self._web.users_info(user=user_id), _Person)).user
 
@@ -242,5 +242,5 @@ class SlackClient:
         raise failure
 
 
-def _plain(blocks: Sequence[Block] | None) -> list[dict[str, object]] | None:
+def _plain(blocks: Blocks | None) -> list[dict[str, object]] | None:
     return None if blocks is None else [dict(block) for block in blocks]

@@ -11,7 +11,7 @@ from typing import Generic, TypeVar
 
 from bot.domain.people import DirectoryUnavailable, SlackProfile
 from bot.integrations.errors import Permanent, VendorError
-from bot.integrations.slack.client import SlackClient, SlackUser
+from bot.integrations.slack.client import Member, SlackClient
 
 BELIEVED = 60.0
 """Seconds after asking for which an answer is used; the contract's limit."""
@@ -94,7 +94,7 @@ class SlackDirectory:
             raise
 
 
-def _profile(user: SlackUser, own_team: str) -> SlackProfile:
+def _profile(user: Member, own_team: str) -> SlackProfile:
     """Reduce a user to what a decision needs. Slack documents `team_id` as always there; absent, it is ours."""
     profile = user.profile
     return SlackProfile(
