@@ -22,12 +22,12 @@ def _pin(one: re.Match[str], package: str) -> Pin | Skipped | None:
     if _normal(one["image"]) != _normal(package):
         return None
     if one["digest"]:
-        return Skipped(f"pins {package} by its digest, which only the registry gives")
+        return Skipped(f"pins {package} by digest, which only the registry can give")
     if one["tag"] is None:
         return Skipped(f"names {package} without a tag")
     version = _VERSION.fullmatch(one["tag"])
     if version is None:
-        return Skipped(f"gives {package} the tag {one['tag']}, which is no version")
+        return Skipped(f"gives {package} the tag {one['tag']}, which is not a version")
     start = one.start("tag") + version.start("version")
     return Pin(start, start + len(version["version"]), version["version"])
 

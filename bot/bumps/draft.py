@@ -47,9 +47,9 @@ class Wanted:
         known = [path for path in paths if self.ecosystem.reader(path)]
         chosen = [path for path in known if path in set(likely)] or known
         if not chosen:
-            raise CannotBump("the repository has no file of its kind that names versions in plain text")
+            raise CannotBump("the repository has no manifest of this ecosystem with versions in plain text")
         if len(chosen) > MOST_MANIFESTS:
-            raise CannotBump(f"{len(chosen):,} files may pin it, and at most {MOST_MANIFESTS} are read")
+            raise CannotBump(f"{len(chosen):,} files may pin it, but at most {MOST_MANIFESTS} are read")
         return chosen
 
 
@@ -57,14 +57,14 @@ def wanted(apv: Apv) -> Wanted:
     """What this report asks for. Raises CannotBump when that cannot be made whatever the repository holds."""
     ecosystem = ECOSYSTEMS.get(apv.package_ecosystem.casefold())
     if ecosystem is None:
-        named = f"packages of {apv.package_ecosystem}" if apv.package_ecosystem else "packages of no named ecosystem"
-        raise CannotBump(f"{named} are not bumped here")
+        named = f"{apv.package_ecosystem} packages" if apv.package_ecosystem else "packages without an ecosystem"
+        raise CannotBump(f"the bot cannot bump {named}")
     new, old = (apv.fixed_version or "").strip(), (apv.package_version or "").strip() or None
     if not (SAFE_VERSION.fullmatch(new) and is_version(new)):
         raise CannotBump("the fixed version is not one plain version")
     new = new.removeprefix("v")
     if old and is_version(old) and not rises(old, new):
-        raise CannotBump(f"{new} is {'the version that is there' if same(old, new) else f'below {old}'}")
+        raise CannotBump(f"{new} is {'already installed' if same(old, new) else f'below {old}'}")
     if fault := ecosystem.fault(apv.package_name, new):
         raise CannotBump(fault)
     return Wanted(ecosystem, Bump(apv.package_name, old, new))
@@ -88,10 +88,9 @@ def draft(asked: Wanted, manifests: Mapping[str, bytes], paths: Sequence[str]) -
     stale = dict.fromkeys(lock for path in changed for lock in asked.ecosystem.stale(path, everything))
     told = [f"apv-bot made this diff: {bump.package} {bump.new} in {_listed(list(changed))}."]
     if left:
-        told.append(f"Left alone: {_listed(left, '; ')}.")
+        told.append(f"Unchanged: {_listed(left, '; ')}.")
     if stale:
-        goes = "goes stale and has" if len(stale) == 1 else "go stale and have"
-        told.append(f"{_listed(list(stale))} {goes} to be made anew by the package manager before this is merged.")
+        told.append(f"Before merging, update {_listed(list(stale))} with the package manager.")
     return Bumped(changed, " ".join(told))
 
 
@@ -99,7 +98,7 @@ def _raised(asked: Wanted, path: str, content: bytes) -> bytes | Skipped | None:
     read = asked.ecosystem.reader(path)
     assert read is not None, "only manifests are given"
     if len(content) > MOST_BYTES:
-        return Skipped("is too long to be read")
+        return Skipped("is larger than 1 MiB")
     try:
         text = content.decode()
     except UnicodeDecodeError:
@@ -110,7 +109,7 @@ def _raised(asked: Wanted, path: str, content: bytes) -> bytes | Skipped | None:
 
 def _nowhere(asked: Wanted, manifests: list[str], paths: frozenset[str]) -> str:
     locks = {lock for path in manifests for lock in asked.ecosystem.stale(path, paths)}
-    beside = f"; what {_listed(sorted(locks))} resolve to, only the package manager can change" if locks else ""
+    beside = f"; only the package manager can change {_listed(sorted(locks))}" if locks else ""
     return f"{asked.bump.package} is not pinned in {_listed(manifests)}{beside}"
 
 

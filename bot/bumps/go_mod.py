@@ -34,5 +34,5 @@ def fault(package: str, new: str) -> str | None:
     named = _MAJOR.search(package)
     major = int(new.partition(".")[0]) if new.partition(".")[0].isdigit() else 0
     if named and int(named[1]) != major:
-        return f"{new} is no version of {package}, but of another module"
+        return f"{new} is a version of another module, not of {package}"
     return None

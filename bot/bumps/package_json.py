@@ -32,8 +32,9 @@ def _pin(path: tuple[str, ...], start: int, value: str, package: str) -> Pin | S
         return None
     version = _VERSION.fullmatch(value)
     if version is None:
-        kind = "takes it from an address" if re.search(r"[:/]", value) else "gives a range"
-        return Skipped(f"{kind} for {package} ({value[:80]}), not a pin")
+        if re.search(r"[:/]", value):
+            return Skipped(f"takes {package} from a URL ({value[:80]})")
+        return Skipped(f"gives a range for {package} ({value[:80]}), not a pin")
     start += version.start("version")
     return Pin(start, start + len(version["version"]), version["version"], floor=version["operator"] in {"^", "~"})
 

@@ -39,11 +39,11 @@ def pins(text: str, package: str) -> list[Pin | Skipped]:
     except expat.ExpatError:
         return [Skipped("is not valid XML")]
     except _Entities:
-        return [Skipped("declares entities, which are not read")]
+        return [Skipped("declares XML entities, which the bot does not read")]
     of_it = [one for one in owners if (one.said("groupId"), one.said("artifactId")) == (group, artifact)]
     versioned = [one for one in of_it if one.said("version")]
     if of_it and not versioned:
-        return [Skipped(f"leaves the version of {package} to a parent or a list of versions")]
+        return [Skipped(f"leaves the version of {package} to a parent or a BOM")]
     places = {_place(one, properties, owners, package) for one in versioned}
     return [_pin(text.encode(), one, package) for one in sorted(places, key=str)]
 

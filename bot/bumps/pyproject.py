@@ -34,7 +34,7 @@ def _poetry(one: TomlString, package: str) -> Pin | Skipped | None:
     if table not in _LISTS or normal(name) != normal(package):
         return None
     if inner and one.path[-1] != "version":
-        return Skipped(f"takes {package} from an address")
+        return Skipped(f"takes {package} from a URL")
     version = _POETRY.fullmatch(one.text)
     if version is None:
         return Skipped(f"gives a range for {package} ({one.text}), not a pin")

@@ -24,13 +24,13 @@ def requirement(line: str, at: int, package: str) -> Pin | Skipped | None:
         return None
     rest = line[name.end() :]
     if rest.startswith("@"):
-        return Skipped(f"takes {package} from an address")
+        return Skipped(f"takes {package} from a URL")
     if "--hash" in rest:
-        return Skipped(f"pins {package} with hashes, which only the package's files give")
+        return Skipped(f"pins {package} with hashes, which only the package index can give")
     exact = _EXACT.match(rest)
     if exact is None or exact["more"]:
         asked = re.split(r"[;#\\]|\s-", rest)[0].strip()
-        return Skipped(f"gives a range for {package} ({asked}), not a pin" if asked else f"names {package} unpinned")
+        return Skipped(f"gives a range for {package} ({asked}), not a pin" if asked else f"does not pin {package}")
     start = at + name.end()
     return Pin(start + exact.start("version"), start + exact.end("version"), exact["version"])
 

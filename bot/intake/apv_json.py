@@ -64,12 +64,13 @@ E = TypeVar("E")
 
 
 def _one_of(words: Mapping[str, E]) -> Callable[[object], E]:
-    accepted = ", ".join(dict.fromkeys(str(word) for word in words.values()))
+    *others, last = dict.fromkeys(str(word) for word in words.values())
+    accepted = f"{', '.join(others)} or {last}"
 
     def read(value: object) -> E:
         word = words.get(value.strip().lower()) if isinstance(value, str) else None
         if word is None:
-            raise PydanticCustomError("enum", "one of {accepted} is expected, in any case", {"accepted": accepted})
+            raise PydanticCustomError("enum", "must be {accepted} (any case)", {"accepted": accepted})
         return word
 
     return read
@@ -95,26 +96,24 @@ def _is_branch(value: str) -> bool:
 
 Word = Annotated[BoundedText, StringConstraints(strip_whitespace=True)]
 Texts = Annotated[list[BoundedText], Field(json_schema_extra={"maxItems": ITEM_LIMIT})]
-AdvisoryId = Annotated[Word, AfterValidator(_matching(bool, "string_too_short", "an id must not be empty"))]
+AdvisoryId = Annotated[Word, AfterValidator(_matching(bool, "string_too_short", "must not be empty"))]
 
 CveId = Annotated[
-    Word, AfterValidator(_matching(CVE_ID.fullmatch, "cve_id", "a CVE id is expected, such as CVE-2024-12345"))
+    Word, AfterValidator(_matching(CVE_ID.fullmatch, "cve_id", "must be a CVE id such as CVE-2024-12345"))
 ]
 Code = Annotated[
-    Word, AfterValidator(_matching(_is_code, "apv_code", "APV-<year>-<number> is expected, such as APV-2026-17"))
+    Word, AfterValidator(_matching(_is_code, "apv_code", "must be APV-<year>-<number>, such as APV-2026-17"))
 ]
 Vector = Annotated[
     Word,
     AfterValidator(
-        _matching(lambda v: base_score(v) is not None, "cvss_vector", "a CVSS 2.0, 3.0, 3.1 or 4.0 vector is expected")
+        _matching(lambda v: base_score(v) is not None, "cvss_vector", "must be a CVSS 2.0, 3.0, 3.1 or 4.0 vector")
     ),
 ]
 Repository = Annotated[
-    Word, AfterValidator(_matching(REPOSITORY.fullmatch, "repository", "a repository as owner/name is expected"))
+    Word, AfterValidator(_matching(REPOSITORY.fullmatch, "repository", "must be a repository as owner/name"))
 ]
-Branch = Annotated[
-    Word, AfterValidator(_matching(_is_branch, "base_ref", "a branch name that git accepts is expected"))
-]
+Branch = Annotated[Word, AfterValidator(_matching(_is_branch, "base_ref", "must be a branch name that git accepts"))]
 
 
 class ApvSubmission(BaseModel):
@@ -204,9 +203,9 @@ def parse(document: object, *, default_repository: str, index: int | None = None
 def parse_many(documents: object, *, default_repository: str) -> list[Submission]:
     """At most 1,000 APVs from a JSON list, in its order. Raises `NotAccepted` with every fault of every item."""
     if not isinstance(documents, list):
-        raise NotAccepted([Fault("list_type", (), "a list of APVs is expected")])
+        raise NotAccepted([Fault("list_type", (), "must be a list of APVs")])
     if len(documents) > ITEM_LIMIT:
-        raise NotAccepted([Fault("too_long", (), f"at most {ITEM_LIMIT:,} APVs are accepted at once")])
+        raise NotAccepted([Fault("too_long", (), f"must have at most {ITEM_LIMIT:,} APVs: split the list")])
     return all_or_faults(check(d, default_repository=default_repository, loc=(i,)) for i, d in enumerate(documents))
 
 
@@ -227,7 +226,7 @@ def all_or_faults(checked: Iterable[Submission | list[Fault]]) -> list[Submissio
 def check(document: object, *, default_repository: str, loc: Loc) -> Submission | list[Fault]:
     """One APV from the JSON value found at `loc`, or everything that is wrong with it."""
     if not isinstance(document, dict):
-        return [Fault("dict_type", loc, "an APV is a JSON object")]
+        return [Fault("dict_type", loc, "must be a JSON object")]
     faults = _bounds(document, loc)
     given = {name: value for name, value in document.items() if name in KNOWN and not _absent(name, value)}
     try:

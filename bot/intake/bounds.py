@@ -49,34 +49,34 @@ class _Walk:
         elif isinstance(value, (list, dict)):
             self.container(value, loc, depth)
         else:
-            self.fault("json_type", loc, "a value that JSON does not have")
+            self.fault("json_type", loc, "must be a JSON value")
 
     def text(self, value: str, loc: Loc) -> None:
         self.size += len(value)
         if len(value) > self.text_limit:
-            self.fault("string_too_long", loc, f"a string of at most {self.text_limit:,} characters is accepted here")
+            self.fault("string_too_long", loc, f"must have at most {self.text_limit:,} characters")
         self.characters(value, loc)
 
     def characters(self, value: str, loc: Loc) -> None:
         if "\0" in value:
-            self.fault("string_nul", loc, "a NUL character is not accepted")
+            self.fault("string_nul", loc, "must not contain a NUL character")
         if not value.isascii():
             try:
                 value.encode()
             except UnicodeEncodeError:
-                self.fault("string_unicode", loc, "half of a surrogate pair is not a character")
+                self.fault("string_unicode", loc, "must not contain half of a surrogate pair")
 
     def number(self, value: float, loc: Loc) -> None:
         if isinstance(value, float) and not math.isfinite(value):
-            self.fault("finite_number", loc, "NaN and infinities are not numbers in JSON")
+            self.fault("finite_number", loc, "must be a finite number, not NaN or infinity")
         elif abs(value) > NUMBER_LIMIT:
-            self.fault("number_too_large", loc, "a number of at most 1e308 is accepted")
+            self.fault("number_too_large", loc, "must be between -1e308 and 1e308")
 
     def container(self, value: list[object] | dict[object, object], loc: Loc, depth: int) -> None:
         if depth >= DEPTH_LIMIT:
-            self.fault("too_deep", loc, f"at most {DEPTH_LIMIT} lists and objects inside one another are accepted")
+            self.fault("too_deep", loc, f"must have at most {DEPTH_LIMIT} levels of lists and objects")
         elif len(value) > ITEM_LIMIT:
-            self.fault("too_long", loc, f"at most {ITEM_LIMIT:,} items are accepted here")
+            self.fault("too_long", loc, f"must have at most {ITEM_LIMIT:,} items")
         elif isinstance(value, list):
             for position, item in enumerate(value):
                 if not self.enough:
@@ -89,11 +89,11 @@ class _Walk:
 
     def key(self, key: object, loc: Loc) -> None:
         if not isinstance(key, str):
-            self.fault("json_type", loc, "a key that JSON does not have")
+            self.fault("json_type", loc, "must have a string as its key")
             return
         self.size += len(key)
         if len(key) > TEXT_LIMIT:
-            self.fault("string_too_long", loc, f"a key of at most {TEXT_LIMIT:,} characters is accepted")
+            self.fault("string_too_long", loc, f"must have a key of at most {TEXT_LIMIT:,} characters")
         self.characters(key, loc)
 
     @property
@@ -122,7 +122,7 @@ def faults_in(value: object, loc: Loc, *, text_limit: int = TEXT_LIMIT) -> list[
     walk = _Walk(text_limit)
     walk.look(value, loc, depth=0)
     if isinstance(value, (list, dict)) and walk.size > SIZE_LIMIT:
-        walk.fault("too_large", loc, f"at most {SIZE_LIMIT:,} characters and values are accepted here")
+        walk.fault("too_large", loc, f"must have at most {SIZE_LIMIT:,} characters and values in all")
     return walk.faults
 
 

@@ -52,14 +52,14 @@ def read(
     Raises `UnknownInput`, or `NotAccepted` with every fault.
     """
     if format != "auto" and format not in FORMATS:
-        raise UnknownInput(f"there is no such format; {', '.join(('auto', *FORMATS))} are understood")
+        raise UnknownInput(f"unknown format; choose one of {', '.join(('auto', *FORMATS))}")
     document = _json(content)
     chosen = FORMATS[format] if format != "auto" else _recognised(document)
     if not chosen.recognises(document):
         # A report read as one of another scanner holds no findings, which would look like good news.
         for other in FORMATS.values():
             if other.recognises(document):
-                raise UnknownInput(f"found {other.title}, not {chosen.title}")
+                raise UnknownInput(f"found {other.title}, not {chosen.title}; choose the format {other.name}")
     return chosen.parse(document, default_repository=default_repository)
 
 
@@ -68,7 +68,7 @@ def _recognised(document: object) -> Format:
         if candidate.recognises(document):
             return candidate
     understood = ", ".join(f.title for f in FORMATS.values())
-    raise UnknownInput(f"found {_described(document)}; understood are {understood}")
+    raise UnknownInput(f"found {_described(document)}; expected one of: {understood}")
 
 
 def _json(content: str | bytes) -> object:
@@ -82,10 +82,10 @@ def _json(content: str | bytes) -> object:
     except UnicodeDecodeError as error:
         raise UnknownInput(f"not text: the byte at offset {error.start} is not {error.encoding}") from None
     except RecursionError:
-        raise UnknownInput("not read: lists and objects are nested too deeply") from None
+        raise UnknownInput("cannot be read: lists and objects are nested too deeply") from None
     except ValueError:
         # int() refuses more than 4,300 digits, against quadratic time.
-        raise UnknownInput("not read: it holds NaN, an infinity or a number of thousands of digits") from None
+        raise UnknownInput("cannot be read: it contains NaN, an infinity or a number of thousands of digits") from None
 
 
 def _refuse_constant(name: str) -> None:
@@ -97,7 +97,7 @@ def _described(document: object) -> str:
         keys = [key for key in document if key.isprintable() and len(key) <= 40][:6]
         return f"a JSON object with the keys {', '.join(keys)}" if keys else "a JSON object without known keys"
     if isinstance(document, list):
-        return f"a list of {len(document):,} items, the first being {_kind(document[0])}"
+        return f"a list of {len(document):,} items that starts with {_kind(document[0])}"
     return _kind(document)
 
 

@@ -28,15 +28,22 @@ def warnings(policy: Policy) -> list[str]:
     """What is allowed and probably not meant."""
     found = []
     if policy.leads is None and LEADS in policy.asked_for:
-        found.append("groups: `leads` is asked for and nobody is named a lead, so any reviewer stands for it")
+        found.append(
+            "groups: `leads` is required but no lead is named, so any reviewer counts as one; "
+            "name leads under [people] or in LEADS"
+        )
     for index, route in enumerate(policy.routes, 1):
         shadow = next((n for n, other in enumerate(policy.routes[: index - 1], 1) if other.scope == route.scope), None)
         if shadow:
-            found.append(f"route.{index}: route.{shadow} has the same conditions, so this one is never taken")
+            found.append(
+                f"route.{index}: route.{shadow} has the same conditions, so this route never applies; remove one"
+            )
     for severity, rule in policy.rules.items():
         late = [step.before for step in rule.escalation if step.before >= rule.minutes]
         if late and rule.deadline.value == "fixed":
-            found.append(f"severity.{severity}.escalation: {late[0]} minutes before the deadline is before arrival")
+            found.append(
+                f"severity.{severity}.escalation: {late[0]} minutes before the deadline is earlier than the arrival"
+            )
     return found
 
 
@@ -59,7 +66,7 @@ def _quorums(policy: Policy, size: Size, tokens: int) -> Iterator[str]:
     for severity, rule in policy.rules.items():
         if everybody is not None and everybody < rule.approvals:
             may = f"at most {_people_in(everybody)} may approve"
-            yield f"severity.{severity}: needs {rule.approvals} approvals, and {may}"
+            yield f"severity.{severity}: needs {rule.approvals} approvals, but {may}"
         yield from _unmet(policy, f"severity.{severity}.groups", rule.groups, size)
     for index, route in enumerate(policy.routes, 1):
         yield from _unmet(policy, f"route.{index}.groups", route.groups, size)
@@ -68,7 +75,7 @@ def _quorums(policy: Policy, size: Size, tokens: int) -> Iterator[str]:
 def _unmet(policy: Policy, place: str, clauses: Sequence[Sequence[str]], size: Size) -> Iterator[str]:
     for clause in clauses:
         if _count([policy.members(name) for name in clause], size) == 0:
-            yield f"{place}: asks for {whom(tuple(clause))}, and there is nobody"
+            yield f"{place}: needs {whom(tuple(clause))}, but there is nobody"
 
 
 def _count(lists: Sequence[Principals], size: Size) -> int | None:

@@ -77,7 +77,7 @@ def digest_of(text: str) -> str:
 def decoded(raw: bytes) -> str:
     """A file's bytes as text; raises InvalidPolicy."""
     if len(raw) > BOUND:
-        raise InvalidPolicy([PolicyFault(None, "", f"the file has more than {BOUND:,} bytes")])
+        raise InvalidPolicy([PolicyFault(None, "", f"the file is larger than {BOUND:,} bytes")])
     try:
         return raw.decode("utf-8")
     except UnicodeDecodeError as error:
@@ -114,7 +114,7 @@ def _parsed(text: str) -> PolicyFile:
 
 def _fault(text: str, loc: tuple[int | str, ...], kind: str, message: str) -> PolicyFault:
     path = tuple(part for part in loc if part != "[key]")
-    reason = "there is no such key" if kind == "extra_forbidden" else message.removeprefix("Value error, ")
+    reason = "unknown key" if kind == "extra_forbidden" else message.removeprefix("Value error, ")
     return PolicyFault(line_of(text, path), _dotted(path), reason)
 
 
@@ -128,20 +128,26 @@ def _dangling(file: PolicyFile) -> Iterator[tuple[tuple[str | int, ...], str]]:
     known = {*file.groups, LEADS, REVIEWERS}
     for name in (LEADS, REVIEWERS):
         if name in file.groups:
-            yield ("groups", name), f"`{name}` is set under [people]"
+            yield ("groups", name), f"`{name}` is reserved; set it under [people]"
     for severity in Severity:
         table: SeverityTable = getattr(file.severity, severity.value)
         for index, clause in enumerate(table.groups):
             for name in set(clause) - known:
-                yield ("severity", severity.value, "groups", index), f"there is no group `{name}`"
+                yield (
+                    ("severity", severity.value, "groups", index),
+                    f"unknown group `{name}`; add it under [groups]",
+                )
         for index, step in enumerate(table.escalation):
             for name in step.to:
                 if not _is_principal(name) and name not in known:
-                    yield ("severity", severity.value, "escalation", index, "to"), f"there is no group `{name}`"
+                    yield (
+                        ("severity", severity.value, "escalation", index, "to"),
+                        f"unknown group `{name}`; add it under [groups]",
+                    )
     for number, route in enumerate(file.route):
         for index, clause in enumerate(route.groups):
             for name in set(clause) - known:
-                yield ("route", number, "groups", index), f"there is no group `{name}`"
+                yield ("route", number, "groups", index), f"unknown group `{name}`; add it under [groups]"
 
 
 def _is_principal(name: str) -> bool:

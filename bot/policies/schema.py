@@ -48,7 +48,7 @@ Addressee = Annotated[
     str, _matching(f"{PRINCIPAL}|{GROUP_NAME}", "a group of this file, a Slack id or an e-mail address")
 ]
 SlackChannel = Annotated[str, _matching(r"[CGD][A-Z0-9]{1,30}", "a Slack channel id such as C0123ABCD")]
-GroupName = Annotated[str, _matching(GROUP_NAME, "a name of small letters, digits and '-'")]
+GroupName = Annotated[str, _matching(GROUP_NAME, "a name of lowercase letters, digits and '-'")]
 Login = Annotated[str, _matching(r"[A-Za-z0-9][A-Za-z0-9-]{0,99}", "a GitHub name of letters, digits and '-'")]
 Pattern = Annotated[str, Field(min_length=1, max_length=200)]
 Minutes = Annotated[int, Field(ge=1, le=5_256_000)]
@@ -231,7 +231,7 @@ class AutoApprovalTable(ScopedTable):
     @model_validator(mode="after")
     def _limited(self) -> Self:
         if self.enabled and not self.severity:
-            raise ValueError("auto_approval needs the severities that it is for")
+            raise ValueError("`severity` is required when it is enabled")
         return self
 
     def value(self) -> AutoApproval:
@@ -277,7 +277,7 @@ class PeopleTable(Table):
     @model_validator(mode="after")
     def _no_tokens_as_reviewers(self) -> Self:
         if any(name.startswith("token:") for name in self.reviewers or ()):
-            raise ValueError("reviewers: a token decides by its scope; token:<name> belongs into leads")
+            raise ValueError("reviewers: token:<name> belongs in leads; what a token may decide is in its scope")
         return self
 
 

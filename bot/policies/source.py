@@ -67,7 +67,7 @@ class PolicySource:
         if self._found.policy is not None:
             return "ok"
         line = self._found.faults[0].line
-        return f"broken{f' at line {line}' if line else ''}; the policy before it stays in force"
+        return f"broken{f' at line {line}' if line else ''}; the previous policy stays in force"
 
     def take_text(self, text: str) -> None:
         """Put a policy in force that was read before, from the next question on."""

@@ -182,8 +182,8 @@ async def test_what_only_the_database_knows_is_named_like_other_faults(scanner: 
         (b'{"a": "\xff"}', "not JSON in UTF-8"),
         (b"[" * 100_000, "nested too deeply"),
         (b"1" * 5_000, "too many digits"),
-        (b'"an APV"', "an APV is a JSON object"),
-        (b'{"cvss_score": NaN}', "NaN and infinities"),
+        (b'"an APV"', "must be a JSON object"),
+        (b'{"cvss_score": NaN}', "not NaN or infinity"),
     ],
 )
 async def test_malformed_json_is_told_where(scanner: aiohttp.ClientSession, body: bytes, words: str) -> None:

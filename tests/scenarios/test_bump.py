@@ -32,9 +32,9 @@ async def test_a_lock_file_that_goes_stale_is_named_in_the_pull_request(world: W
     await world.github.push_commit("main", files)
     apv = {**BARE, "package_name": "attrs", "package_version": "22.1.0", "fixed_version": "22.2.0"}
     card = await world.submit({**sample("requests-cve-2023-32681"), "affected_files": []}, **apv)
-    await card.shows("+dependencies", "uv.lock goes stale")
+    await card.shows("+dependencies", "update uv.lock with the package manager")
     await world.alice.approves(card)
-    assert "uv.lock goes stale" in ((await world.pull(card)).body or "")
+    assert "update uv.lock with the package manager" in ((await world.pull(card)).body or "")
     await card.told_in_thread("Pull request")
 
 

@@ -335,9 +335,9 @@ def test_the_policy_in_force(bare: Terminal) -> None:
 
 CHECKED = [
     ("", 0, "own.toml: OK (digest e3b0c442"),
-    ("[severity.low]\naprovals = 2\n[route]", 1, "own.toml: line 2: severity.low.aprovals: there is no such key\n"),
-    ("[severity.low]\napprovals = 3", 1, "error: severity.low: needs 3 approvals, and at most 2 people may approve\n"),
-    ('[groups]\nops = ["token:ci"]\n[[route]]\ngroups = ["ops"]', 1, "error: route.1.groups: asks for someone of ops"),
+    ("[severity.low]\naprovals = 2\n[route]", 1, "own.toml: line 2: severity.low.aprovals: unknown key\n"),
+    ("[severity.low]\napprovals = 3", 1, "error: severity.low: needs 3 approvals, but at most 2 people may approve\n"),
+    ('[groups]\nops = ["token:ci"]\n[[route]]\ngroups = ["ops"]', 1, "error: route.1.groups: needs someone of ops"),
 ]
 
 
@@ -380,7 +380,7 @@ DOUBTS: tuple[tuple[dict[str, object], str], ...] = (
     ({"github_repo_name": "nothing"}, "fail  github     "),
     ({"github_token": None}, "warn  github     not configured: approvals are recorded, no pull request is opened"),
     ({"database_url": SecretStr(web.nowhere())}, "fail  database   DATABASE_URL: cannot connect to 127.0.0.1:1"),
-    ({"reviewers": ("S0NOBODY",)}, "fail  slack      group S0NOBODY: Slack knows no such user group."),
+    ({"reviewers": ("S0NOBODY",)}, "fail  slack      group S0NOBODY: Slack does not know this user group."),
     ({"reviewers": ("U0ALICE",), "leads": ()}, "warn  leads      LEADS is not set and there is one reviewer"),
 )
 

@@ -77,10 +77,10 @@ async def test_a_broken_file_changes_nothing_and_is_told_of_once(world: Governed
         await world.governs("[severity.high]\napprovals = 2\n")
         in_force = digest_of("[severity.high]\napprovals = 2\n")
         world.file.write_text("[severity.high]\napprovals = 1\naprovals = 9\n", "utf-8")
-        await world.parts_are(policy="broken at line 3; the policy before it stays in force")
+        await world.parts_are(policy="broken at line 3; the previous policy stays in force")
         # Even one that missed the file in between goes by it.
         await world.until(lambda: other.policy.current().digest == in_force, lambda: "the replicas differ")
-        await world.hears("line 3: severity.high.aprovals: there is no such key")
+        await world.hears("line 3: severity.high.aprovals: unknown key")
         await world.alice.approves(card)
         await card.shows("1 of 2 approvals")
         await world.governs("")

@@ -54,7 +54,7 @@ async def test_slack_says_how_long_to_wait(world: World, capsys: pytest.CaptureF
 
     async def waits() -> bool:
         return [line[1:] for line in await jobs_list(world, capsys)] == [
-            ["slack.card", "queued", "1", code, "Slack asked for fewer requests."]
+            ["slack.card", "queued", "1", code, "Slack's rate limit is reached."]
         ]
 
     await world.until_async(waits, lambda: "the job does not wait")
@@ -89,12 +89,12 @@ async def test_a_failure_that_no_retry_can_help_is_held_at_once(
     world.slack.fail("chat.update", "cant_update_message", times=None)
     await world.alice.claims(card)
     alert = await world.hears(f"The job slack.card of {card.code} is held")
-    assert "Slack does not let this message be changed." in alert.words
+    assert "Slack does not allow changes to this message." in alert.words
     await card.told_in_thread("is held")
     await world.settle()
     held = await jobs_list(world, capsys)
     assert held[0][1:] == [
-        "slack.card", "held", "0", card.code, "Slack does not let this message be changed.",
+        "slack.card", "held", "0", card.code, "Slack does not allow changes to this message.",
     ]  # fmt: skip
     assert "job.held" in await world.audit(card)
     assert "Claimed by" not in card.words

@@ -269,13 +269,13 @@ ARTIFACT = report(MAVEN, "g:a", "1.0", "1.1")
 PYTHON = report(DOCKER, "python", "3.9.16", "3.9.18")
 
 REFUSED = [
-    ("hashes", JINJA, "requirements.txt", HASHED, "pins jinja2 with hashes, which only the package's files give"),
+    ("hashes", JINJA, "requirements.txt", HASHED, "pins jinja2 with hashes, which only the package index can give"),
     ("a range", JINJA, "requirements.txt", "jinja2>=2.9,<3\n", "gives a range for jinja2 (>=2.9,<3), not a pin"),
     ("a pin and an exclusion", JINJA, "requirements.txt", "jinja2==2.10,!=2.10.0\n",
      "gives a range for jinja2 (==2.10,!=2.10.0), not a pin"),
     ("a family", JINJA, "requirements.txt", "jinja2==2.*\n", "gives a range for jinja2 (==2.*), not a pin"),
-    ("no version", JINJA, "requirements.txt", "jinja2  # any\n", "names jinja2 unpinned"),
-    ("an address", JINJA, "requirements.txt", "jinja2 @ https://example.org/j.whl\n", "takes jinja2 from an address"),
+    ("no version", JINJA, "requirements.txt", "jinja2  # any\n", "does not pin jinja2"),
+    ("an address", JINJA, "requirements.txt", "jinja2 @ https://example.org/j.whl\n", "takes jinja2 from a URL"),
     ("another version", JINJA, "requirements.txt", "jinja2==2.9\n", "pins jinja2 2.9, not 2.10"),
     ("fixed already", JINJA, "requirements.txt", "jinja2==2.10.1\n", "has jinja2 2.10.1 already"),
     ("above", replace(JINJA, package_version=None), "requirements.txt", "jinja2==3.1\n",
@@ -288,35 +288,35 @@ REFUSED = [
     ("a range of poetry's", JINJA, "pyproject.toml", '[tool.poetry.dependencies]\njinja2 = ">=2.10,<3"\n',
      "gives a range for jinja2 (>=2.10,<3), not a pin"),
     ("poetry from git", JINJA, "pyproject.toml", '[tool.poetry.dependencies]\njinja2 = {git = "ssh://x"}\n',
-     "takes jinja2 from an address"),
+     "takes jinja2 from a URL"),
     ("poetry above", JINJA, "pyproject.toml", '[tool.poetry.dependencies]\njinja2 = "^2.11"\n',
      "asks for jinja2 2.11 or higher, which is above 2.10"),
     ("broken JSON", LODASH, "package.json", '{"dependencies": {"lodash": "4.17.20",}}', "is not valid JSON"),
     ("a range in package.json", LODASH, "package.json", '{"dependencies": {"lodash": ">=4 <5"}}',
      "gives a range for lodash (>=4 <5), not a pin"),
     ("an address in package.json", LODASH, "package.json", '{"dependencies": {"lodash": "github:lodash/lodash"}}',
-     "takes it from an address for lodash (github:lodash/lodash), not a pin"),
+     "takes lodash from a URL (github:lodash/lodash)"),
     ("replaced", GIN, "go.mod", "require github.com/gin-gonic/gin v1.7.0\nreplace github.com/gin-gonic/gin => ../gin\n",
      "replaces github.com/gin-gonic/gin by another module"),
     ("a range in Cargo.toml", TOKIO, "Cargo.toml", '[dependencies]\ntokio = ">=1, <2"\n',
      "gives a range for tokio (>=1, <2), not a pin"),
     ("a crate from git", TOKIO, "Cargo.toml", '[dependencies]\ntokio = { git = "https://x" }\n',
      "takes tokio from a repository"),
-    ("managed elsewhere", ARTIFACT, "pom.xml", MANAGED, "leaves the version of g:a to a parent or a list of versions"),
+    ("managed elsewhere", ARTIFACT, "pom.xml", MANAGED, "leaves the version of g:a to a parent or a BOM"),
     ("a property of two groups", ARTIFACT, "pom.xml", SHARED, "shares the version of g:a with h"),
     ("a property of a parent's", ARTIFACT, "pom.xml", pom("${v}"),
      "takes the version of g:a from ${v}, which is set elsewhere"),
     ("a range in a pom", ARTIFACT, "pom.xml", pom("[1.0,2)"), "gives a range for g:a ([1.0,2)), not a pin"),
     ("entities", ARTIFACT, "pom.xml", pom("&v;", '<!DOCTYPE p [<!ENTITY v "1.0">]>'),
-     "declares entities, which are not read"),
+     "declares XML entities, which the bot does not read"),
     ("broken XML", ARTIFACT, "pom.xml", "<project><artifactId>a</project>", "is not valid XML"),
     ("a digest", PYTHON, "Dockerfile", "FROM python:3.9.16@sha256:00\n",
-     "pins python by its digest, which only the registry gives"),
+     "pins python by digest, which only the registry can give"),
     ("no tag", PYTHON, "Dockerfile", "FROM python\n", "names python without a tag"),
     ("a tag that is none", PYTHON, "Dockerfile", "FROM python:slim\n",
-     "gives python the tag slim, which is no version"),
+     "gives python the tag slim, which is not a version"),
     ("a tag from an argument", PYTHON, "Dockerfile", "ARG V=3.9.16\nFROM python:${V}\n",
-     "gives python the tag ${V}, which is no version"),
+     "gives python the tag ${V}, which is not a version"),
 ]  # fmt: skip
 
 
@@ -331,22 +331,21 @@ def test_what_is_no_plain_pin_is_refused_with_the_reason(apv: Apv, path: str, te
 @pytest.mark.parametrize(
     ("apv", "files", "reason"),
     [
-        (report("Debian", "openssl", "1", "2"), {}, "packages of Debian are not bumped here"),
-        (report("", "openssl", "1", "2"), {}, "packages of no named ecosystem are not bumped here"),
+        (report("Debian", "openssl", "1", "2"), {}, "the bot cannot bump Debian packages"),
+        (report("", "openssl", "1", "2"), {}, "the bot cannot bump packages without an ecosystem"),
         (report(PYPI, "x", "1.0", "1.2, 2.0"), {}, "the fixed version is not one plain version"),
         (report(PYPI, "x", "1.0", '2.0"\nevil'), {}, "the fixed version is not one plain version"),
         (report(PYPI, "urllib3", "2.0.1", "1.26.17"), {}, "1.26.17 is below 2.0.1"),
-        (report(PYPI, "x", "1.0", "1.0.0"), {}, "1.0.0 is the version that is there"),
-        (report(GO, "example.com/x/v2", "2.1.0", "3.0.0"), {}, "3.0.0 is no version of example.com/x/v2, but of "
-                                                              "another module"),
-        (JINJA, {"README.md": ""}, "the repository has no file of its kind that names versions in plain text"),
+        (report(PYPI, "x", "1.0", "1.0.0"), {}, "1.0.0 is already installed"),
+        (report(GO, "example.com/x/v2", "2.1.0", "3.0.0"), {}, "3.0.0 is a version of another module, not of "
+                                                              "example.com/x/v2"),
+        (JINJA, {"README.md": ""}, "the repository has no manifest of this ecosystem with versions in plain text"),
         (JINJA, {"vendor/requirements.txt": "jinja2==2.10\n"},
-         "the repository has no file of its kind that names versions in plain text"),
+         "the repository has no manifest of this ecosystem with versions in plain text"),
         (JINJA, {"requirements.txt": "flask==1\n"}, "jinja2 is not pinned in requirements.txt"),
-        (JINJA, {"pyproject.toml": "", "uv.lock": "jinja2 2.10"}, "jinja2 is not pinned in pyproject.toml; what "
-                                                                   "uv.lock resolve to, only the package manager "
-                                                                   "can change"),
-        (JINJA, {f"{n}/requirements.txt": "" for n in range(101)}, "101 files may pin it, and at most 100 are read"),
+        (JINJA, {"pyproject.toml": "", "uv.lock": "jinja2 2.10"}, "jinja2 is not pinned in pyproject.toml; only "
+                                                                   "the package manager can change uv.lock"),
+        (JINJA, {f"{n}/requirements.txt": "" for n in range(101)}, "101 files may pin it, but at most 100 are read"),
     ],
 )  # fmt: skip
 def test_a_bump_that_cannot_be_made_says_why(apv: Apv, files: dict[str, str], reason: str) -> None:
@@ -373,9 +372,8 @@ def test_what_stays_and_what_goes_stale_is_said() -> None:
     assert sorted(made.files) == ["package.json", "web/package.json"]
     assert made.description == (
         "apv-bot made this diff: lodash 4.17.21 in package.json, web/package.json. "
-        "Left alone: old/package.json pins lodash 3.0.0, not 4.17.20. "
-        "package-lock.json, web/yarn.lock go stale and have to be made anew by the package manager before this is "
-        "merged."
+        "Unchanged: old/package.json pins lodash 3.0.0, not 4.17.20. "
+        "Before merging, update package-lock.json, web/yarn.lock with the package manager."
     )
 
 

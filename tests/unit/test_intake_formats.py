@@ -67,7 +67,7 @@ def test_apv_with_a_fault_is_still_an_apv() -> None:
     [
         ('{"matches": [], "source": {}}', "found a JSON object with the keys matches, source"),
         ('{"\\u202e": 1}', "found a JSON object without known keys"),
-        ("[1, 2]", "found a list of 2 items, the first being a number"),
+        ("[1, 2]", "found a list of 2 items that starts with a number"),
         ("null", "found null"),
         ('"x"', "found a string"),
     ],
@@ -75,7 +75,7 @@ def test_apv_with_a_fault_is_still_an_apv() -> None:
 def test_not_understood(content: str, found: str) -> None:
     """What is JSON of no known kind is described, and what would be understood is named."""
     understood = "APV JSON (one or a list), a pip-audit JSON report, a Trivy JSON report"
-    assert sentence(content) == f"{found}; understood are {understood}"
+    assert sentence(content) == f"{found}; expected one of: {understood}"
 
 
 @pytest.mark.parametrize(
@@ -97,7 +97,7 @@ def test_not_json(content: str | bytes, said: str) -> None:
 
 def test_no_such_format() -> None:
     """An unknown format names the known ones."""
-    assert sentence("{}", "grype") == "there is no such format; auto, apv, pip-audit, trivy are understood"
+    assert sentence("{}", "grype") == "unknown format; choose one of auto, apv, pip-audit, trivy"
 
 
 @given(st.text() | st.binary() | st.text(alphabet='[]{}",:0n \\u'))

@@ -326,18 +326,18 @@ REFUSED = [
     Case("a damaged binary, which git passes over",
          hunk("a/x.py", "b/x.py", ONE) + "diff --git a/logo.bin b/logo.bin\nindex " + "1" * 40 + ".." + "2" * 40
          + " 100644\nGIT binary patch\nliteral 5\ndamaged\n\n",
-         refused="The patch is malformed: its headers name 2 files, git finds 1"),
+         refused="The patch is malformed: its headers name 2 files, but git finds 1"),
     Case("a lone surrogate", hunk("a/x.py", "b/x.py", ONE.replace("LINE", "\ud800")),
-         refused="The patch is malformed: it holds a character that UTF-8 cannot write"),
+         refused="The patch is malformed: it contains a character that UTF-8 cannot encode"),
     Case("some names with prefixes, some without", hunk("a/x.py", "b/x.py", ONE) + hunk("src/x.py", "src/x.py", ONE),
          refused="The patch is malformed: some of its file names carry the prefixes a/ and b/, others do not"),
     Case("an unprefixed header hidden behind a mode change",
          "diff --git a/run.sh b/run.sh\nold mode 100755\nnew mode 100644\n" + hunk("src/x.py", "src/x.py", ONE),
-         refused="The patch is malformed: it is not clear which file is meant by src/x.py and src/x.py"),
+         refused="The patch is malformed: it is not clear which file src/x.py and src/x.py means"),
     Case("two different names", hunk("x.py.orig", "x.py", ONE),
-         refused="The patch is malformed: it is not clear which file is meant by x.py.orig and x.py"),
+         refused="The patch is malformed: it is not clear which file x.py.orig and x.py means"),
     Case("a git header of two different names", "diff --git one two\nnew mode 100755\n",
-         refused="The patch is malformed: it is not clear which file is meant by diff --git one two"),
+         refused="The patch is malformed: it is not clear which file diff --git one two means"),
     Case("out of the repository", hunk("/dev/null", "b/../../etc/cron.d/x", ADDED),
          refused=sentence("../../etc/cron.d/x", "a path that leaves its directory")),
     Case("out of a directory", hunk("/dev/null", "b/src/../x2.py", ADDED),
@@ -362,7 +362,7 @@ REFUSED = [
     Case("a hook by an invisible character", hunk("/dev/null", "b/.g\u200cit/config", ADDED),
          refused="The patch is malformed: invalid path '.g?it/config'"),
     Case("too deep", hunk("/dev/null", "b/" + "d/" * 2048 + "x", ADDED),
-         refused=sentence("d/" * 100, "too long a path")),
+         refused=sentence("d/" * 100, "a path of more than 4,096 bytes")),
     Case("a workflow", hunk("a/.github/workflows/ci.yml", "b/.github/workflows/ci.yml",
          "@@ -1 +1 @@\n-on: push\n+on: [push]\n"), refused=sentence(".github/workflows/ci.yml", "a workflow")),
     Case("a new workflow in another case", hunk("/dev/null", "b/.GitHub/Workflows/x.yml", ADDED),
@@ -398,11 +398,11 @@ REFUSED = [
          refused="The patch is malformed: it names a file whose name is not UTF-8"),
     Case("names that contradict the git header",
          "diff --git a/run.sh b/run.sh\nold mode 100755\nnew mode 100644\n" + hunk("a/x.py", "b/x.py", ONE),
-         refused="The patch is malformed: it is not clear which file is meant by a/x.py and b/x.py"),
+         refused="The patch is malformed: it is not clear which file a/x.py and b/x.py means"),
     Case("names that contradict the rename",
          "diff --git a/x.py b/y.py\nsimilarity index 90%\nrename from x.py\nrename to y.py\n"
          + hunk("src/a/x.py", "src/b/y.py", ONE),
-         refused="The patch is malformed: it is not clear which file is meant by src/a/x.py and src/b/y.py"),
+         refused="The patch is malformed: it is not clear which file src/a/x.py and src/b/y.py means"),
     Case("a hunk without context in the middle of a file", hunk("a/x.py", "b/x.py", "@@ -5 +5 @@\n-line 5\n+LINE 5\n"),
          refused="x.py does not match the patch: patch does not apply"),
 ]  # fmt: skip
@@ -506,7 +506,7 @@ def test_workflows_change_only_where_allowed(repository: Repository) -> None:
     [
         (PathPolicy(max_files=1), "The patch touches 2 files; at most 1 are allowed"),
         (PathPolicy(max_diff_bytes=100), "The patch has 114 bytes; at most 100 are allowed"),
-        (PathPolicy(max_result_bytes=70), "The patch makes files of 75 bytes; at most 70 are allowed"),
+        (PathPolicy(max_result_bytes=70), "The patched files have 75 bytes; at most 70 are allowed"),
     ],
     ids=["files", "diff", "result"],
 )
@@ -527,7 +527,7 @@ def test_a_small_diff_cannot_take_all_memory(repository: Repository) -> None:
     header = f"diff --git a/logo.bin b/logo.bin\nindex {sha}..{'2' * 40} 100644\nGIT binary patch\n"
     with pytest.raises(Permanent) as refusal:
         repository.build(f"{header}delta {len(delta)}\n{line}\n\n")
-    assert refusal.value.reason == "The patch asks git for more memory than a patch may have"
+    assert refusal.value.reason == "git needs more memory for this patch than the bot allows"
 
 
 def test_a_listing_that_is_not_the_base_is_refused(repository: Repository) -> None:
@@ -569,7 +569,7 @@ def test_a_blob_with_other_content_is_refused(repository: Repository) -> None:
     with pytest.raises(VendorError) as refusal:
         apply_patch(repository.listing(repository.base), lambda _: b"line 1\nline 2\nline 3\n", repository.base,
                      hunk("a/x.py", "b/x.py", ONE))  # fmt: skip
-    assert refusal.value.reason == "A file of the base arrived with other content than its name says"
+    assert refusal.value.reason == "GitHub sent a file whose content does not match its sha"
 
 
 def test_nothing_is_left_behind(repository: Repository, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -204,16 +204,16 @@ def test_when_it_is_frozen(now: datetime, severity: Severity, until: datetime | 
 
 
 FAULTY = [
-    ("approvals = 3", "line 1: approvals: there is no such key"),
-    ("[severity.high]\naprovals = 3", "line 2: severity.high.aprovals: there is no such key"),
-    ("[severity.highest]", "line 1: severity.highest: there is no such key"),
+    ("approvals = 3", "line 1: approvals: unknown key"),
+    ("[severity.high]\naprovals = 3", "line 2: severity.high.aprovals: unknown key"),
+    ("[severity.highest]", "line 1: severity.highest: unknown key"),
     ("\n[severity.low]\napprovals = 0", "line 3: severity.low.approvals: Input should be greater than or equal to 1"),
-    ('[severity.low]\ngroups = ["ops"]', "line 2: severity.low.groups.1: there is no group `ops`"),
-    ('[[route]]\ngroups = [["leads", "ops"]]', "line 2: route.1.groups.1: there is no group `ops`"),
-    ('[groups]\nleads = ["U1"]', "line 2: groups.leads: `leads` is set under [people]"),
+    ('[severity.low]\ngroups = ["ops"]', "line 2: severity.low.groups.1: unknown group `ops`; add it under [groups]"),
+    ('[[route]]\ngroups = [["leads", "ops"]]', "line 2: route.1.groups.1: unknown group `ops`; add it under [groups]"),
+    ('[groups]\nleads = ["U1"]', "line 2: groups.leads: `leads` is reserved; set it under [people]"),
     (
         '[[severity.low.escalation]]\nbefore = 1\nto = ["ops"]',
-        "line 3: severity.low.escalation.1.to: there is no group `ops`",
+        "line 3: severity.low.escalation.1.to: unknown group `ops`; add it under [groups]",
     ),
     (
         '[[route]]\n[[route]]\nchannel = "general"',
@@ -221,9 +221,9 @@ FAULTY = [
     ),
     (
         '[people]\nreviewers = ["token:x"]',
-        "line 1: people: reviewers: a token decides by its scope; token:<name> belongs into leads",
+        "line 1: people: reviewers: token:<name> belongs in leads; what a token may decide is in its scope",
     ),
-    ("[auto_approval]\nenabled = true", "line 1: auto_approval: auto_approval needs the severities that it is for"),
+    ("[auto_approval]\nenabled = true", "line 1: auto_approval: `severity` is required when it is enabled"),
     (
         '[[freeze]]\nname = "x"\nbegins = 2026-01-02T00:00:00Z\nends = 2026-01-01T00:00:00Z',
         "line 1: freeze.1: ends must be after begins",

@@ -193,16 +193,16 @@ def test_an_escalation_is_for_people() -> None:
 
 CHECKS = [
     ("", {}, []),
-    ("[severity.low]\napprovals = 4", {}, ["severity.low: needs 4 approvals, and at most 3 people may approve"]),
+    ("[severity.low]\napprovals = 4", {}, ["severity.low: needs 4 approvals, but at most 3 people may approve"]),
     ('[groups]\nx = ["S0X"]\n[severity.low]\napprovals = 4', {}, []),
     ('[groups]\nx = ["S0X"]\n[severity.low]\napprovals = 6', {"S0X": 2},
-     ["severity.low: needs 6 approvals, and at most 5 people may approve"]),
+     ["severity.low: needs 6 approvals, but at most 5 people may approve"]),
     ('[groups]\nx = ["S0X"]\n[severity.low]\ngroups = ["x"]', {"S0X": 0},
      ["groups.x: user group S0X has no members, or Slack does not know it",
-      "severity.low.groups: asks for someone of x, and there is nobody"]),
+      "severity.low.groups: needs someone of x, but there is nobody"]),
     ('[people]\nleads = ["S0X"]\n[[route]]\ngroups = ["leads"]', {"S0X": 0},
      ["people.leads: user group S0X has no members, or Slack does not know it",
-      "route.1.groups: asks for a lead, and there is nobody"]),
+      "route.1.groups: needs a lead, but there is nobody"]),
 ]  # fmt: skip
 
 

@@ -134,4 +134,4 @@ def _same_file(old: bytes, new: bytes) -> bool:
 
 def _unclear(text: bytes) -> Permanent:
     shown = "".join(c if c.isprintable() else "?" for c in text[:160].decode("utf-8", "replace"))
-    return Permanent(f"The patch is malformed: it is not clear which file is meant by {shown}", code="patch_malformed")
+    return Permanent(f"The patch is malformed: it is not clear which file {shown} means", code="patch_malformed")

@@ -168,7 +168,7 @@ def _encoded(diff: str, policy: PathPolicy) -> bytes:
     try:
         patch = diff.encode()
     except UnicodeEncodeError:
-        raise _malformed("it holds a character that UTF-8 cannot write") from None
+        raise _malformed("it contains a character that UTF-8 cannot encode") from None
     if len(patch) > policy.max_diff_bytes:
         raise Permanent(
             f"The patch has {len(patch):,} bytes; at most {policy.max_diff_bytes:,} are allowed", code="patch_too_large"
@@ -187,7 +187,7 @@ def _numstat(repository: ScratchRepository, patch: _Patch, *options: str) -> lis
     out = _apply(repository, patch, *options, "--numstat", "-z")
     rows = [row.split(b"\t", 2) for row in out.split(b"\0")[:-1]]
     if len(rows) != patch.headers.files:
-        raise _malformed(f"its headers name {patch.headers.files} files, git finds {len(rows)}")
+        raise _malformed(f"its headers name {patch.headers.files} files, but git finds {len(rows)}")
     try:
         return [_Row(int(plus.replace(b"-", b"0")), int(minus.replace(b"-", b"0")), path.decode())
                 for plus, minus, path in rows]  # fmt: skip
@@ -212,7 +212,7 @@ def _check_paths(touched: list[str], policy: PathPolicy) -> None:
         if parts[:2] == [".github", "workflows"] and not policy.allow_workflows:
             raise _forbidden(path, "a workflow")
         if len(path.encode()) > MAX_PATH_BYTES:
-            raise _forbidden(path, "too long a path")
+            raise _forbidden(path, f"a path of more than {MAX_PATH_BYTES:,} bytes")
 
 
 def _check_mode(path: str, mode: str) -> None:
@@ -241,7 +241,7 @@ def _read_base(
         files = {}
     if tree_sha(files, unread) != base_tree:
         raise Permanent(
-            "The listing of the base's files does not add up to its tree (a name that is not UTF-8, or an odd mode)",
+            "GitHub's list of files does not match the base commit's tree (a name is not UTF-8, or a mode is unusual)",
             code="tree_mismatch",
         )
     return files, unread
@@ -253,13 +253,13 @@ def _check_unread(touched: list[str], unread: dict[str, str]) -> None:
         if path in unread:
             raise _malformed(f"{_shown(path)} is a folder in the repository")
         if any(path.startswith(f"{folder}/") for folder in unread):
-            raise Permanent("The listing of the base's files leaves out a folder of the patch", code="tree_mismatch")
+            raise Permanent("GitHub's list of files leaves out a folder that the patch names", code="tree_mismatch")
 
 
 def _add_blobs(repository: ScratchRepository, shas: set[str], fetch: Callable[[str], bytes]) -> None:
     for sha in sorted(shas):
         if repository.add_blob(fetch(sha)) != sha:
-            raise Permanent("A file of the base arrived with other content than its name says", code="tree_mismatch")
+            raise Permanent("GitHub sent a file whose content does not match its sha", code="tree_mismatch")
 
 
 def _changed_paths(
@@ -274,7 +274,7 @@ def _changed_paths(
     for path in after.keys() & changed:
         _check_mode(path, after[path].mode)
         if path in before and before[path].mode != after[path].mode and not headers.state_modes:
-            raise _forbidden(path, "a file whose mode would change unasked")
+            raise _forbidden(path, "a file whose mode would change although the patch does not say so")
     return changed
 
 
@@ -282,7 +282,7 @@ def _contents(repository: ScratchRepository, shas: list[str], policy: PathPolicy
     size = sum(repository.blob_sizes(shas))
     if size > policy.max_result_bytes:
         raise Permanent(
-            f"The patch makes files of {size:,} bytes; at most {policy.max_result_bytes:,} are allowed",
+            f"The patched files have {size:,} bytes; at most {policy.max_result_bytes:,} are allowed",
             code="patch_too_large",
         )
     return dict(zip(shas, repository.blobs(shas), strict=True))
@@ -298,7 +298,7 @@ def _refusal(refused: GitError, patch: bytes) -> VendorError:
             f"{_shown(match['path'])} does not match the patch: {what}{_hint(patch)}", code="patch_conflict"
         )
     if refused.line.startswith("Out of memory"):
-        return Permanent("The patch asks git for more memory than a patch may have", code="patch_too_large")
+        return Permanent("git needs more memory for this patch than the bot allows", code="patch_too_large")
     line = re.sub(r" \(allow with .*\)", "", refused.line)
     return _malformed(f"{_shown(line)}{_hint(patch)}")
 

@@ -138,5 +138,5 @@ def _authentication(credentials: str | AppInstallation) -> Auth.Auth:
     try:
         app.create_jwt()
     except (ValueError, jwt.PyJWTError):
-        raise Permanent("The GitHub App's private key is not a key in PEM form", code="bad_credentials") from None
+        raise Permanent("The GitHub App's private key is not in PEM format", code="bad_credentials") from None
     return app.get_installation_auth(credentials.installation_id)

@@ -66,11 +66,14 @@ def _classified(error: GithubException, to: str) -> VendorError:
         case 403:
             return Permanent(f"The GitHub token may not {to}", code="forbidden")
         case 404:
-            return NotFound(f"GitHub refused to {to}: it is not there, or the token may not", code="not_found")
+            return NotFound(f"GitHub refused to {to}: it does not exist, or the token may not see it", code="not_found")
         case 422:
             return ValidationFailed(f"GitHub refused to {to}", code="unprocessable")
         case 409:
-            return Permanent(f"GitHub refused to {to}: the repository is empty or in the way", code="conflict")
+            return Permanent(
+                f"GitHub refused to {to}: the repository is empty, or something else changed it at the same time",
+                code="conflict",
+            )
         case _:
             return Permanent(f"GitHub refused to {to}", code="refused")
 

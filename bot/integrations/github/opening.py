@@ -200,7 +200,9 @@ def _push(repository: Repository, request: PullRequest) -> tuple[GitCommit, Patc
         elements = [_element(repository, file, known) for file in change.entries]
         tree = repository.create_git_tree(elements, base.tree)
         if tree.sha != change.tree_sha:
-            raise Permanent("GitHub made another tree of the patch than git; nothing was pushed", code="tree_mismatch")
+            raise Permanent(
+                "GitHub's tree of the patched files differs from git's; nothing was pushed", code="tree_mismatch"
+            )
         date = f"{_whole_seconds(request.committed_at):%Y-%m-%dT%H:%M:%SZ}"
         author = InputGitAuthor(AUTHOR_NAME, AUTHOR_EMAIL, date)
         commit = repository.create_git_commit(request.commit_message, tree, [base.commit], author, author)

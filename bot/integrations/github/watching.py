@@ -125,7 +125,7 @@ def merge(github: Github, address: PullAddress, head: str, method: str) -> None:
         # 405 and 409 of the API's "Merge a pull request".
         reason = {
             "conflict": "its head is no longer the commit that was approved",
-            "refused": "a rule of the branch is not met, or the repository does not merge in this way",
+            "refused": "a branch rule is not met, or the repository does not allow this merge method",
         }.get(error.code, error.reason)
         raise Permanent(reason, code=error.code) from None
 

@@ -40,7 +40,7 @@ class TriggerExpired(Permanent):
     """The click is too old, or was already used, to open a view: ask for another click."""
 
 
-_BUSY = "Slack asked for fewer requests."
+_BUSY = "Slack's rate limit is reached."
 _TROUBLE = "Slack had an internal failure."
 
 _TABLE: tuple[tuple[type[VendorError], str, tuple[str, ...]], ...] = (
@@ -48,7 +48,7 @@ _TABLE: tuple[tuple[type[VendorError], str, tuple[str, ...]], ...] = (
     (Retry, "The Slack workspace is being migrated.", ("team_added_to_org", "org_login_required")),
     (Ambiguous, _TROUBLE, ("fatal_error", "internal_error", "service_unavailable", "request_timeout")),
     # Named among chat.postMessage's errors and explained nowhere: read as "seen before".
-    (Ambiguous, "Slack took the message for a repetition.", ("duplicate_message_not_found",)),
+    (Ambiguous, "Slack considers the message a duplicate.", ("duplicate_message_not_found",)),
     (
         TokenRefused,
         "Slack refused the bot's token.",
@@ -99,10 +99,10 @@ _TABLE: tuple[tuple[type[VendorError], str, tuple[str, ...]], ...] = (
         "The bot cannot join this kind of Slack channel: invite it.",
         ("method_not_supported_for_channel_type", "channel_type_not_supported"),
     ),
-    (MessageGone, "The Slack message does not exist any more.", ("message_not_found", "thread_not_found")),
+    (MessageGone, "The Slack message no longer exists.", ("message_not_found", "thread_not_found")),
     (
         Permanent,
-        "Slack does not let this message be changed.",
+        "Slack does not allow changes to this message.",
         (
             "cant_update_message",
             "edit_window_closed",
@@ -151,17 +151,17 @@ _TABLE: tuple[tuple[type[VendorError], str, tuple[str, ...]], ...] = (
             "trigger_exchanged",
         ),
     ),
-    (Permanent, "The dialog was changed by something else meanwhile.", ("hash_conflict",)),
-    (Permanent, "The dialog is not open any more.", ("not_found", "view_not_found")),
+    (Permanent, "Something else changed the dialog at the same time.", ("hash_conflict",)),
+    (Permanent, "The dialog is no longer open.", ("not_found", "view_not_found")),
     (
         Permanent,
-        "Slack knows no such person.",
+        "Slack does not know this person.",
         ("user_not_found", "user_not_visible", "users_not_found"),
     ),
     (Permanent, "The person is not in the Slack channel.", ("user_not_in_channel",)),
     (
         Permanent,
-        "Slack knows no such user group.",
+        "Slack does not know this user group.",
         ("no_such_subteam", "subteam_disabled", "plan_upgrade_required"),
     ),
 )
@@ -178,7 +178,7 @@ def classify(error: Exception) -> VendorError | None:
         case SlackApiError():
             return _api_failure(error)
         case SlackClientError():
-            return Permanent("The request to Slack was not a valid one.", code="invalid_request")
+            return Permanent("The request to Slack was not valid.", code="invalid_request")
         case TimeoutError():
             return Ambiguous("Slack did not answer in time.", code="timeout")
         case aiohttp.ClientConnectorError():
@@ -215,7 +215,7 @@ def _api_failure(error: SlackApiError) -> VendorError:
 
 
 def _unreadable() -> Ambiguous:
-    return Ambiguous("Slack answered with something that is not an answer.", code="unreadable")
+    return Ambiguous("Slack's answer cannot be read.", code="unreadable")
 
 
 def _seconds(header: str | None) -> float | None:
