@@ -1,4 +1,4 @@
-"""Versions in `Cargo.toml`: plain, in a table, by another name, for one target, for the whole workspace."""
+"""Versions in `Cargo.toml`: plain, in a table, under another name, for one target, for the whole workspace."""
 
 import re
 import tomllib

@@ -1,4 +1,4 @@
-"""From a report and a repository's manifests to the manifests with the version raised, and what to say of it."""
+"""Raises a version in a repository's manifests and describes the change."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -9,11 +9,11 @@ from bot.bumps.versions import is_version, rises, same
 from bot.domain.apv import Apv
 
 MOST_MANIFESTS = 100
-"""Files that are read for one bump: each is a request to GitHub."""
+"""Files to read for one bump at most: each is a request to GitHub."""
 MOST_BYTES = 1 << 20
-"""A manifest longer than this is none that a person wrote."""
+"""Bytes. No person writes a longer manifest."""
 MOST_NAMED = 5
-"""Files named in one sentence; the rest is counted."""
+"""Files to name in one sentence; the others are only counted."""
 
 
 class CannotBump(Exception):
@@ -26,7 +26,7 @@ class CannotBump(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Bumped:
-    """The files as they become, and the words for the people who decide."""
+    """The changed files, and a description for the people who decide."""
 
     files: Mapping[str, bytes]
     description: str
@@ -34,15 +34,15 @@ class Bumped:
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """A bump that can be looked for: who reads which file."""
+    """A bump to look for, and the ecosystem that knows the files."""
 
     ecosystem: Ecosystem
     bump: Bump
 
     def manifests(self, paths: Sequence[str], likely: Sequence[str]) -> list[str]:
-        """The files to read; only the `likely` ones (where the report found it) if any of them is a manifest.
+        """The files to read. If `likely` files (named by the report) are manifests, only those.
 
-        Raises CannotBump when there is none, or too many.
+        Raises CannotBump when there are no files or too many.
         """
         known = [path for path in paths if self.ecosystem.reader(path)]
         chosen = [path for path in known if path in set(likely)] or known
@@ -54,7 +54,7 @@ class Wanted:
 
 
 def wanted(apv: Apv) -> Wanted:
-    """What this report asks for. Raises CannotBump when that cannot be made whatever the repository holds."""
+    """The bump that the report asks for. Raises CannotBump when no repository could have it."""
     ecosystem = ECOSYSTEMS.get(apv.package_ecosystem.casefold())
     if ecosystem is None:
         named = f"{apv.package_ecosystem} packages" if apv.package_ecosystem else "packages without an ecosystem"
@@ -71,7 +71,7 @@ def wanted(apv: Apv) -> Wanted:
 
 
 def draft(asked: Wanted, manifests: Mapping[str, bytes], paths: Sequence[str]) -> Bumped:
-    """Raise the version in `manifests`; `paths` are all files of the repository. Raises CannotBump."""
+    """Raise the version in `manifests`. `paths` are all files of the repository. Raises CannotBump."""
     changed: dict[str, bytes] = {}
     left: list[str] = []
     for path, content in sorted(manifests.items()):

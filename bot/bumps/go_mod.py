@@ -1,4 +1,4 @@
-"""Versions in `go.mod`: required modules, in a block or on a line of their own."""
+"""Versions in `go.mod`: required modules, in a block or on a line."""
 
 import re
 
@@ -12,7 +12,7 @@ _MAJOR = re.compile(r"(?:/|\.)v(\d+)$")
 
 
 def pins(text: str, package: str) -> list[Pin | Skipped]:
-    """Where the file requires the module; `v` and `+incompatible` are left as they are."""
+    """Where the file requires the module; `v` and `+incompatible` stay."""
     found: list[Pin | Skipped] = []
     block = ""
     for line in _LINE.finditer(text):
@@ -30,7 +30,7 @@ def pins(text: str, package: str) -> list[Pin | Skipped]:
 
 
 def fault(package: str, new: str) -> str | None:
-    """Why this version is none of this module: from 2 on the major version is part of the module's name."""
+    """Why the module cannot have this version: from 2 on the major version is part of the module's name."""
     named = _MAJOR.search(package)
     major = int(new.partition(".")[0]) if new.partition(".")[0].isdigit() else 0
     if named and int(named[1]) != major:

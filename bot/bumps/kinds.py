@@ -1,4 +1,4 @@
-"""Which files of a repository pin packages of which ecosystem, and which lock files go stale when they change."""
+"""Which files pin the packages of each ecosystem, and which lock files a change makes stale."""
 
 import re
 from collections.abc import Callable
@@ -9,7 +9,7 @@ from bot.bumps import cargo_toml, dockerfile, go_mod, package_json, pom_xml, pyp
 from bot.bumps.pin import Pin, Skipped
 
 Reader = Callable[[str, str], list[Pin | Skipped]]
-"""From a manifest's text and a package to every place where its version stands."""
+"""Takes a manifest's text and a package, and returns every place of its version."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,10 +20,10 @@ class Ecosystem:
     """By the file's name."""
     locks: frozenset[str] = frozenset()
     fault: Callable[[str, str], str | None] = lambda package, new: None
-    """Why a version cannot be one of this package."""
+    """Why a package cannot have a version."""
 
     def reader(self, path: str) -> Reader | None:
-        """Who reads this file; None when it is no manifest, or not the repository's own."""
+        """The reader of this file; None when it is not a manifest or belongs to somebody else's package."""
         parts = PurePosixPath(path).parts
         if FOREIGN & set(parts[:-1]):
             return None
@@ -32,13 +32,13 @@ class Ecosystem:
         return next((read for name, read in self.manifests if any(name.fullmatch(n) for n in names)), None)
 
     def stale(self, manifest: str, paths: frozenset[str]) -> list[str]:
-        """The lock files beside a manifest or above it: a workspace has one lock at its root."""
+        """The lock files in the folder of a manifest or above it: a workspace has one lock file at its root."""
         folders = PurePosixPath(manifest).parents
         return sorted(path for folder in folders for name in self.locks if (path := str(folder / name)) in paths)
 
 
 FOREIGN = frozenset({"node_modules", "vendor", "third_party", "site-packages", ".venv", ".git"})
-"""Folders that hold copies of other people's packages."""
+"""Folders with copies of other people's packages."""
 
 _PYTHON = Ecosystem(
     (
@@ -72,4 +72,4 @@ ECOSYSTEMS = {
     )
     for name in names.split()
 }
-"""By the name that reports give, in lower case: OSV's, the package URL's, the scanners'."""
+"""By the names in reports, in lower case: those of OSV, of package URLs and of scanners."""

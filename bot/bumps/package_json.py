@@ -1,4 +1,4 @@
-"""Versions in npm's `package.json`: in every table of dependencies, overrides and resolutions too."""
+"""Versions in npm's `package.json`: in every table of dependencies, in overrides and in resolutions."""
 
 import json
 import re

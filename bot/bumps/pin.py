@@ -1,6 +1,6 @@
-"""What a bump asks for, and what a reader of one kind of manifest finds: the place of a version, or why there is none.
+"""A bump, and what a reader of manifests finds: the place of a version, or the reason to skip it.
 
-Each kind has one file with one function, `pins(text, package)`; what is done with the places is the same for all.
+Each kind of manifest has one file with one function, `pins(text, package)`. `raised` changes all kinds.
 """
 
 import re
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from bot.bumps.versions import is_version, rises, same
 
 SAFE_VERSION = re.compile(r"[0-9A-Za-z][0-9A-Za-z.+_-]{0,63}")
-"""A fixed version comes from a report: nothing that could end a string, a line or a tag gets into a file."""
+"""A fixed version comes from a report, so it must not be able to end a string, a line or a tag in a file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +21,7 @@ class Pin:
     end: int
     version: str
     floor: bool = False
-    """The least of a range of compatible versions (`^4.17.0`), which the installed one may be above."""
+    """The lowest of a range of compatible versions (`^4.17.0`). The installed version may be higher."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +33,7 @@ class Skipped:
 
 @dataclass(frozen=True, slots=True)
 class Bump:
-    """Raise `package` from `old` (None: whatever is pinned) to `new`."""
+    """Raise `package` from `old` (None: any version) to `new`."""
 
     package: str
     old: str | None
@@ -41,9 +41,9 @@ class Bump:
 
 
 def raised(text: str, found: Sequence[Pin | Skipped], bump: Bump) -> str | Skipped | None:
-    """The text with every pin raised; None when the package is not named in it.
+    """The text with every pin raised; None when it does not name the package.
 
-    A file is changed whole or not at all: one place that cannot be raised refuses it.
+    All pins of a file change, or none: the file is skipped when one of them cannot be raised.
     """
     if not found:
         return None

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from xml.parsers import expat  # entities are refused below, before any is expanded
+from xml.parsers import expat  # refuses entities below, before it expands any
 
 from bot.bumps.pin import Pin, Skipped
 
@@ -21,12 +21,12 @@ class _Element:
     children: dict[str, "_Element"] = field(default_factory=dict)
 
     def said(self, child: str) -> str:
-        """The text of one of its children."""
+        """The text of a child."""
         return self.children[child].text.strip() if child in self.children else ""
 
 
 class _Entities(Exception):
-    """The document declares entities, so its text is not what it seems."""
+    """The document declares entities, which could change its text."""
 
 
 def pins(text: str, package: str) -> list[Pin | Skipped]:
@@ -59,7 +59,7 @@ def _place(
     if named[1] not in properties:
         return Skipped(f"takes the version of {package} from {given}, which is set elsewhere")
     group = package.partition(":")[0]
-    # What a group releases together has one property by custom; another group's version is another matter.
+    # Artifacts of one group often share a property, as they are released together. Other groups must not.
     others = {one.said("groupId") for one in owners if one.said("version") == given} - {group}
     if others:
         return Skipped(f"shares the version of {package} with {', '.join(sorted(others))}")
@@ -79,7 +79,7 @@ def _pin(document: bytes, place: tuple[int, str] | Skipped, package: str) -> Pin
 
 
 def _read(document: bytes) -> tuple[list[_Element], dict[str, _Element]]:
-    """All that has coordinates, and the properties."""
+    """All elements with coordinates, and the properties."""
     parser = expat.ParserCreate("utf-8")
     stack = [_Element("")]
     owners: list[_Element] = []

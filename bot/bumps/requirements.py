@@ -1,4 +1,4 @@
-"""Pins in pip's requirements files: `name==1.2`, with extras, markers and comments left as they are."""
+"""Pins in pip's requirements files: `name==1.2`, extras, markers and comments stay."""
 
 import re
 
@@ -9,7 +9,7 @@ _EXACT = re.compile(
     r"\(?[ \t]*(?:===?|~=)[ \t]*(?P<version>[A-Za-z0-9](?:[\w.!+-]*[A-Za-z0-9])?)(?P<more>\.\*|[ \t]*,)?"
 )
 _LINE = re.compile(r"(?:[^\\\n]|\\(?:\r?\n|.))+")
-"""A logical line: a backslash at its end continues it."""
+"""A logical line; a backslash at the end of a line continues it."""
 
 
 def pins(text: str, package: str) -> list[Pin | Skipped]:
@@ -18,7 +18,7 @@ def pins(text: str, package: str) -> list[Pin | Skipped]:
 
 
 def requirement(line: str, at: int, package: str) -> Pin | Skipped | None:
-    """The pin in one requirement (PEP 508) that stands at `at`; None when it is of another package."""
+    """The pin in one requirement (PEP 508) at `at`; None when it is for another package."""
     name = _NAME.match(line)
     if name is None or normal(name["name"]) != normal(package):
         return None
@@ -36,5 +36,5 @@ def requirement(line: str, at: int, package: str) -> Pin | Skipped | None:
 
 
 def normal(name: str) -> str:
-    """A Python package's name as the index compares it (PEP 503)."""
+    """A Python package's name in the form that indexes compare (PEP 503)."""
     return re.sub(r"[-_.]+", "-", name).lower()

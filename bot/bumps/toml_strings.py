@@ -1,6 +1,6 @@
-"""Every string value of a TOML document with its key and its place: what is written between the quotes can be replaced.
+"""Every string value of a TOML document with its keys and its place, so that its text can be replaced.
 
-For documents that `tomllib` has accepted; it is not a check of its own.
+Only for documents that `tomllib` has accepted: it checks nothing.
 """
 
 import re
@@ -18,7 +18,7 @@ Keys = tuple[str, ...]
 
 @dataclass(frozen=True, slots=True)
 class TomlString:
-    """One string value: its keys from the root (places in arrays are left out), where its text begins, its text."""
+    """One string value: its keys from the root without array indices, where its text begins, and the text."""
 
     path: Keys
     start: int
@@ -63,7 +63,7 @@ def _value(document: str, at: int, path: Keys) -> Generator[TomlString, None, in
 
 
 def _key(document: str, at: int) -> tuple[Keys, int]:
-    """A key, dotted or not, and where it ends, blanks after it included."""
+    """A key, dotted or not, and where it ends with the blanks after it."""
     parts: list[str] = []
     while True:
         at = _after(_BLANK, document, at)

@@ -1,4 +1,4 @@
-"""Which of two versions is higher, in any ecosystem: as PEP 440 has it, else part by part."""
+"""Compares versions of any ecosystem: by PEP 440 where both follow it, otherwise part by part."""
 
 import re
 from itertools import zip_longest
@@ -8,11 +8,11 @@ from packaging.version import InvalidVersion, Version
 _PARTS = re.compile(r"\d+|[a-z]+")
 _BEFORE = frozenset({"a", "alpha", "b", "beta", "canary", "cr", "dev", "m", "milestone", "next", "pre", "preview",
                      "rc", "snapshot"})  # fmt: skip
-"""Words of a version that comes before the one without them."""
+"""A version with one of these words comes before the version without it."""
 
 
 def is_version(text: str) -> bool:
-    """Whether it begins like a version, not like a range or a name."""
+    """Whether the text begins like a version, not like a range or a name."""
     return re.match(r"v?\d", text) is not None
 
 
@@ -27,7 +27,7 @@ def rises(old: str, new: str) -> bool:
 
 
 def _compare(one: str, other: str) -> int:
-    """Below 0 where `one` is the lower, 0 where they are the same."""
+    """Below 0 when `one` is lower, 0 when they are the same."""
     try:
         first, second = Version(one), Version(other)
     except InvalidVersion:
@@ -37,7 +37,7 @@ def _compare(one: str, other: str) -> int:
 
 
 def _order(one: str, other: str) -> int:
-    """Of two parts, "" being none: a number is above a word, and `rc` and its like are below none."""
+    """Compare two parts. A number is higher than a word; no part ("") is higher than `rc` and similar words."""
     if one.isdigit() and other.isdigit():
         return int(one) - int(other)
     first, second = _class(one), _class(other)

@@ -1,6 +1,6 @@
-"""APV JSON, the bot's own format, as the API takes and shows it: one object -> one `Submission`.
+"""Reads APV JSON, the format of the API: one object becomes one `Submission`.
 
-Input is refused whole with every fault named; what is accepted can be stored, and read back with the same digest.
+Input with a fault is refused as a whole, with every fault. Accepted input keeps its digest in the database.
 """
 
 import re
@@ -40,7 +40,7 @@ SERVER_OWNED: Final = frozenset(
         *("pr_number", "pr_url", "pr_branch"),
     )
 )
-"""Shown by the API and ignored here, so that a review may be sent back as it was read."""
+"""The API shows these. They are ignored here, so that a client may send back a review as it read it."""
 
 SEVERITIES: Final = {s.value: s for s in Severity} | {
     "moderate": Severity.MEDIUM,
@@ -86,7 +86,7 @@ def _matching(accepts: Callable[[str], object], kind: LiteralString, sentence: L
 
 
 def _is_code(value: str) -> bool:
-    # `\d` of the pattern takes digits of every script.
+    # `\d` in the pattern matches the digits of every script.
     return value.isascii() and CODE_PATTERN.fullmatch(value) is not None
 
 
@@ -117,9 +117,9 @@ Branch = Annotated[Word, AfterValidator(_matching(_is_branch, "base_ref", "must 
 
 
 class ApvSubmission(BaseModel):
-    """The fields that one may submit; each but the required ones may be absent, null or empty.
+    """The fields of a submission. All but the required ones may be absent, null or empty.
 
-    Required besides: `cve_id` or an id in `aliases`, and `severity` or `cvss_vector`. EPSS and confidences are 0-1.
+    Also required: `cve_id` or an id in `aliases`, and `severity` or `cvss_vector`. EPSS and confidences are 0-1.
     """
 
     model_config = ConfigDict(
@@ -179,7 +179,7 @@ LISTS: Final = frozenset(f.name for f in fields(Apv) if f.default == ())
 
 
 def recognises(document: object) -> bool:
-    """Whether it is meant as an APV or a list of APVs, right or wrong; an empty list is."""
+    """Whether the document looks like an APV or a list of APVs, valid or not; an empty list does."""
     if isinstance(document, dict):
         return not document.keys().isdisjoint(("package_name", "package_ecosystem", "cve_id", "apv_code"))
     return isinstance(document, list) and (not document or any(isinstance(d, dict) and recognises(d) for d in document))
@@ -210,7 +210,7 @@ def parse_many(documents: object, *, default_repository: str) -> list[Submission
 
 
 def all_or_faults(checked: Iterable[Submission | list[Fault]]) -> list[Submission]:
-    """Every submission, in order; or `NotAccepted` with the faults of all that were refused."""
+    """Every submission, in order. Raises `NotAccepted` with the faults of all refused ones."""
     submissions: list[Submission] = []
     faults: list[Fault] = []
     for one in checked:
@@ -224,7 +224,7 @@ def all_or_faults(checked: Iterable[Submission | list[Fault]]) -> list[Submissio
 
 
 def check(document: object, *, default_repository: str, loc: Loc) -> Submission | list[Fault]:
-    """One APV from the JSON value found at `loc`, or everything that is wrong with it."""
+    """One APV from the JSON value at `loc`, or everything that is wrong with it."""
     if not isinstance(document, dict):
         return [Fault("dict_type", loc, "must be a JSON object")]
     faults = _bounds(document, loc)
@@ -256,7 +256,7 @@ def _bounds(document: dict[object, object], loc: Loc) -> list[Fault]:
 
 
 def _absent(name: str, value: object) -> bool:
-    """Null and blank strings count as not given; a diff only when it has no character at all."""
+    """Null and blank strings count as absent; a diff only when it is empty."""
     if not isinstance(value, str):
         return value is None
     if name == "severity" and value.strip().lower() == "unknown":
@@ -279,10 +279,10 @@ def _apv(given: ApvSubmission, default_repository: str) -> Apv:
         values[name] = tuple(item for item in values[name] if item.strip())
     for name, value in values.items():
         if isinstance(value, float):
-            values[name] = value + 0.0  # -0.0 is stored as 0.0
+            values[name] = value + 0.0  # -0.0 becomes 0.0, as in the database
     score = base_score(given.cvss_vector) if given.cvss_vector else None
     if given.severity is None:
-        assert score is not None, "without a severity there is a vector, and it is valid"
+        assert score is not None, "a submission without a severity has a valid vector"
         values["severity"] = severity_of_score(score)
     if given.cvss_score is None:
         values["cvss_score"] = score
@@ -301,7 +301,7 @@ def _strategy(given: ApvSubmission) -> PatchStrategy:
 
 
 def _metadata(document: Mapping[str, object]) -> dict[str, Json]:
-    """The fields without a name here, over those of `metadata` if it is an object."""
+    """The unknown fields, and those of `metadata` if it is an object; an unknown field wins."""
     kept = document.get("metadata")
     unknown = {k: v for k, v in document.items() if k not in KNOWN and k not in SERVER_OWNED and k != "metadata"}
     if not isinstance(kept, dict):

@@ -1,4 +1,4 @@
-"""What any JSON value must keep to before it may be stored: sizes, depth, characters, numbers.
+"""The bounds of every JSON value that is stored: sizes, depth, characters, numbers.
 
 PostgreSQL stores neither NUL nor lone surrogates, and `jsonb` neither NaN nor infinities.
 """
@@ -13,15 +13,15 @@ from bot.domain.apv import Json
 from bot.domain.faults import FAULT_LIMIT, Fault, Loc
 
 TEXT_LIMIT: Final = 64 * 1024
-"""Characters (not bytes) in one string, `patch_diff` excepted."""
+"""Characters (not bytes) in one string, except `patch_diff`."""
 DIFF_LIMIT: Final = 1024 * 1024
 """Characters in `patch_diff`."""
 ITEM_LIMIT: Final = 1_000
 """Items in a list, keys in an object."""
 DEPTH_LIMIT: Final = 32
-"""Lists and objects inside one another."""
+"""Levels of lists and objects."""
 SIZE_LIMIT: Final = 1024 * 1024
-"""Characters and values in one list or object, with all that is inside it."""
+"""Characters and values in one list or object, including everything inside it."""
 NUMBER_LIMIT: Final = 1e308
 """A larger integer has no floating-point value, which other readers of the JSON need."""
 
@@ -31,7 +31,7 @@ Fraction = Annotated[float, Field(ge=0, le=1)]
 
 
 class _Walk:
-    """Looks at every value once; stops where a bound makes going on pointless."""
+    """Looks at every value once, and stops when a bound is exceeded."""
 
     def __init__(self, text_limit: int) -> None:
         self.text_limit = text_limit
@@ -105,7 +105,7 @@ class _Walk:
 
 
 def _shown(key: object) -> str:
-    """An object's key as part of a `Loc`: kept only if it is short and printable."""
+    """An object's key as part of a `Loc`: the key itself only if it is short and printable."""
     return key if isinstance(key, str) and len(key) <= 64 and key.isprintable() else "(unprintable key)"
 
 
@@ -118,7 +118,7 @@ def model_faults(error: ValidationError, loc: Loc = (), known: Sequence[Fault] =
 
 
 def faults_in(value: object, loc: Loc, *, text_limit: int = TEXT_LIMIT) -> list[Fault]:
-    """Every reason why `value`, found at `loc`, may not be stored; any Python object may be given."""
+    """Every reason why the `value` at `loc` cannot be stored. Accepts any Python object."""
     walk = _Walk(text_limit)
     walk.look(value, loc, depth=0)
     if isinstance(value, (list, dict)) and walk.size > SIZE_LIMIT:
@@ -127,9 +127,9 @@ def faults_in(value: object, loc: Loc, *, text_limit: int = TEXT_LIMIT) -> list[
 
 
 def as_stored(value: Json) -> Json:
-    """The same value with its numbers as `jsonb` gives them back, so that a digest survives the database.
+    """The same value with the numbers that `jsonb` returns, so that the digest stays the same.
 
-    `jsonb` keeps decimals, not floats: 1e16 comes back as an integer and -0.0 as 0.0.
+    `jsonb` stores decimals, not floats: it returns 1e16 as an integer and -0.0 as 0.0.
     """
     if isinstance(value, float):
         return int(value) if abs(value) >= 1e16 else value + 0.0

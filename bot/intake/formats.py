@@ -1,4 +1,4 @@
-"""Every kind of input that becomes reviews: which it is, and its reader. A further format is a file and a line here."""
+"""The formats of input, and the reader of each. A new format is one file and one line here."""
 
 import json
 from collections.abc import Callable
@@ -19,7 +19,7 @@ class Parse(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Format:
-    """How input of one kind is told from others, and read."""
+    """One format: how to recognise and read it."""
 
     name: str
     title: str
@@ -38,7 +38,7 @@ FORMATS: Final = {
 
 
 class UnknownInput(ValueError):
-    """Not JSON, or JSON of no known kind; the text says what was found and what is understood."""
+    """Not JSON, or JSON in no known format. The text says what was found and what was expected."""
 
 
 def read(
@@ -47,7 +47,7 @@ def read(
     *,
     default_repository: str,
 ) -> list[Submission]:
-    """All submissions in a file's content, in its order; `format` is a name of `FORMATS` or `auto`.
+    """All submissions in a file's content, in order. `format` is a key of `FORMATS` or `auto`.
 
     Raises `UnknownInput`, or `NotAccepted` with every fault.
     """
@@ -56,7 +56,7 @@ def read(
     document = _json(content)
     chosen = FORMATS[format] if format != "auto" else _recognised(document)
     if not chosen.recognises(document):
-        # A report read as one of another scanner holds no findings, which would look like good news.
+        # Read as another scanner's, a report would have no findings and look clean.
         for other in FORMATS.values():
             if other.recognises(document):
                 raise UnknownInput(f"found {other.title}, not {chosen.title}; choose the format {other.name}")
@@ -84,7 +84,7 @@ def _json(content: str | bytes) -> object:
     except RecursionError:
         raise UnknownInput("cannot be read: lists and objects are nested too deeply") from None
     except ValueError:
-        # int() refuses more than 4,300 digits, against quadratic time.
+        # int() refuses more than 4,300 digits, because it takes quadratic time.
         raise UnknownInput("cannot be read: it contains NaN, an infinity or a number of thousands of digits") from None
 
 

@@ -1,6 +1,6 @@
-"""pip-audit's JSON report (`pip-audit -f json`) -> submissions, one for each vulnerability of each dependency.
+"""pip-audit's JSON report (`pip-audit -f json`) becomes one submission for each vulnerability of each dependency.
 
-The report names no severity, so `medium` is assumed for all; skipped dependencies were not audited and are passed over.
+The report has no severities, so `medium` is assumed. pip-audit did not audit skipped dependencies; they are ignored.
 """
 
 from collections.abc import Iterator
@@ -14,7 +14,7 @@ from bot.intake.report import Finding, cut, fixed_version, submissions, validate
 
 
 class Vulnerability(BaseModel):
-    """Older releases write no `aliases`; `description` is there with `--desc`."""
+    """Older releases write no `aliases`. `description` needs `--desc`."""
 
     id: str
     aliases: list[str] | None = None
@@ -35,7 +35,7 @@ DEPENDENCIES: Final = TypeAdapter(list[Dependency])
 
 
 def recognises(document: object) -> bool:
-    """Whether it is a report: an object with `dependencies`, or the bare list that older releases wrote."""
+    """Whether this is a report: an object with `dependencies`, or the bare list of older releases."""
     if isinstance(document, dict):
         document = document.get("dependencies")
         if document == []:

@@ -1,6 +1,6 @@
-"""What every scanner report has in common: findings -> submissions, one for each package, version and advisory.
+"""Turns the findings of any scanner into submissions, one for each package, version and advisory.
 
-A report's reader (one file a tool) knows the tool's JSON; nothing here does.
+Only a report's reader (one file per tool) knows the tool's JSON.
 """
 
 from collections.abc import Iterable
@@ -20,7 +20,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
-    """One vulnerability of one package at `loc` of a report; `apv` are further fields by their APV JSON names."""
+    """One vulnerability of one package, at `loc` in a report. `apv` has more fields by their APV JSON names."""
 
     loc: Loc
     ecosystem: str
@@ -30,13 +30,13 @@ class Finding:
     """The tool's own id first, then its aliases."""
     apv: dict[str, object]
     extra: dict[str, object] = field(default_factory=dict)
-    """What the bot has no field for."""
+    """Values for which APV JSON has no field."""
     found_in: tuple[str, ...] = ()
-    """The files or images it was found in."""
+    """The files or images with the finding."""
 
 
 def validated(adapter: TypeAdapter[T], document: object, loc: Loc = ()) -> T:
-    """The document as the tool's model. Raises `NotAccepted` with every place where it is not what the tool writes."""
+    """The document as the tool's model. Raises `NotAccepted` with every place that the tool would not write."""
     try:
         return adapter.validate_python(document)
     except ValidationError as error:
@@ -44,9 +44,9 @@ def validated(adapter: TypeAdapter[T], document: object, loc: Loc = ()) -> T:
 
 
 def submissions(findings: Iterable[Finding], *, scanner: str, default_repository: str) -> list[Submission]:
-    """One submission a package, version and advisory, in the report's order. Raises `NotAccepted`.
+    """One submission per package, version and advisory, in the report's order. Raises `NotAccepted`.
 
-    Of a finding told twice the first telling counts; where it was found is kept of all.
+    Of duplicate findings the first counts, and the submission keeps the places of all.
     """
     first: dict[tuple[str, str, str | None, str], Finding] = {}
     found_in: dict[tuple[str, str, str | None, str], dict[str, None]] = {}
@@ -75,16 +75,16 @@ def _document(finding: Finding, scanner: str, found_in: list[str]) -> dict[str, 
 
 
 def advisory_ids(ids: tuple[str, ...]) -> list[str]:
-    """All ids once, the one that names the advisory first: a CVE id if there is one, then in alphabetical order.
+    """All distinct ids: CVE ids first, each kind in alphabetical order. The first one names the advisory.
 
-    So two tools that lead with different ids of one advisory name it alike.
+    So two tools that put different ids of one advisory first give it the same name.
     """
     given = dict.fromkeys(name.strip() for name in ids)
     return sorted(given, key=lambda name: (CVE_ID.fullmatch(name) is None, name))
 
 
 def fixed_version(installed: str | None, candidates: list[str]) -> str | None:
-    """The smallest fixed version above the installed one as PEP 440 compares them; the first where it cannot."""
+    """The smallest fixed version above the installed one by PEP 440; the first one if they do not follow it."""
     base = _version(installed or "")
     comparable = [(version, text) for text in candidates if (version := _version(text))]
     above = [pair for pair in comparable if base and pair[0] > base]
@@ -101,5 +101,5 @@ def _version(text: str) -> Version | None:
 
 
 def cut(text: str | None) -> str | None:
-    """A tool's text no longer than what is stored: a long description is no reason to refuse a report."""
+    """The text cut to the stored length, so that a long description does not refuse a report."""
     return text[:TEXT_LIMIT] if text else None

@@ -1,4 +1,4 @@
-"""CVSS vectors: the base score each one stands for, or that it is none."""
+"""The base score of a CVSS vector."""
 
 from functools import lru_cache
 
@@ -6,12 +6,12 @@ from cvss import CVSS2, CVSS3, CVSS4  # type: ignore[import-untyped]  # the libr
 from cvss.exceptions import CVSSError  # type: ignore[import-untyped]  # the library ships no types
 
 VECTOR_LIMIT = 1_000
-"""Characters; all metrics of CVSS 4.0 together take some 200."""
+"""Characters; all metrics of CVSS 4.0 together take about 200."""
 
 
 @lru_cache(maxsize=4096)
 def base_score(vector: str) -> float | None:
-    """The base score, 0-10, of a CVSS 2.0, 3.0, 3.1 or 4.0 vector; None if it is not one.
+    """The base score, 0-10, of a CVSS 2.0, 3.0, 3.1 or 4.0 vector; None if it is not valid.
 
     Versions 3 and 4 carry their prefix (`CVSS:3.1/`); version 2 has none.
     """

@@ -1,6 +1,6 @@
-"""Trivy's JSON report (`trivy … --format json`) -> submissions, one for each vulnerability of each package.
+"""Trivy's JSON report (`trivy … --format json`) becomes one submission for each vulnerability of each package.
 
-Misconfigurations, secrets, licences and findings that Trivy itself suppressed are not read.
+Misconfigurations, secrets, licences and findings that Trivy suppressed are ignored.
 """
 
 import re
@@ -27,13 +27,13 @@ class Vectors(BaseModel):
 
 
 class Identifier(BaseModel):
-    """How Trivy names the package; not in older reports."""
+    """Trivy's name of the package; older reports have none."""
 
     PURL: str | None = None
 
 
 class DetectedVulnerability(BaseModel):
-    """A `DetectedVulnerability`; Trivy leaves empty fields out."""
+    """A `DetectedVulnerability`; Trivy omits empty fields."""
 
     VulnerabilityID: str
     VendorIDs: list[str] | None = None
@@ -54,7 +54,7 @@ class DetectedVulnerability(BaseModel):
 
 
 class Result(BaseModel):
-    """One scanned file or set of OS packages; `Class` and `Type` are absent in the oldest reports."""
+    """One scanned file or set of OS packages. The oldest reports have no `Type`."""
 
     Target: str = ""
     Type: str = ""
@@ -68,7 +68,7 @@ class Resource(BaseModel):
 
 
 class Report(BaseModel):
-    """`Results` of an image, file system or repository; the other lists are those of `trivy kubernetes`."""
+    """`Results` of an image, file system or repository; the other lists come from `trivy kubernetes`."""
 
     Results: list[Result] | None = None
     Resources: list[Resource] | None = None
@@ -81,7 +81,7 @@ RESULTS: Final = TypeAdapter(list[Result])
 KUBERNETES_LISTS: Final = ("Resources", "Findings", "Vulnerabilities")
 
 SOURCES: Final = ("nvd", "ghsa", "redhat")
-"""Whose CVSS vector is taken, after the source of the severity, before any other."""
+"""Preferred sources of a CVSS vector, after the source of the severity."""
 
 
 def recognises(document: object) -> bool:
@@ -150,13 +150,13 @@ def _finding(found: DetectedVulnerability, result: Result, loc: Loc) -> Finding:
 
 
 def _versions(fixed: str) -> list[str]:
-    """The versions of `FixedVersion`: "3.1.0, 2.6.9" mostly, requirements such as ">=4.17.11" in old reports."""
+    """The versions in `FixedVersion`: mostly "3.1.0, 2.6.9"; in old reports requirements such as ">=4.17.11"."""
     parts = (part.strip() for part in re.split(r",|\|\|", fixed))
     return [part.lstrip("^~>= ") for part in parts if part.lstrip("^~>= ") and not part.startswith("<")]
 
 
 def _vector(found: DetectedVulnerability) -> str | None:
-    """The CVSS vector to show: version 3, which Trivy's severities follow, before 4 and 2; only one that is valid."""
+    """The first valid CVSS vector: version 3, which Trivy's severities follow, then 4, then 2."""
     sources = found.CVSS or {}
     order = dict.fromkeys((found.SeveritySource or "", *SOURCES, *sorted(sources)))
     vectors = [vectors for source in order if (vectors := sources.get(source))]

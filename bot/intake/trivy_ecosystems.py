@@ -1,6 +1,6 @@
-"""Trivy's names for kinds of packages -> the ecosystem names of the OSV schema.
+"""Maps Trivy's package types to the ecosystem names of the OSV schema.
 
-A kind that OSV has no name for keeps Trivy's own, so that nothing found is lost.
+A type that OSV does not name keeps Trivy's name, so that no finding is lost.
 """
 
 import re
@@ -70,7 +70,7 @@ OS_IN_TARGET: Final = re.compile(r"\(([a-z][a-z.-]*) [^()]*\)$")
 
 
 def ecosystem(kind: str, purl: str, target: str) -> str:
-    """From `Result.Type`; where there is none, from the package URL or, in the oldest reports, the target's name."""
+    """The ecosystem of `Result.Type`; without a type, of the package URL or, in the oldest reports, of the target."""
     if kind:
         return ECOSYSTEMS.get(kind.lower(), kind)
     if purl.startswith("pkg:"):

@@ -1,22 +1,22 @@
-"""How a vendor's failure is classified: worth another try, or not.
+"""Classifies the failures of vendors: retry, or give up.
 
-Every sentence here is written by us and safe to show to a person; a vendor's own text never travels in it.
+Every sentence is the bot's own and safe to show. It never contains a vendor's text.
 """
 
 
 class VendorError(Exception):
-    """A call to Slack, GitHub or git that did not have its effect, or whose effect is unknown."""
+    """A call to Slack, GitHub or git failed, or nobody knows whether it had its effect."""
 
     def __init__(self, reason: str, *, code: str = "unknown") -> None:
         super().__init__(reason)
         self.reason = reason
         """One sentence for the card, the incident channel and `jobs list`."""
         self.code = code
-        """The vendor's error code or a short word of ours, from a bounded set: safe as a metric label."""
+        """The vendor's error code or a short word of the bot's, from a bounded set: safe as a metric label."""
 
 
 class Retry(VendorError):
-    """Try again: a rate limit, an outage, a time-out. `after` is in seconds, None when the vendor gave no time."""
+    """Retry: a rate limit, an outage, a time-out. `after` is in seconds, None when the vendor gave no time."""
 
     def __init__(self, reason: str, *, code: str = "unknown", after: float | None = None) -> None:
         super().__init__(reason, code=code)
@@ -24,4 +24,4 @@ class Retry(VendorError):
 
 
 class Permanent(VendorError):
-    """No repetition can help: the job is held at once and a person is told."""
+    """A retry cannot help: the job is held at once and a person hears of it."""

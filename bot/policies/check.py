@@ -1,6 +1,6 @@
-"""What is wrong with a policy that reads well: quorums that nobody can reach, and rules that never take effect.
+"""What is wrong with a valid policy: quorums that nobody can reach, and rules that never apply.
 
-`size` is how many people a group of Slack has; None while nobody can say.
+`size` returns how many people a Slack user group has; None when unknown.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -12,20 +12,20 @@ Size = Callable[[str], int | None]
 
 
 def unknown_size(_group: str) -> int | None:
-    """Without Slack, a group may have any number of members."""
+    """For use without Slack: a group may have any number of members."""
     return None
 
 
 def problems(policy: Policy, size: Size = unknown_size, *, tokens: int = 0) -> list[str]:
-    """Why reviews could not be decided under this policy, a sentence each; none when they can.
+    """Why some reviews could not be decided under this policy, one sentence per reason.
 
-    `tokens`: how many API tokens have the scope `decide`, each of which counts as a person.
+    `tokens` is the number of API tokens with the scope `decide`: each counts as a person.
     """
     return [*_people(policy, size), *_quorums(policy, size, tokens)]
 
 
 def warnings(policy: Policy) -> list[str]:
-    """What is allowed and probably not meant."""
+    """What is allowed but probably a mistake."""
     found = []
     if policy.leads is None and LEADS in policy.asked_for:
         found.append(
@@ -60,7 +60,7 @@ def _people(policy: Policy, size: Size) -> Iterator[str]:
 
 
 def _quorums(policy: Policy, size: Size, tokens: int) -> Iterator[str]:
-    """Every severity in general, and under every route that asks for more."""
+    """Check every severity, and every route that requires more groups."""
     everybody = _count([policy.deciders], size)
     everybody = None if everybody is None else everybody + tokens
     for severity, rule in policy.rules.items():
@@ -79,7 +79,7 @@ def _unmet(policy: Policy, place: str, clauses: Sequence[Sequence[str]], size: S
 
 
 def _count(lists: Sequence[Principals], size: Size) -> int | None:
-    """At most how many people these are; None when a group's size is not known."""
+    """The highest possible number of people; None when a group's size is unknown."""
     total = 0
     for principals in lists:
         total += len(principals.users) + len(principals.emails)

@@ -1,4 +1,4 @@
-"""Where in a TOML text a key stands, so that a fault can name its line; tomllib reads the file itself."""
+"""Finds the line of a key in a TOML text for the messages of faults. tomllib reads the values."""
 
 import re
 from collections.abc import Sequence
@@ -11,7 +11,7 @@ KeyPath = tuple[str | int, ...]
 
 
 def line_of(text: str, path: Sequence[str | int]) -> int | None:
-    """The line, from 1, of the longest known beginning of `path`, for example `("route", 1, "channel")`."""
+    """The line, from 1, of `path`, such as `("route", 1, "channel")`, or of the longest beginning that is found."""
     places = _places(text)
     for length in range(len(path), 0, -1):
         if (line := places.get(tuple(path[:length]))) is not None:
@@ -39,7 +39,7 @@ def _places(text: str) -> dict[KeyPath, int]:
 
 
 def _within_arrays(names: KeyPath, arrays: dict[KeyPath, int]) -> KeyPath:
-    """`route.groups` is of the last `[[route]]`: a header's path with the indices that it leaves out."""
+    """The path of a header with its array indices: `route.groups` belongs to the last `[[route]]`."""
     path: KeyPath = ()
     for place, name in enumerate(names):
         path = (*path, name)

@@ -1,6 +1,6 @@
-"""From a policy file's text to the policy in force, or to every fault in it with its line and reason.
+"""Reads a policy file: the result is a policy, or every fault with its line and reason.
 
-A file with a fault is not used at all: half a policy would let the wrong people decide.
+A file with a fault is not used at all: part of a policy would let the wrong people decide.
 """
 
 import hashlib
@@ -28,12 +28,12 @@ from bot.policies.lines import line_of
 from bot.policies.schema import PolicyFile, SeverityTable
 
 BOUND = 1_048_576
-"""Bytes of a policy file at most: it is held in memory and read again whenever it changes."""
+"""Most bytes of a policy file: it is kept in memory and read again after every change."""
 
 
 @dataclass(frozen=True, slots=True)
 class Around:
-    """What the settings say and a file may leave out: people and channels."""
+    """The people and channels of the settings, which a file may leave out."""
 
     reviewers: tuple[str, ...]
     leads: tuple[str, ...]
@@ -43,7 +43,7 @@ class Around:
 
 @dataclass(frozen=True, slots=True)
 class PolicyFault:
-    """What is wrong, and where: `line` from 1, None where it is the whole file; `key` such as `route.1.channel`."""
+    """What is wrong, and where. `line` counts from 1, None is the whole file; a `key` is like `route.1.channel`."""
 
     line: int | None
     key: str
@@ -57,7 +57,7 @@ class PolicyFault:
 
 
 class InvalidPolicy(Exception):
-    """The file cannot be used; every fault is named."""
+    """The file cannot be used; `faults` has every fault."""
 
     def __init__(self, faults: Sequence[PolicyFault]) -> None:
         super().__init__("; ".join(fault.sentence for fault in faults))
@@ -65,12 +65,12 @@ class InvalidPolicy(Exception):
 
 
 def built_in_text() -> str:
-    """The built-in policy, a file like any other."""
+    """The text of the built-in policy file."""
     return (files(__package__) / "built_in.toml").read_text("utf-8")
 
 
 def digest_of(text: str) -> str:
-    """SHA-256 hex of the file's text, by which the audit log names it."""
+    """The SHA-256 of the file's text in hex, which names it in the audit log."""
     return hashlib.sha256(text.encode()).hexdigest()
 
 
@@ -86,7 +86,7 @@ def decoded(raw: bytes) -> str:
 
 
 def read(text: str, around: Around) -> Policy:
-    """The policy that a file's text says; raises InvalidPolicy."""
+    """The policy in a file's text; raises InvalidPolicy."""
     file = _parsed(text)
     faults = [PolicyFault(line_of(text, path), _dotted(path), reason) for path, reason in _dangling(file)]
     if faults:
@@ -105,7 +105,7 @@ def _parsed(text: str) -> PolicyFile:
         raise InvalidPolicy([PolicyFault(None, "", "tables and lists are nested too deeply")]) from None
     except ValidationError as error:
         found = error.errors()
-        # A list all of whose items are wrong counts as empty too, which is no fault of its own.
+        # pydantic also reports a list as too short when all of its items are wrong.
         real = [
             e for e in found if not any(len(o["loc"]) > len(n := e["loc"]) and o["loc"][: len(n)] == n for o in found)
         ]
@@ -124,7 +124,7 @@ def _dotted(path: Sequence[str | int]) -> str:
 
 
 def _dangling(file: PolicyFile) -> Iterator[tuple[tuple[str | int, ...], str]]:
-    """Groups that are named and not there, and names that are taken."""
+    """Unknown groups, and groups with a reserved name."""
     known = {*file.groups, LEADS, REVIEWERS}
     for name in (LEADS, REVIEWERS):
         if name in file.groups:

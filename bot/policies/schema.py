@@ -1,6 +1,6 @@
-"""The policy file's keys as models: what each accepts, its default, and what it means. Nothing unknown is let through.
+"""The policy file's keys as models: what each accepts, its default and its meaning. Unknown keys are faults.
 
-The values that they become are in `bot.domain.policy`; `docs/policy.md` has a row for each key, which a test holds.
+`bot.domain.policy` has the values. `docs/policy.md` has a row for each key, which a test checks.
 """
 
 import fnmatch
@@ -60,12 +60,12 @@ def _list(value: object) -> object:
 
 
 AnyOf = Annotated[tuple[GroupName, ...], BeforeValidator(_list), Field(min_length=1, max_length=20)]
-"""One group's name, or a list of names of which one is enough."""
+"""One group's name, or a list of names: any one of them is enough."""
 Groups = Annotated[tuple[AnyOf, ...], Field(max_length=20)]
 
 
 class Table(BaseModel):
-    """A table of the file. An unknown key is a fault: a misspelt rule must not be a rule that does not hold."""
+    """A table of the file. An unknown key is a fault, because a misspelt rule would not apply."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=False, hide_input_in_errors=True)
 
@@ -73,34 +73,36 @@ class Table(BaseModel):
 class RemindersTable(Table):
     """`[severity.<name>.reminders]`."""
 
-    after: Minutes = Field(description="Minutes after arrival at which the thread is reminded first")
-    backoff: float = Field(2.0, ge=1, le=10, description="Each wait is so many times as long as the one before")
-    at_most: int = Field(3, ge=1, le=20, description="Reminders in all; none comes after the deadline")
+    after: Minutes = Field(description="Minutes after arrival until the first reminder in the thread")
+    backoff: float = Field(2.0, ge=1, le=10, description="Each wait is this many times as long as the one before")
+    at_most: int = Field(3, ge=1, le=20, description="The number of reminders; none comes after the deadline")
 
     def value(self) -> Reminders:
-        """As the domain has it."""
+        """The value in the domain."""
         return Reminders(self.after, self.backoff, self.at_most)
 
 
 class StepTable(Table):
     """One table of `[[severity.<name>.escalation]]`."""
 
-    before: Minutes = Field(description="Minutes before the deadline at which they are told")
+    before: Minutes = Field(description="Minutes before the deadline at which these people are told")
     to: tuple[Addressee, ...] = Field(
         min_length=1, description="Whom to tell: groups of this file, user groups, user ids or e-mail addresses"
     )
 
 
 class SeverityTable(Table):
-    """`[severity.<name>]`. What it leaves out is as in the built-in policy."""
+    """`[severity.<name>]`. Missing keys have the values of the built-in policy."""
 
     approvals: int = Field(1, ge=1, le=20, description="How many distinct people must approve")
-    groups: Groups = Field((), description="Groups that must be among them; a list in the list: one of these")
-    justification: bool = Field(False, description="Whether an approval must say why")
-    deadline: Preset = Field(
-        Preset.FIXED, description="`fixed`: after `minutes`; `bod-26-04`: as CISA's directive says"
+    groups: Groups = Field(
+        (), description="The groups that must approve; a list inside the list means one of these groups"
     )
-    minutes: Minutes = Field(1_440, description="Minutes to decide, from arrival")
+    justification: bool = Field(False, description="Whether an approval needs a justification")
+    deadline: Preset = Field(
+        Preset.FIXED, description="`fixed`: `minutes` after arrival; `bod-26-04`: as CISA's directive says"
+    )
+    minutes: Minutes = Field(1_440, description="Minutes from arrival to the deadline")
     reminders: RemindersTable | None = Field(None, description="Reminders in the thread; none when left out")
     escalation: tuple[StepTable, ...] = Field((), max_length=10, description="Whom to tell before the deadline")
     expires: Minutes | None = Field(
@@ -119,7 +121,7 @@ class SeveritiesTable(Table):
     @model_validator(mode="before")
     @classmethod
     def _as_built_in(cls, given: object) -> object:
-        """A severity's table changes what it names and leaves the rest as built in."""
+        """Fill in the built-in values that a severity's table does not name."""
         if not isinstance(given, dict):
             return given
         merged = dict(given)
@@ -130,15 +132,15 @@ class SeveritiesTable(Table):
 
 
 class ScopedTable(Table):
-    """Which reviews a table is for: every condition given must hold."""
+    """The reviews that a table applies to: every given condition must hold."""
 
-    severity: tuple[Severity, ...] = Field((), description="Any of these severities")
-    ecosystem: tuple[Pattern, ...] = Field((), description="Any of these ecosystems, in any case")
-    package: tuple[Pattern, ...] = Field((), description="The package's name matches any of these globs, in any case")
-    repository: tuple[Pattern, ...] = Field((), description="`owner/name` matches any of these globs, in any case")
+    severity: tuple[Severity, ...] = Field((), description="The severity is one of these")
+    ecosystem: tuple[Pattern, ...] = Field((), description="The ecosystem is one of these (any case)")
+    package: tuple[Pattern, ...] = Field((), description="The package's name matches one of these globs (any case)")
+    repository: tuple[Pattern, ...] = Field((), description="`owner/name` matches one of these globs (any case)")
 
     def scope(self) -> Scope:
-        """As the domain has it."""
+        """The value in the domain."""
         return Scope(
             severities=frozenset(self.severity),
             ecosystems=frozenset(name.casefold() for name in self.ecosystem),
@@ -148,7 +150,7 @@ class ScopedTable(Table):
 
 
 def glob(patterns: Sequence[str]) -> Glob:
-    """Patterns made ready to be compared at every click."""
+    """Compile the patterns once; every click uses them."""
     compiled = "|".join(fnmatch.translate(pattern.casefold()) for pattern in patterns)
     return Glob(tuple(patterns), re.compile(compiled) if patterns else None)
 
@@ -156,21 +158,27 @@ def glob(patterns: Sequence[str]) -> Glob:
 class RouteTable(ScopedTable):
     """One table of `[[route]]`."""
 
-    channel: SlackChannel | None = Field(None, description="Where its cards go; left out: SLACK_REVIEW_CHANNEL")
-    incident_channel: SlackChannel | None = Field(None, description="Its alerts; left out: SLACK_INCIDENT_CHANNEL")
-    groups: Groups = Field((), description="Groups that must be among those who approve, beside the severity's")
+    channel: SlackChannel | None = Field(
+        None, description="The channel for its cards; left out: `SLACK_REVIEW_CHANNEL`"
+    )
+    incident_channel: SlackChannel | None = Field(
+        None, description="The channel for its alerts; left out: `SLACK_INCIDENT_CHANNEL`"
+    )
+    groups: Groups = Field((), description="The groups that must approve, in addition to those of the severity")
 
 
 class MachineTable(Table):
     """One table of `[[machine]]`."""
 
     account: str = Field(min_length=1, max_length=200, description="The reporter's name, compared without case")
-    owners: tuple[PrincipalId, ...] = Field(min_length=1, description="Who may not approve what it proposed")
+    owners: tuple[PrincipalId, ...] = Field(
+        min_length=1, description="The people who may not approve what this account reported"
+    )
 
 
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 MONDAY = datetime(2024, 1, 1, tzinfo=UTC)
-"""A Monday from which weeks are counted."""
+"""The Monday that weekly times count from."""
 WEEK_TIME = re.compile(rf"({'|'.join(DAYS)}) ([01]\d|2[0-3]):[0-5]\d")
 
 
@@ -188,8 +196,8 @@ Moment = Annotated[datetime | str, AfterValidator(_moment)]
 class FreezeTable(ScopedTable):
     """One table of `[[freeze]]`: `begins` and `ends` as dates with times, or both as times of the week."""
 
-    name: str = Field(min_length=1, max_length=80, description="What people are told it is")
-    begins: Moment = Field(description="With its offset, or a UTC time of the week: `fri 16:00`")
+    name: str = Field(min_length=1, max_length=80, description="The name that people see")
+    begins: Moment = Field(description="A date and time with its offset, or a UTC time of the week: `fri 16:00`")
     ends: Moment = Field(description="Like `begins`")
 
     @model_validator(mode="after")
@@ -201,7 +209,7 @@ class FreezeTable(ScopedTable):
         return self
 
     def value(self) -> Freeze:
-        """As the domain has it."""
+        """The value in the domain."""
         if isinstance(self.begins, datetime) and isinstance(self.ends, datetime):
             return Freeze(self.name, self.scope(), self.begins, self.ends)
         begins, ends = _of_week(str(self.begins)), _of_week(str(self.ends))
@@ -221,12 +229,12 @@ class AutoApprovalTable(ScopedTable):
 
     enabled: bool = Field(False, description="Whether anything is approved without a person")
     strategy: tuple[PatchStrategy, ...] = Field(
-        (PatchStrategy.VERSION_BUMP,), min_length=1, description="The patch's strategy is any of these"
+        (PatchStrategy.VERSION_BUMP,), min_length=1, description="The patch's strategy is one of these"
     )
     verdict: tuple[WargameVerdict, ...] = Field(
-        (WargameVerdict.SUCCESS,), min_length=1, description="The wargame's verdict is any of these"
+        (WargameVerdict.SUCCESS,), min_length=1, description="The wargame's verdict is one of these"
     )
-    confidence: float = Field(0.9, ge=0, le=1, description="The wargame's least confidence")
+    confidence: float = Field(0.9, ge=0, le=1, description="The lowest wargame confidence that is enough")
 
     @model_validator(mode="after")
     def _limited(self) -> Self:
@@ -235,7 +243,7 @@ class AutoApprovalTable(ScopedTable):
         return self
 
     def value(self) -> AutoApproval:
-        """As the domain has it."""
+        """The value in the domain."""
         return AutoApproval(
             self.enabled, self.scope(), frozenset(self.strategy), frozenset(self.verdict), self.confidence
         )
@@ -245,22 +253,24 @@ class PullRequestTable(Table):
     """`[pull_request]`."""
 
     labels: tuple[Annotated[str, Field(min_length=1, max_length=50)], ...] = Field(
-        ("security",), max_length=20, description="Labels, beside `severity: <severity>`"
+        ("security",), max_length=20, description="Labels, in addition to `severity: <severity>`"
     )
-    reviewers: tuple[Login, ...] = Field((), max_length=15, description="GitHub logins asked for a review")
-    team_reviewers: tuple[Login, ...] = Field((), max_length=15, description="Slugs of GitHub teams asked for a review")
-    draft: bool = Field(False, description="Open it as a draft")
+    reviewers: tuple[Login, ...] = Field((), max_length=15, description="GitHub logins that are asked for a review")
+    team_reviewers: tuple[Login, ...] = Field(
+        (), max_length=15, description="Slugs of GitHub teams that are asked for a review"
+    )
+    draft: bool = Field(False, description="Whether the pull request is opened as a draft")
     merge: MergeMode = Field(
         MergeMode.NEVER,
-        description="`never`; `when-green`: merged when all checks passed; `auto`: by GitHub's auto-merge",
+        description="`never`; `when-green`: the bot merges when all checks have passed; `auto`: GitHub's auto-merge",
     )
     merge_method: MergeMethod = Field(MergeMethod.SQUASH, description="`merge`, `squash` or `rebase`")
-    allow_workflows: bool = Field(False, description="Whether a patch may touch `.github/workflows`")
-    max_files: int = Field(100, ge=1, le=3_000, description="Most files that a patch may touch")
-    max_bytes: int = Field(1_048_576, ge=1, le=1_048_576, description="Most bytes of a diff")
+    allow_workflows: bool = Field(False, description="Whether a patch may change files below `.github/workflows`")
+    max_files: int = Field(100, ge=1, le=3_000, description="The most files that a patch may change")
+    max_bytes: int = Field(1_048_576, ge=1, le=1_048_576, description="The most bytes of a diff")
 
     def value(self) -> PullRules:
-        """As the domain has it."""
+        """The value in the domain."""
         return PullRules(**self.model_dump())
 
 
@@ -268,10 +278,10 @@ class PeopleTable(Table):
     """`[people]`."""
 
     reviewers: tuple[PrincipalId, ...] | None = Field(
-        None, min_length=1, description="Who may decide; left out: REVIEWERS of the settings"
+        None, min_length=1, description="The people who may decide; left out: the setting `REVIEWERS`"
     )
     leads: tuple[PrincipalId, ...] | None = Field(
-        None, min_length=1, description="Who may close an escalation; left out: LEADS of the settings"
+        None, min_length=1, description="The people who may close an escalated review; left out: the setting `LEADS`"
     )
 
     @model_validator(mode="after")

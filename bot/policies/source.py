@@ -1,6 +1,6 @@
-"""The policy in force: the built-in one, or a file's, looked at again and again for changes.
+"""The policy in force: the built-in one, or a file that is checked for changes.
 
-What was in force stays so until `take_text` says otherwise: a file with a fault, or one that is gone, changes nothing.
+A policy stays in force until `take_text` replaces it: a missing file or one with a fault changes nothing.
 """
 
 from dataclasses import dataclass, field
@@ -12,7 +12,7 @@ from bot.policies.reading import Around, InvalidPolicy, PolicyFault, built_in_te
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What the file holds now: a policy, or why it is none. `digest` names the text, empty when there is none."""
+    """What the file contains now: a policy or the faults. `digest` is that of the text, empty without a text."""
 
     text: str
     digest: str
@@ -21,14 +21,14 @@ class Found:
 
     @property
     def sentence(self) -> str:
-        """Every fault, for people."""
+        """The first five faults as one sentence, and the number of the others."""
         shown = "; ".join(fault.sentence for fault in self.faults[:5])
         return f"{shown}; and {len(self.faults) - 5} more" if len(self.faults) > 5 else shown
 
 
 @dataclass
 class PolicySource:
-    """Where the policy comes from. Raises InvalidPolicy when the file cannot be used at the very start."""
+    """Where the policy comes from. Raises InvalidPolicy when the file cannot be used at the start."""
 
     path: Path | None
     around: Around
@@ -37,7 +37,7 @@ class PolicySource:
     _looked_at: tuple[int, ...] | None = field(init=False, default=None)
 
     def __post_init__(self) -> None:
-        """Read it once, or there is no policy to serve under."""
+        """Read the file once: without a policy the bot cannot start."""
         self._looked_at = self._stamp()
         self._found = self._read()
         if self._found.policy is None:
@@ -50,11 +50,11 @@ class PolicySource:
 
     @property
     def found(self) -> Found:
-        """What the file held when it was looked at last."""
+        """What the file contained at the last look."""
         return self._found
 
     def look(self) -> Found | None:
-        """What the file holds, if it is another file than when it was looked at last; None when it is the same."""
+        """What the file contains now; None when it has not changed since the last look."""
         stamp = self._stamp()
         if self.path is None or stamp == self._looked_at:
             return None
@@ -63,14 +63,14 @@ class PolicySource:
 
     @property
     def word(self) -> str:
-        """`ok`, or where the file that is there now is at fault."""
+        """`ok`, or the line of the fault in the current file."""
         if self._found.policy is not None:
             return "ok"
         line = self._found.faults[0].line
         return f"broken{f' at line {line}' if line else ''}; the previous policy stays in force"
 
     def take_text(self, text: str) -> None:
-        """Put a policy in force that was read before, from the next question on."""
+        """Put the policy in this text in force."""
         if digest_of(text) != self._in_force.digest:
             self._in_force = read(text, self.around)
 
@@ -81,7 +81,7 @@ class PolicySource:
             about = self.path.stat()
         except OSError:
             return (0,)
-        # A mounted configuration is swapped by its link, so a new file may be as old and as long as the one before.
+        # A mounted configuration is replaced by its link, so a new file may have the time and size of the old one.
         return (about.st_mtime_ns, about.st_size, about.st_ino)
 
     def _read(self) -> Found:

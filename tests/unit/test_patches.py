@@ -330,7 +330,7 @@ REFUSED = [
     Case("a lone surrogate", hunk("a/x.py", "b/x.py", ONE.replace("LINE", "\ud800")),
          refused="The patch is malformed: it contains a character that UTF-8 cannot encode"),
     Case("some names with prefixes, some without", hunk("a/x.py", "b/x.py", ONE) + hunk("src/x.py", "src/x.py", ONE),
-         refused="The patch is malformed: some of its file names carry the prefixes a/ and b/, others do not"),
+         refused="The patch is malformed: some of its file names have the prefixes a/ and b/, others do not"),
     Case("an unprefixed header hidden behind a mode change",
          "diff --git a/run.sh b/run.sh\nold mode 100755\nnew mode 100644\n" + hunk("src/x.py", "src/x.py", ONE),
          refused="The patch is malformed: it is not clear which file src/x.py and src/x.py means"),

@@ -1,6 +1,6 @@
-"""Git in a scratch repository: objects and an index, never a work tree, never the network.
+"""Runs git in a scratch repository: objects and an index, no work tree, no network.
 
-Whatever the input, git sees no configuration but ours and no directory but a private one that is deleted after.
+Git sees only the bot's configuration and a private directory, which is deleted afterwards.
 """
 
 from __future__ import annotations
@@ -36,11 +36,16 @@ OPTIONS = (
 
 
 class GitError(Exception):
-    """Git refused; `line` is its last word, without its own prefix. Not yet fit for a person."""
+    """Git failed; `line` is its last line without its prefix. Not a text to show to people."""
 
     def __init__(self, line: str) -> None:
         super().__init__(line)
         self.line = line
+
+
+def git_failed() -> Retry:
+    """The failure that is not the patch's fault."""
+    return Retry("git failed on the worker's machine; check its disk space and permissions", code="git_failed")
 
 
 class IndexEntry(NamedTuple):
@@ -51,11 +56,11 @@ class IndexEntry(NamedTuple):
 
 
 def tree_sha(files: Mapping[str, IndexEntry], folders: Mapping[str, str] | None = None) -> str:
-    """The sha of the tree that holds `files`, as `git write-tree` would give it.
+    """The sha that `git write-tree` would give the tree of `files`.
 
-    `folders` are whole directories of which only the shas are known, by path.
+    `folders` are the shas, by path, of directories whose files are unknown.
 
-    Git would write an object for every directory: seconds on a slow disk, for a repository of thousands.
+    Git would write an object for every directory, which takes seconds for thousands on a slow disk.
     """
     rows: dict[str, list[tuple[bytes, bytes]]] = {"": []}  # by directory: what git sorts by, the row
     # Git sorts a directory as if its name ended in a slash.
@@ -78,7 +83,7 @@ def tree_sha(files: Mapping[str, IndexEntry], folders: Mapping[str, str] | None 
 
 
 class ScratchRepository:
-    """A bare repository in a private temporary directory, from `with` to the end of its block."""
+    """A bare repository in a private temporary directory, for the length of a `with` block."""
 
     def __enter__(self) -> Self:
         self._directory = tempfile.TemporaryDirectory(prefix="apv-bot-git-", ignore_cleanup_errors=True)
@@ -105,15 +110,15 @@ class ScratchRepository:
         self._directory.cleanup()
 
     def run(self, *arguments: str, stdin: bytes = b"") -> bytes:
-        """What `git <arguments>` writes, given `stdin`.
+        """Run `git <arguments>` with `stdin` and return its output.
 
-        Raises `GitError` when git ends with an error, `Permanent` when it is not installed,
-        `Retry` when it has not ended after 20 seconds.
+        Raises `GitError` when git fails, `Permanent` when it is not installed,
+        `Retry` when it takes more than 20 seconds.
         """
         git = shutil.which("git")
         if git is None:
             raise Permanent("git is not installed where the worker runs", code="git_missing")
-        with subprocess.Popen(  # noqa: S603 - no shell, and what is foreign goes through the pipe only
+        with subprocess.Popen(  # noqa: S603 - no shell, and foreign text only goes through the pipe
             [git, *OPTIONS, *arguments],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -133,27 +138,27 @@ class ScratchRepository:
         return out
 
     def read_index(self, entries: Iterable[tuple[str, str, str]]) -> None:
-        """Fill the index from (mode, sha, path); the blobs need not exist."""
+        """Fill the index from (mode, sha, path). The blobs need not exist."""
         listing = "".join(f"{mode} {sha}\t{path}\0" for mode, sha, path in entries)
         self.run("update-index", "-z", "--index-info", stdin=listing.encode("utf-8", "surrogatepass"))
 
     def index(self) -> dict[str, IndexEntry]:
-        """What the index holds, by path."""
+        """The entries of the index, by path."""
         rows = self.run("ls-files", "--stage", "-z").decode().split("\0")[:-1]
         split = ((*meta.split(" "), path) for meta, _, path in (row.partition("\t") for row in rows))
         return {path: IndexEntry(mode, sha) for mode, sha, _stage, path in split}
 
     def add_blob(self, content: bytes) -> str:
-        """Store a blob; its sha."""
+        """Store a blob and return its sha."""
         return self.run("hash-object", "-w", "--stdin", stdin=content).decode().strip()
 
     def blob_sizes(self, shas: Sequence[str]) -> list[int]:
-        """Sizes in bytes, in the order asked."""
+        """The sizes of blobs in bytes, in the order of `shas`."""
         out = self.run("cat-file", "--batch-check=%(objectsize)", stdin="".join(f"{sha}\n" for sha in shas).encode())
         return [int(size) for size in out.split()]
 
     def blobs(self, shas: Sequence[str]) -> list[bytes]:
-        """Contents, in the order asked."""
+        """The contents of blobs, in the order of `shas`."""
         out = self.run("cat-file", "--batch=%(objectsize)", stdin="".join(f"{sha}\n" for sha in shas).encode())
         contents, at = [], 0
         for _ in shas:
@@ -165,7 +170,7 @@ class ScratchRepository:
 
 
 def _limit_memory(pid: int) -> None:
-    """Bound a git process that has started but not yet been given its input."""
+    """Limit the memory of a git process before it gets its input."""
     if sys.platform == "linux":
-        with contextlib.suppress(OSError):  # some container runtimes allow no limits on another process
+        with contextlib.suppress(OSError):  # some container runtimes do not allow it
             resource.prlimit(pid, resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))

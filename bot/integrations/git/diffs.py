@@ -1,15 +1,14 @@
-"""A unified diff of changed files, in git's own words: what `git apply` takes back."""
+"""Makes a unified diff of changed files with git, as `git apply` reads it."""
 
 from collections.abc import Mapping
 
-from bot.integrations.errors import Retry
-from bot.integrations.git.command import GitError, ScratchRepository
+from bot.integrations.git.command import GitError, ScratchRepository, git_failed
 
 
 def diff_between(before: Mapping[str, tuple[str, bytes]], after: Mapping[str, bytes]) -> str:
     """The diff from `before` (mode and content by path) to `after`, which holds the same paths.
 
-    Raises `Permanent` when git is not installed, `Retry` when it could not do its work.
+    Raises `Permanent` when git is not installed, `Retry` when it fails.
     """
     contents = {path: content for path, (_, content) in before.items()}
     try:
@@ -21,4 +20,4 @@ def diff_between(before: Mapping[str, tuple[str, bytes]], after: Mapping[str, by
                 trees.append(repository.run("write-tree").decode().strip())
             return repository.run("diff-tree", "-r", "-p", "--no-renames", *trees).decode()
     except (GitError, OSError):
-        raise Retry("git could not do its work on the worker's machine", code="git_failed") from None
+        raise git_failed() from None

@@ -1,6 +1,6 @@
-"""Whether the file names of a unified diff carry a prefix (`a/`, `b/`) for git to strip.
+"""Finds out whether the file names of a unified diff have a prefix (`a/`, `b/`) for git to strip.
 
-Git strips one directory unless told; from a name without a prefix that would be a real one, and another file's.
+By default git strips one directory. Without a prefix that is a real one, and the name becomes another file's.
 """
 
 from __future__ import annotations
@@ -22,20 +22,20 @@ TIME = re.compile(rb"(?:\t.*|\r| \d{4}-\d\d-\d\d \d\d:\d\d:\d\d.*)$")
 
 
 class Headers(NamedTuple):
-    """What the headers of a diff say all together."""
+    """What the headers of a diff say together."""
 
     strip: int
     """How many leading directories git must strip from each name: 0 or 1."""
     files: int
-    """Headers found; git must find as many, or the two of us read the diff differently."""
+    """The number of headers. Git must find the same number, otherwise it reads the diff differently."""
     state_modes: bool
-    """Whether any header asks for a mode of its file."""
+    """Whether any header sets the mode of its file."""
 
 
 def read_headers(diff: bytes) -> Headers:
-    """Read every file's header; prose around them is passed over, as git does.
+    """Read every file's header and skip the prose around them, as git does.
 
-    Raises `Permanent` when the prefixes cannot be told from the names, or only some names carry them.
+    Raises `Permanent` when a prefix cannot be distinguished from a name, or only some names have one.
     """
     lines = diff.split(b"\n")
     levels: list[int | None] = []
@@ -48,7 +48,7 @@ def read_headers(diff: bytes) -> Headers:
             while end < len(lines) and EXTENDED.match(lines[end]):
                 end += 1
             names = _names(lines, end)
-            if names or end > at + 1:  # git takes the line alone for prose
+            if names or end > at + 1:  # git considers the line alone as prose
                 levels.append(_git_level(lines[at:end], names))
             state_modes |= any(line.startswith((b"new mode ", b"new file mode ")) for line in lines[at:end])
             at = end + 2 if names else end
@@ -61,7 +61,7 @@ def read_headers(diff: bytes) -> Headers:
             at += 1
     if {0, 1} <= set(levels):
         raise Permanent(
-            "The patch is malformed: some of its file names carry the prefixes a/ and b/, others do not",
+            "The patch is malformed: some of its file names have the prefixes a/ and b/, others do not",
             code="patch_malformed",
         )
     return Headers(strip=0 if 0 in levels else 1, files=len(levels), state_modes=state_modes)
@@ -76,7 +76,7 @@ def _names(lines: list[bytes], at: int) -> tuple[bytes, bytes] | None:
 
 
 def _after_hunk(lines: list[bytes], at: int, old: int, new: int) -> int:
-    """Where a hunk's body ends by its own counts: a deleted line may look like a header."""
+    """Where a hunk's body ends, by its counts: a deleted line may look like a header."""
     while at < len(lines) and (old > 0 or new > 0):
         match lines[at][:1]:
             case b" " | b"" | b"\r":
@@ -94,9 +94,9 @@ def _after_hunk(lines: list[bytes], at: int, old: int, new: int) -> int:
 
 
 def _git_level(header: list[bytes], names: tuple[bytes, bytes] | None) -> int | None:
-    """Directories to strip after a `diff --git` line; None where only unprefixed rename lines name the files.
+    """Directories to strip after a `diff --git` line; None when only rename lines, without prefix, name the files.
 
-    `names` are its `---` and `+++`, which must agree with it: git goes by them alone when they are there.
+    `names` are from its `---` and `+++` lines. They must agree with it, because git then uses only them.
     """
     both = header[0].removeprefix(b"diff --git ").removesuffix(b"\r")
     half = len(both) // 2
@@ -128,7 +128,7 @@ def _level(old: bytes, new: bytes) -> int:
 
 
 def _same_file(old: bytes, new: bytes) -> bool:
-    """The same name twice, or twice the same below a first directory that differs (a/ and b/, i/ and w/)."""
+    """Whether the names are the same, at least after the first directory (a/ and b/, i/ and w/)."""
     return old == new or (b"/" in old and b"/" in new and old.split(b"/", 1)[1] == new.split(b"/", 1)[1])
 
 

@@ -1,6 +1,6 @@
-"""From a unified diff and a tree to the tree that the diff makes of it, as git itself applies it.
+"""Applies a unified diff to a tree as git does.
 
-The diff is applied character for character or refused with a sentence; nothing is guessed, nothing half applied.
+A diff applies completely and exactly, or it is refused with a sentence. Nothing is guessed.
 """
 
 from __future__ import annotations
@@ -10,13 +10,13 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from bot.integrations.errors import Permanent, Retry, VendorError
-from bot.integrations.git.command import GitError, IndexEntry, ScratchRepository, tree_sha
+from bot.integrations.errors import Permanent, VendorError
+from bot.integrations.git.command import GitError, IndexEntry, ScratchRepository, git_failed, tree_sha
 from bot.integrations.git.patch_headers import Headers, read_headers
 
 REGULAR_MODES = frozenset({"100644", "100755"})
 MAX_PATH_BYTES = 4096
-"""What the common systems can check out (PATH_MAX)."""
+"""The longest path that common systems can check out (PATH_MAX)."""
 MISMATCH = re.compile(
     r"(?P<path>.+): (?P<what>patch does not apply|(?:already exists|does not exist|does not match) in(?: the)? index"
     r"|wrong type|has type \d+, expected \d+|.*removal patch leaves file contents)"
@@ -24,7 +24,7 @@ MISMATCH = re.compile(
 
 
 MACHINE = re.compile(r"unable to (?:create temporary|write)|No space left|insufficient permission")
-"""What git says when the disk is to blame and not the patch."""
+"""Git's messages when the disk is at fault, not the patch."""
 
 
 class TreeEntry(NamedTuple):
@@ -39,14 +39,14 @@ class TreeEntry(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class PathPolicy:
-    """What a patch may touch; `.git`, paths out of the repository, symlinks and submodules never."""
+    """What a patch may touch. It may never touch `.git`, paths outside the repository, symlinks and submodules."""
 
     allow_workflows: bool = False
-    """Whether files below `.github/workflows` may change: they run with the repository's secrets."""
+    """Whether files in `.github/workflows` may change: they run with the repository's secrets."""
     max_files: int = 300
     max_diff_bytes: int = 1 << 20
     max_result_bytes: int = 32 << 20
-    """All new contents together: what one API client can reasonably upload."""
+    """All new contents together: as much as one API client can reasonably upload."""
 
 
 class ChangedFile(NamedTuple):
@@ -54,7 +54,7 @@ class ChangedFile(NamedTuple):
 
     path: str
     mode: str
-    """The new mode; of a deleted file, the one it had."""
+    """The new mode, or the old one of a deleted file."""
     sha: str | None
     """The new blob's sha, None when the file is deleted."""
     content: bytes | None
@@ -63,7 +63,7 @@ class ChangedFile(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class PatchedTree:
-    """What a patch makes of a tree."""
+    """A tree after a patch."""
 
     entries: tuple[ChangedFile, ...]
     tree_sha: str
@@ -83,11 +83,11 @@ def apply_patch(
 ) -> PatchedTree:
     """Apply `diff` to the tree `base_tree`, whose recursive listing is `base`.
 
-    A folder may be in the listing without what is below it when none of `touched_paths(diff)` is there.
+    The listing may have a folder without its content if the folder has none of `touched_paths(diff)`.
 
-    `fetch` gives a blob's content by its sha; it is asked only for the files that the diff names.
-    Raises `Permanent` when the diff cannot or may not be applied, `Retry` when git was too slow, and whatever
-    `fetch` raises.
+    `fetch` returns a blob's content by its sha. It is called only for the files that the diff names.
+    Raises `Permanent` when the diff cannot or may not be applied, `Retry` when git was too slow, and
+    the exceptions of `fetch`.
     """
     policy = policy or PathPolicy()
     patch = _encoded(diff, policy)
@@ -95,7 +95,7 @@ def apply_patch(
         with ScratchRepository() as repository:
             return _applied(repository, base, fetch, base_tree, _Patch(patch, read_headers(patch), policy))
     except (GitError, OSError):
-        raise Retry("git could not do its work on the worker's machine", code="git_failed") from None
+        raise git_failed() from None
 
 
 def touched_paths(diff: str, policy: PathPolicy | None = None) -> tuple[str, ...]:
@@ -106,7 +106,7 @@ def touched_paths(diff: str, policy: PathPolicy | None = None) -> tuple[str, ...
         with ScratchRepository() as repository:
             return tuple(_touched(repository, _Patch(patch, read_headers(patch), policy))[0])
     except (GitError, OSError):
-        raise Retry("git could not do its work on the worker's machine", code="git_failed") from None
+        raise git_failed() from None
 
 
 class _Patch(NamedTuple):
@@ -148,7 +148,7 @@ def _applied(
 
 
 def _touched(repository: ScratchRepository, patch: _Patch) -> tuple[list[str], list[_Row], list[_Row]]:
-    """The paths that a patch names, which it may touch; the files before it, and after it."""
+    """The paths that a patch names, checked against the policy; its files before and after."""
     old = _numstat(repository, patch, "-R")
     new = _numstat(repository, patch)
     touched = sorted({row.path for row in old + new})
@@ -157,7 +157,7 @@ def _touched(repository: ScratchRepository, patch: _Patch) -> tuple[list[str], l
 
 
 def _apply(repository: ScratchRepository, patch: _Patch, *options: str) -> bytes:
-    """Run `git apply`; what it has against the patch becomes a sentence."""
+    """Run `git apply`; turn its refusal into a sentence."""
     try:
         return repository.run("apply", *options, f"-p{patch.headers.strip}", "-", stdin=patch.text)
     except GitError as refused:
@@ -183,7 +183,7 @@ class _Row(NamedTuple):
 
 
 def _numstat(repository: ScratchRepository, patch: _Patch, *options: str) -> list[_Row]:
-    """The patch as git reads it, by the paths after it; with `-R` by those before it. Binary files have no lines."""
+    """The patch as git reads it, by the new paths, with `-R` by the old ones. Binary files have no lines."""
     out = _apply(repository, patch, *options, "--numstat", "-z")
     rows = [row.split(b"\t", 2) for row in out.split(b"\0")[:-1]]
     if len(rows) != patch.headers.files:
@@ -227,9 +227,9 @@ def _check_mode(path: str, mode: str) -> None:
 def _read_base(
     repository: ScratchRepository, base: Iterable[TreeEntry], base_tree: str
 ) -> tuple[dict[str, IndexEntry], dict[str, str]]:
-    """Put all paths without any content into the index: only so does git see what exists, and what is a symlink.
+    """Put all paths, without contents, into the index. Git needs them to see what exists and what is a symlink.
 
-    The second of what it returns are the folders that were not read, by path: no patch of theirs is among the touched.
+    Returns the index and, by path, the shas of the folders that the listing does not open.
     """
     entries = list(base)
     folders = {entry.path.rpartition("/")[0] for entry in entries}
@@ -248,7 +248,7 @@ def _read_base(
 
 
 def _check_unread(touched: list[str], unread: dict[str, str]) -> None:
-    """Git knows nothing of folders that were not read: neither of one in a file's place, nor of what is in it."""
+    """Refuse paths in unopened folders, or in the place of one: git does not see them."""
     for path in touched:
         if path in unread:
             raise _malformed(f"{_shown(path)} is a folder in the repository")
@@ -265,7 +265,7 @@ def _add_blobs(repository: ScratchRepository, shas: set[str], fetch: Callable[[s
 def _changed_paths(
     before: dict[str, IndexEntry], after: dict[str, IndexEntry], touched: list[str], headers: Headers
 ) -> list[str]:
-    """The paths that are not as they were; what the patch may not have done is refused here."""
+    """The changed paths. Raises `Permanent` for changes that a patch may not make."""
     changed = sorted(path for path in before.keys() | after.keys() if before.get(path) != after.get(path))
     if not changed:
         raise Permanent("The patch changes nothing", code="patch_empty")
@@ -289,9 +289,9 @@ def _contents(repository: ScratchRepository, shas: list[str], policy: PathPolicy
 
 
 def _refusal(refused: GitError, patch: bytes) -> VendorError:
-    """Git's last word as a sentence for the card."""
+    """Git's last line as a sentence for the card."""
     if MACHINE.search(refused.line):
-        return Retry("git could not do its work on the worker's machine", code="git_failed")
+        return git_failed()
     if match := MISMATCH.fullmatch(refused.line):
         what = re.sub(r" in(?: the)? index", " in the repository", match["what"])
         return Permanent(
@@ -304,7 +304,7 @@ def _refusal(refused: GitError, patch: bytes) -> VendorError:
 
 
 def _hint(patch: bytes) -> str:
-    """What often explains a refusal, for the person who sent the patch; never repaired here."""
+    """A common reason for a refusal, for the person who sent the patch. The bot never repairs a patch."""
     if patch and not patch.endswith(b"\n"):
         return " (its last line has no line end)"
     if patch and patch.count(b"\n") == patch.count(b"\r\n"):
@@ -321,5 +321,5 @@ def _forbidden(path: str, what: str) -> Permanent:
 
 
 def _shown(text: str) -> str:
-    """Foreign text inside a sentence: printable, of bounded length."""
+    """Foreign text for use in a sentence: printable and short."""
     return "".join(c if c.isprintable() else "?" for c in text[:200])

@@ -1,6 +1,6 @@
-"""GitHub for the rest of the bot: async on the outside, PyGithub in one thread on the inside.
+"""The GitHub client: async methods that run PyGithub in one thread.
 
-PyGithub is not thread-safe, so a client has one thread, and its calls run one after the other.
+PyGithub is not thread-safe, so each client has one thread and its calls run one after the other.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class AppInstallation:
-    """A GitHub App as it is installed in one account; its tokens renew themselves."""
+    """A GitHub App's installation in one account. Its tokens renew automatically."""
 
     app_id: str
     installation_id: int
@@ -37,10 +37,10 @@ class AppInstallation:
 
 
 class GitHubClient:
-    """One account's view of GitHub.
+    """GitHub for one account.
 
     `credentials` are a personal access token or an App's installation; `owner` and `name` are the default repository.
-    `timeout_seconds` bounds each wait for GitHub. `seconds_between_writes` is what GitHub asks of its clients.
+    `timeout_seconds` limits each wait for GitHub. GitHub asks its clients for `seconds_between_writes`.
     """
 
     def __init__(
@@ -59,8 +59,8 @@ class GitHubClient:
             auth=_authentication(credentials),
             base_url=api_url.rstrip("/"),
             timeout=timeout_seconds,
-            # The job queue tries again, and looks first. PyGithub would send a POST twice, and sleep for as long
-            # as a header says, with the thread.
+            # The job queue retries, and looks first. PyGithub would send a POST twice, and block the thread for as
+            # long as a header says.
             retry=None,
             seconds_between_requests=None,
             seconds_between_writes=seconds_between_writes,
@@ -70,7 +70,7 @@ class GitHubClient:
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="github")
 
     async def check(self) -> None:
-        """Return if the default repository can be seen; `Permanent` or `Retry` otherwise."""
+        """Return if the default repository is visible; otherwise raise `Permanent` or `Retry`."""
         await self._run(lambda: find_repository(self._github, self._owner, self._name))
 
     async def base_head(self, base_ref: str | None = None) -> str:
@@ -80,10 +80,10 @@ class GitHubClient:
     async def read_files(
         self, full_name: str, base_ref: str | None, choose: Callable[[Sequence[str]], Sequence[str]]
     ) -> Files:
-        """All paths at the head of a branch of `owner/name`, and the files that `choose` picks of them.
+        """All paths at the head of a branch of `owner/name`, and the files that `choose` selects.
 
-        Raises `Permanent` when there is no such repository or branch, `Retry` when GitHub is away, and what `choose`
-        raises.
+        Raises `Permanent` when the repository or branch does not exist, `Retry` when GitHub is unavailable, and
+        the exceptions of `choose`.
         """
 
         def read() -> Files:
@@ -93,15 +93,15 @@ class GitHubClient:
         return await self._run(read)
 
     async def open_pull(self, request: PullRequest) -> Pull:
-        """Make one branch, one commit and one pull request of a diff, or adopt those of a former run.
+        """Make one branch, one commit and one pull request from a diff, or adopt those of an earlier run.
 
-        Raises `Permanent` when the patch does not apply or touches what it may not (nothing is pushed), when the
-        branch is somebody else's, or when GitHub refuses; `Retry` when GitHub is away, failing or asks to wait.
+        Raises `Permanent` when the patch does not apply or is not allowed (then nothing is pushed), when the
+        branch is somebody else's, or when GitHub refuses; `Retry` when GitHub is unavailable or asks to wait.
         """
         return await self._run(lambda: open_pull(self._github, request, app=self._app))
 
     async def look(self, address: PullAddress) -> Seen:
-        """How a pull request is now; `Permanent` when GitHub does not show it."""
+        """The state of a pull request; `Permanent` when GitHub does not show it."""
         return await self._run(lambda: github_watch.look(self._looking, address))
 
     async def merge(self, address: PullAddress, head: str, method: str) -> None:
@@ -109,19 +109,19 @@ class GitHubClient:
         await self._run(lambda: github_watch.merge(self._github, address, head, method))
 
     async def arm(self, address: PullAddress, head: str, method: str) -> None:
-        """Have GitHub merge it once its rules are met, if its head is `head`; `Permanent` when GitHub refuses."""
+        """Switch GitHub's automatic merge on if the head is `head`; `Permanent` when GitHub refuses."""
         await self._run(lambda: github_watch.arm(self._github, address, head, method))
 
     async def disarm(self, address: PullAddress) -> None:
-        """Have GitHub not merge it by itself."""
+        """Switch GitHub's automatic merge off."""
         await self._run(lambda: github_watch.disarm(self._github, address))
 
     async def answer(self, address: PullAddress, body: str, mark: str, *, close: bool) -> None:
-        """Comment once, found again by `mark`, which stands in `body`; then close it if `close` says so."""
+        """Comment once, and close the pull request if `close`. `mark` is in `body` and finds the comment again."""
         await self._run(lambda: github_watch.answer(self._github, address, body, mark, close=close))
 
     async def close(self) -> None:
-        """Let the call in hand end, drop those that wait, and close the connections."""
+        """Finish the current call, drop those that wait, and close the connections."""
         await asyncio.to_thread(self._thread.shutdown, cancel_futures=True)
         self._github.close()
         self._looking.close()

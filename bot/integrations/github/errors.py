@@ -1,6 +1,6 @@
-"""GitHub's failures in our words: each is `Retry` or `Permanent`, and carries nothing that GitHub wrote.
+"""Turns GitHub's failures into `Retry` or `Permanent`, without any text of GitHub's.
 
-What PyGithub and its HTTP library raise ends here.
+No exception of PyGithub or its HTTP library passes.
 """
 
 from __future__ import annotations
@@ -17,25 +17,29 @@ from github import BadAttributeException, GithubException, IncompletableObject, 
 from bot.integrations.errors import Permanent, Retry, VendorError
 
 SECONDARY_LIMIT_SECONDS = 60.0
-"""Without a header GitHub asks for at least a minute; from its "Best practices for using the REST API"."""
+"""GitHub asks for at least a minute when it sends no header; from its "Best practices for using the REST API"."""
 PRIMARY_LIMIT_SECONDS = 3600.0
-"""The primary limit's window; a reset further off than that is a wrong clock."""
+"""The window of the primary limit. A later reset means a wrong clock."""
 
 
 class NotFound(Permanent):
-    """GitHub knows no such thing, or the token may not see it: it answers the same for both."""
+    """It does not exist, or the token may not see it: GitHub answers the same."""
 
 
 class ValidationFailed(Permanent):
-    """GitHub understood and refused: it exists already, or what was sent breaks a rule."""
+    """GitHub's status 422: the thing exists already, or the request breaks a rule."""
 
 
 @contextmanager
 def asking_github(to: str) -> Iterator[None]:
-    """Turn whatever a call raises into a `VendorError`; `to` ends the sentence "GitHub refused to ..."."""
+    """Turn what a call raises into a `VendorError`. `to` ends the sentence "GitHub refused to ..."."""
     try:
         yield
-    except (BadAttributeException, IncompletableObject, AssertionError):  # PyGithub asserts on what an answer left out
+    except (
+        BadAttributeException,
+        IncompletableObject,
+        AssertionError,
+    ):  # PyGithub asserts when an answer lacks a field
         raise _unreadable() from None
     except GithubException as error:
         raise _classified(error, to) from None
@@ -79,20 +83,20 @@ def _classified(error: GithubException, to: str) -> VendorError:
 
 
 def _wait(headers: dict[str, str]) -> float:
-    """Seconds until a limit ends, by the first header that says so."""
+    """Seconds until a limit ends, from the first header that says so."""
     after = _retry_after(headers)
     if after is not None:
         return after
     if headers.get("x-ratelimit-remaining") == "0":
         reset = _number(headers.get("x-ratelimit-reset", ""))
         if reset is not None:
-            # One more second: it is not said when in that second the limit ends.
+            # One more second: the limit may end at any moment of its second.
             return min(max(reset - time.time(), 0.0) + 1.0, PRIMARY_LIMIT_SECONDS)
     return SECONDARY_LIMIT_SECONDS
 
 
 def _retry_after(headers: dict[str, str]) -> float | None:
-    """The header in seconds; it may hold a number or a date (RFC 9110, 10.2.3)."""
+    """The header in seconds; it may be a number or a date (RFC 9110, 10.2.3)."""
     value = headers.get("retry-after", "")
     seconds = _number(value)
     if seconds is not None:

@@ -1,4 +1,4 @@
-"""What a repository holds at one commit: every path, and the contents that are asked for, without a clone."""
+"""Reads a repository at one commit without a clone: every path, and the contents of chosen files."""
 
 import base64
 from collections.abc import Callable, Collection, Iterator, Sequence
@@ -16,7 +16,7 @@ MAX_TREE_REQUESTS = 200
 
 
 class File(NamedTuple):
-    """A regular file: its mode as git writes it, and what is in it."""
+    """A regular file: its mode as git writes it, and its content."""
 
     mode: str
     content: bytes
@@ -24,14 +24,14 @@ class File(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Files:
-    """The paths of all regular files, and those files that were chosen."""
+    """The paths of all regular files, and the chosen files."""
 
     paths: tuple[str, ...]
     chosen: dict[str, File]
 
 
 def read_files(repository: Repository, commit_sha: str, choose: Callable[[Sequence[str]], Sequence[str]]) -> Files:
-    """List a commit's files and read those that `choose` picks of their paths; what it raises comes out."""
+    """List a commit's files and read those that `choose` selects. Raises the exceptions of `choose`."""
     with asking_github(f"show the files of {repository.full_name}"):
         commit = repository.get_git_commit(commit_sha)
         tree = repository.get_git_tree(commit.tree.sha, recursive=True)
@@ -50,10 +50,10 @@ def read_blob(repository: Repository, sha: str) -> bytes:
 def entries(
     repository: Repository, tree: GitTree, wanted: Callable[[], Collection[str]] | None = None
 ) -> Iterator[TreeEntry]:
-    """All rows of a recursive listing. One that GitHub cut short is read again, folder by folder.
+    """All rows of a recursive listing. If GitHub truncated it, read it again folder by folder.
 
-    With `wanted`, which gives the paths that matter, only the folders on the way to them are opened then; the others
-    are rows without anything below them.
+    With `wanted`, which returns the paths that matter, this opens only the folders that lead to them. The others are
+    rows without their content.
     """
     if tree.truncated:
         yield from _walk(repository, tree.sha, _folders(wanted()) if wanted else None)
@@ -63,9 +63,9 @@ def entries(
 
 
 def _walk(repository: Repository, root: str, needed: frozenset[str] | None) -> Iterator[TreeEntry]:
-    """The rows below the tree `root`, those of the `needed` folders alone; None: of all, each in one listing if it can.
+    """The rows below the tree `root`, opening only `needed` folders; None opens all, with as few listings as possible.
 
-    Raises `Permanent` for more listings than a repository is worth, and for a folder too long for one.
+    Raises `Permanent` when there would be too many listings, or when a folder is too long for one.
     """
     pending, requests = [("", root, False)], 0
     while pending:
@@ -85,5 +85,5 @@ def _walk(repository: Repository, root: str, needed: frozenset[str] | None) -> I
 
 
 def _folders(paths: Collection[str]) -> frozenset[str]:
-    """Every folder on the way to the paths."""
+    """Every folder that leads to the paths."""
     return frozenset(path[:at] for path in paths for at, character in enumerate(path) if character == "/")

@@ -1,6 +1,6 @@
-"""From an approved diff to one branch, one commit and one pull request, without a clone.
+"""Makes one branch, one commit and one pull request from an approved diff, without a clone.
 
-Safe to run twice wherever a former run died: it looks before it writes, and what it writes is the same every time.
+Idempotent, wherever an earlier run stopped: it looks before it writes, and always writes the same.
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ from bot.integrations.github.watching import mark_approved
 
 AUTHOR_NAME = "apv-bot"
 AUTHOR_EMAIL = "apv-bot@noreply.invalid"
-"""A reserved domain (RFC 2606): no account on GitHub can be taken for the author."""
+"""A reserved domain (RFC 2606): no GitHub account can have this address."""
 MAX_COMMITS_ON_TOP = 20
-"""How far below a pull request's head our commit is looked for: people may have added theirs."""
+"""How many commits to search for ours from a pull request's head: people may have added theirs."""
 
 
 @dataclass(frozen=True, slots=True)
 class PullRequest:
-    """What to open. The same values give the same commit, whenever and however often they are carried out."""
+    """The pull request to open. The same values always give the same commit."""
 
     owner: str
     name: str
@@ -45,14 +45,14 @@ class PullRequest:
     body: str
     commit_message: str
     committed_at: datetime
-    """The commit's date, with its time zone: fixed, or a second run makes another commit."""
+    """The commit's date with its time zone. It is fixed, otherwise a second run would make another commit."""
     diff: str
     labels: tuple[str, ...] = ()
     reviewers: tuple[str, ...] = ()
     """Logins, and teams as `organisation/team`."""
     draft: bool = False
     approved: str = "Approved"
-    """What the check on the commit says."""
+    """The text of the check on the commit."""
     policy: PathPolicy = field(default_factory=PathPolicy)
 
     @property
@@ -62,10 +62,10 @@ class PullRequest:
 
 
 def open_pull(github: Github, request: PullRequest, *, app: bool = False) -> Pull:
-    """Open the pull request, or adopt what a former run has made of it. `app`: the token is an App's.
+    """Open the pull request, or adopt that of an earlier run. `app`: the token is an App's.
 
-    Raises `Permanent` when the patch does not apply or may not (then nothing is pushed), when the branch is somebody
-    else's, or when GitHub refuses; `Retry` when GitHub does not answer as it should.
+    Raises `Permanent` when the patch does not apply or is not allowed (then nothing is pushed), when the branch is
+    somebody else's, or when GitHub refuses; `Retry` when GitHub is unavailable or asks to wait.
     """
     repository = find_repository(github, request.owner, request.name)
     pull = _existing_pull(repository, request)
@@ -74,13 +74,13 @@ def open_pull(github: Github, request: PullRequest, *, app: bool = False) -> Pul
         commit, change = _push(repository, request)
     else:
         change = _change_of(repository, commit, request)
-    # Before anybody can merge it: a rule of the base branch may ask for it.
+    # Before anybody can merge: a rule of the base branch may require the check.
     notes = _mark_approved(repository, commit, request, app=app)
     return _opened(pull or _create_pull(repository, request), request, commit, change, notes)
 
 
 def find_repository(github: Github, owner: str, name: str) -> Repository:
-    """The repository; `Permanent` when GitHub does not know it."""
+    """The repository; `Permanent` when GitHub does not show it."""
     try:
         with asking_github(f"show the repository {owner}/{name}"):
             return github.get_repo(f"{owner}/{name}")
@@ -107,7 +107,7 @@ def _branch_head(repository: Repository, branch: str) -> str | None:
         return None
 
 
-# What a former run has left
+# What an earlier run has left
 
 
 def _existing_pull(repository: Repository, request: PullRequest) -> GitHubPull | None:
@@ -119,7 +119,7 @@ def _existing_pull(repository: Repository, request: PullRequest) -> GitHubPull |
 
 
 def _pull_commit(repository: Repository, request: PullRequest, pull: GitHubPull) -> GitCommit:
-    """Our commit in a pull request, under whatever people have put on top of it."""
+    """Our commit in a pull request, below the commits that people have added."""
     with asking_github(f"show the commits of {request.repository}"):
         commit = repository.get_git_commit(pull.head.sha)
         for _ in range(MAX_COMMITS_ON_TOP):
@@ -144,7 +144,7 @@ def _branch_commit(repository: Repository, request: PullRequest) -> GitCommit | 
 
 
 def _is_ours(commit: GitCommit, request: PullRequest) -> bool:
-    """Whether a commit says what ours would; the tree is compared after, with its parent as the base."""
+    """Whether a commit has our message, author and date. `_change_of` compares the tree."""
     return (
         len(commit.parents) == 1
         and commit.message.strip() == request.commit_message.strip()
@@ -154,7 +154,7 @@ def _is_ours(commit: GitCommit, request: PullRequest) -> bool:
 
 
 def _change_of(repository: Repository, commit: GitCommit, request: PullRequest) -> PatchedTree:
-    """What the diff makes of a commit's parent; `Permanent` when that is not what the commit holds."""
+    """The diff applied to a commit's parent; `Permanent` when the commit has another tree."""
     base = _read_base(repository, commit.parents[0].sha, request)
     change = _change(repository, base, request)
     if change.tree_sha != commit.tree.sha:
@@ -171,7 +171,7 @@ def _foreign_branch(request: PullRequest) -> Permanent:
 
 
 class _Base(NamedTuple):
-    """The commit that the diff is applied to, and its files (of a repository too large to list, those around it)."""
+    """The commit to apply the diff to, and its files (in a repository too large to list: those around the diff)."""
 
     commit: GitCommit
     tree: GitTree
@@ -187,12 +187,12 @@ def _read_base(repository: Repository, sha: str, request: PullRequest) -> _Base:
 
 
 def _change(repository: Repository, base: _Base, request: PullRequest) -> PatchedTree:
-    """What the diff makes of a base; nothing is written."""
+    """The diff applied to a base. Writes nothing."""
     return apply_patch(base.files, partial(read_blob, repository), base.tree.sha, request.diff, request.policy)
 
 
 def _push(repository: Repository, request: PullRequest) -> tuple[GitCommit, PatchedTree]:
-    """Write blobs, tree and commit, and last the branch: until then nobody can see that anything happened."""
+    """Write blobs, tree and commit, and the branch last: nobody sees the others without it."""
     base = _read_base(repository, base_head(repository, request.base_ref), request)
     change = _change(repository, base, request)
     known = {entry.sha for entry in base.files}
@@ -210,7 +210,7 @@ def _push(repository: Repository, request: PullRequest) -> tuple[GitCommit, Patc
         with asking_github(f"create the branch {request.branch} in {request.repository}"):
             repository.create_git_ref(f"refs/heads/{request.branch}", commit.sha)
     except ValidationFailed:
-        # A run at the same time was first, perhaps on an older base: then the commit is its, and the tree is ours.
+        # Another run was first, perhaps on an older base: use its commit, if the tree is ours.
         found = _branch_commit(repository, request)
         if found is None:
             raise
@@ -219,7 +219,7 @@ def _push(repository: Repository, request: PullRequest) -> tuple[GitCommit, Patc
 
 
 def _element(repository: Repository, file: ChangedFile, known: set[str]) -> InputGitTreeElement:
-    """One row of the new tree: text within the row, other content as a blob of its own."""
+    """One row of the new tree: text is in the row, other content is a separate blob."""
     if file.sha is None or file.content is None:
         return InputGitTreeElement(file.path, file.mode, "blob", sha=None)
     if file.sha in known:
@@ -232,7 +232,7 @@ def _element(repository: Repository, file: ChangedFile, known: set[str]) -> Inpu
 
 
 def _text(content: bytes) -> str | None:
-    """The content where GitHub can be trusted to take it as text: not empty, UTF-8, no NUL."""
+    """The content as text if GitHub keeps it unchanged: not empty, UTF-8, no NUL."""
     if not content or b"\0" in content:
         return None
     try:
@@ -249,7 +249,7 @@ def _whole_seconds(moment: datetime) -> datetime:
 
 
 def _mark_approved(repository: Repository, commit: GitCommit, request: PullRequest, *, app: bool) -> tuple[str, ...]:
-    """What GitHub refuses of it is a note, not a failure."""
+    """Mark the commit as approved. A refusal by GitHub is a note, not a failure."""
     try:
         mark_approved(repository, commit.sha, request.approved, app=app)
     except Permanent as error:
@@ -301,7 +301,7 @@ def _opened(
 
 
 def _decorate(pull: GitHubPull, request: PullRequest) -> tuple[str, ...]:
-    """Add the labels and reviewers that are not there yet; what GitHub refuses of them is a note, not a failure."""
+    """Add missing labels and reviewers. A refusal by GitHub is a note, not a failure."""
     with asking_github(f"show the pull requests of {request.repository}"):
         present = {label.name.casefold() for label in pull.labels}
         asked = {user.login.casefold() for user in pull.requested_reviewers or []}

@@ -1,6 +1,6 @@
-"""A pull request after it was opened: how it looks, merging it, and answering on it.
+"""Works on an open pull request: read its state, merge it, comment on it.
 
-Each call that changes something may be made twice: it is looked at first, or bound to the commit that it is for.
+Each change is idempotent: it looks first, or names the commit that it is for.
 """
 
 from __future__ import annotations
@@ -19,18 +19,18 @@ from bot.integrations.errors import Permanent
 from bot.integrations.github.errors import NotFound, asking_github
 
 APPROVED = "apv-bot/approved"
-"""Our own check run (of an App) or commit status (of a token), for branch protection to ask for."""
+"""The bot's check run (with an App) or commit status (with a token), which branch protection can require."""
 WAITING = frozenset({"behind", "blocked"})
-"""Values of `mergeable_state` that stand for a rule of the branch that is not met."""
+"""Values of `mergeable_state` when a branch rule is not met."""
 BLOCKED = WAITING | {"dirty", "draft", "unknown"}
-"""Values with which GitHub refuses to merge, or does not know yet."""
+"""Values with which GitHub refuses to merge or does not know yet."""
 GOOD = frozenset({"success", "neutral", "skipped"})
-"""Conclusions of a check run that do not keep a commit from being merged."""
+"""Conclusions of a check run that allow a merge."""
 
 
 @dataclass(frozen=True, slots=True)
 class PullAddress:
-    """Where a pull request is, and the branch it was made of."""
+    """Where a pull request is, and its branch."""
 
     owner: str
     name: str
@@ -44,9 +44,9 @@ class PullAddress:
 
 
 def look(github: Github, address: PullAddress) -> Seen:
-    """How the pull request is now; `Permanent` when GitHub does not show it.
+    """The state of the pull request; `Permanent` when GitHub does not show it.
 
-    `github` is lazy: three requests for an open pull request, as the limit is 5,000 an hour for all of them.
+    `github` is lazy: an open pull request costs three requests, and the limit is 5,000 per hour.
     """
     with asking_github(f"show pull request #{address.number} of {address.repository}"):
         repository = github.get_repo(address.repository)
@@ -80,12 +80,12 @@ def _branch_exists(repository: Repository, branch: str) -> bool:
 
 
 def _checks(repository: Repository, sha: str) -> tuple[Checks | None, tuple[str, ...]]:
-    """What check runs and statuses come to, ours left out, and the names of those that failed."""
+    """The result of all check runs and statuses except ours, and the names of the failed ones."""
     with asking_github("show the checks of a commit"):
         commit = repository.get_commit(sha)
     found: dict[str, Checks] = {}
     for read in (_of_statuses, _of_runs):
-        # A fine-grained token may be without the right to read one of the two: the other is all there is.
+        # A fine-grained token may lack the right to read one of the two: then only the other counts.
         with contextlib.suppress(Permanent), asking_github("show the checks of a commit"):
             found |= read(commit)
     found.pop(APPROVED, None)
@@ -98,14 +98,14 @@ def _checks(repository: Repository, sha: str) -> tuple[Checks | None, tuple[str,
 
 
 def _of_statuses(commit: Commit) -> dict[str, Checks]:
-    """The newest status of each context."""
+    """The latest status of each context."""
     results = {"success": Checks.PASSED, "pending": Checks.RUNNING}
     newest_last = reversed(list(commit.get_statuses()))
     return {status.context: results.get(status.state, Checks.FAILED) for status in newest_last}
 
 
 def _of_runs(commit: Commit) -> dict[str, Checks]:
-    """The newest check run of each name."""
+    """The latest check run of each name."""
 
     def result(run: CheckRun) -> Checks:
         if run.status != "completed":
@@ -116,7 +116,7 @@ def _of_runs(commit: Commit) -> dict[str, Checks]:
 
 
 def merge(github: Github, address: PullAddress, head: str, method: str) -> None:
-    """Merge it if its head is `head`; `Permanent` when GitHub refuses, or it is another."""
+    """Merge it if its head is `head`; `Permanent` when GitHub refuses or the head is different."""
     pull = _pull(github, address)
     try:
         with asking_github("merge the pull request"):
@@ -131,21 +131,21 @@ def merge(github: Github, address: PullAddress, head: str, method: str) -> None:
 
 
 def arm(github: Github, address: PullAddress, head: str, method: str) -> None:
-    """Have GitHub merge it once its rules are met, if its head is `head`; `Permanent` when GitHub refuses."""
+    """Switch GitHub's automatic merge on if the head is `head`; `Permanent` when GitHub refuses."""
     pull = _pull(github, address)
     with asking_github("merge the pull request automatically"):
         pull.enable_automerge(method.upper(), expected_head_oid=head)
 
 
 def disarm(github: Github, address: PullAddress) -> None:
-    """Have GitHub not merge it by itself."""
+    """Switch GitHub's automatic merge off."""
     pull = _pull(github, address)
     with asking_github("stop the automatic merge"):
         pull.disable_automerge()
 
 
 def answer(github: Github, address: PullAddress, body: str, mark: str, *, close: bool) -> None:
-    """Comment once, found again by `mark`, which stands in `body`; then close it if it is open and `close` says so."""
+    """Comment once, and close the pull request if `close`. `mark` is in `body` and finds the comment again."""
     pull = _pull(github, address)
     with asking_github("comment on the pull request"):
         if not any(mark in (comment.body or "") for comment in pull.get_issue_comments()):
@@ -156,7 +156,7 @@ def answer(github: Github, address: PullAddress, body: str, mark: str, *, close:
 
 
 def mark_approved(repository: Repository, sha: str, summary: str, *, app: bool) -> None:
-    """Say on a commit that it was approved: a check run where an App may, else a commit status. Said once."""
+    """Mark a commit as approved, once: with a check run if the token is an App's, otherwise with a commit status."""
     with asking_github(f"set {APPROVED} on the commit"):
         commit = repository.get_commit(sha)
         if app:

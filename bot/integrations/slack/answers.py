@@ -1,6 +1,6 @@
-"""Answers that only the person who clicked or typed can see, and that nothing depends on.
+"""Replies, modals and Home tabs for one person. Nothing depends on them, so each is tried once.
 
-A reply goes to Slack or to the configured API's own origin, wherever a payload points; it is tried once.
+A reply goes only to Slack or the origin of the configured API, wherever a payload points.
 """
 
 import asyncio
@@ -16,10 +16,10 @@ from bot.integrations.slack.client import Blocks, SlackClient
 log = structlog.get_logger(__name__)
 
 _PATIENCE = 1.0
-"""Seconds for one reply: it must fit beside the commit into Slack's 3 s."""
+"""Seconds for one reply: with the commit it must fit into Slack's 3 s."""
 
 _USED = frozenset({"exchanged_trigger_id", "trigger_exchanged"})
-"""Slack's error codes for a trigger that has opened its one modal."""
+"""Slack's error codes for a used trigger."""
 
 _Origin = tuple[str, str | None, int | None]
 """Scheme, host, port."""
@@ -28,9 +28,9 @@ _HOOKS: _Origin = ("https", "hooks.slack.com", 443)
 
 
 class PrivateReplies:
-    """Tells one person something. `allowed_origin` is the address of Slack's Web API as configured.
+    """Sends messages that one person sees. `allowed_origin` is the configured address of Slack's Web API.
 
-    When that is not slack.com itself, response URLs of its origin are accepted beside hooks.slack.com.
+    If it is not slack.com, response URLs of its origin are accepted in addition to hooks.slack.com.
     """
 
     def __init__(self, http: aiohttp.ClientSession, client: SlackClient, allowed_origin: str) -> None:
@@ -48,9 +48,9 @@ class PrivateReplies:
         text: str,
         blocks: Blocks | None = None,
     ) -> bool:
-        """Say `text` privately, through `response_url` if it may be used, else as an ephemeral message.
+        """Send `text` through `response_url` if that is allowed, otherwise as an ephemeral message.
 
-        False when it could not be said: that is logged, without the text, and never raised or tried again.
+        Returns False on failure, which is logged without the text. Never raises and never retries.
         """
         url = self._usable(response_url)
         if url is not None:
@@ -74,13 +74,13 @@ class PrivateReplies:
         body: dict[str, object] = {"response_type": "ephemeral", "replace_original": False, "text": text}
         if blocks is not None:
             body["blocks"] = [dict(block) for block in blocks]
-        # A redirect would carry the text to an address that was never checked.
+        # A redirect would send the text to an unchecked address.
         async with self._http.post(url, json=body, allow_redirects=False) as response:
             if response.status != 200:
-                raise Permanent("Slack did not take the reply.", code="reply_refused")
+                raise Permanent("Slack refused the reply.", code="reply_refused")
 
     def _usable(self, response_url: str | None) -> URL | None:
-        """Parse once, so that what was checked is what is called."""
+        """Parse once, so that the checked URL is the one that is called."""
         if not response_url:
             return None
         try:
@@ -95,25 +95,25 @@ class PrivateReplies:
 
 
 class Dialogs:
-    """Slack's modals and Home tabs, shown through `client`."""
+    """Shows modals and Home tabs."""
 
     def __init__(self, client: SlackClient) -> None:
         self._client = client
 
     async def open_view(self, trigger_id: str, view: Mapping[str, object]) -> bool:
-        """Open a modal for the click that `trigger_id` came with; False when Slack did not, which is logged."""
+        """Open a modal for the click of `trigger_id`. Returns False on failure, which is logged."""
         try:
             await self._client.open_view(trigger_id, view)
         except VendorError as failure:
             if failure.code in _USED:
-                # A trigger opens one modal, so the same click, delivered again, has its modal already.
+                # A trigger opens one modal, so a repeated delivery of the click has its modal already.
                 return True
             log.warning("slack.dialog_failed", reason=failure.code)
             return False
         return True
 
     async def publish_home(self, user: str, view: Mapping[str, object]) -> bool:
-        """Show somebody their Home tab; False when Slack did not, which is logged."""
+        """Show a person's Home tab. Returns False on failure, which is logged."""
         try:
             await self._client.publish_home(user, view)
         except VendorError as failure:

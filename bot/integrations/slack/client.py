@@ -1,6 +1,6 @@
-"""Slack's Web API reduced to what the bot does with it: one attempt a call, every failure a Retry or Permanent.
+"""The part of Slack's Web API that the bot uses: one attempt per call, every failure is a Retry or Permanent.
 
-Nothing here repeats a call: a post whose outcome is unknown must be looked for (`find`) before it is repeated.
+Nothing here retries: look (`find`) for a post with an unknown outcome before you repeat it.
 """
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -21,14 +21,14 @@ EVENT_TYPE = "apv_review"
 """`metadata.event_type` of every message the bot posts."""
 
 _CLOCK_SKEW = 5.0
-"""Seconds Slack's clock may be behind ours when a message is looked for."""
+"""Seconds that Slack's clock may be behind ours when `find` searches."""
 
 _PAGE = 200
 _MOST_PAGES = 500
 
 
 class Identity(BaseModel, frozen=True):
-    """Who the bot's token belongs to."""
+    """The owner of the bot's token."""
 
     team_id: str
     user_id: str
@@ -40,14 +40,14 @@ class Identity(BaseModel, frozen=True):
 
 
 class Posted(BaseModel, frozen=True):
-    """Where a message is: together the two name it."""
+    """Where a message is: the two together identify it."""
 
     channel: str
     ts: str
 
 
 class MemberProfile(BaseModel, frozen=True):
-    """The `profile` of a user, as far as the bot reads it."""
+    """The part of a user's `profile` that the bot reads."""
 
     email: str | None = None
     real_name: str | None = None
@@ -55,7 +55,7 @@ class MemberProfile(BaseModel, frozen=True):
 
 
 class Member(BaseModel, frozen=True):
-    """A user as `users.info` gives them; a flag that is absent is off."""
+    """A user from `users.info`; an absent flag is off."""
 
     id: str
     team_id: str | None = None
@@ -106,38 +106,38 @@ class _Members(BaseModel):
 
 
 class _Done(BaseModel):
-    """An answer of which only `ok` matters."""
+    """A response without fields that matter."""
 
 
 _Answer = TypeVar("_Answer", bound=BaseModel)
 
 
 class SlackClient:
-    """The bot's one client. Every method raises Retry or Permanent (see `slack_errors`) and nothing else.
+    """The bot's Slack client. Every method raises only Retry or Permanent (see `errors`).
 
-    `http` is shared, bounds every call with its own ClientTimeout and is closed by its owner.
-    `on_error(method, code)` is called once for each failed call; both words come from bounded sets.
+    `http` is shared; its ClientTimeout limits every call, and its owner closes it.
+    `on_error(method, code)` is called once per failed call; both words come from bounded sets.
     """
 
     def __init__(
         self, token: str, base_url: str, http: aiohttp.ClientSession, on_error: Callable[[str, str], None]
     ) -> None:
-        # No retry handlers: the default ones post a message twice when a connection drops after the work.
+        # No retry handlers: the default ones post twice when the connection drops after Slack has posted.
         self._web = AsyncWebClient(token=token, base_url=base_url, session=http, retry_handlers=[])
         self._on_error = on_error
         self._identity: Identity | None = None
 
     async def identity(self) -> Identity:
-        """Ask Slack whose token this is; TokenRefused when it is nobody's."""
+        """The owner of the token; TokenRefused when Slack does not accept it."""
         self._identity = await self._call("auth.test", self._web.auth_test(), Identity)
         return self._identity
 
     async def post(
         self, channel: str, text: str, blocks: Blocks | None, *, outbox_id: UUID, thread_ts: str | None = None
     ) -> Posted:
-        """Post a message, or with `thread_ts` a reply, that `find` recognises by `outbox_id`.
+        """Post a message, or with `thread_ts` a reply. `find` recognises it by `outbox_id`.
 
-        `text` is what screen readers and notifications say. Ambiguous: it may be there already.
+        `text` is for screen readers and notifications. Ambiguous: it may be there already.
         """
         call = self._web.chat_postMessage(
             channel=channel,
@@ -145,7 +145,7 @@ class SlackClient:
             blocks=_plain(blocks),
             thread_ts=thread_ts,
             metadata={"event_type": EVENT_TYPE, "event_payload": {"outbox_id": str(outbox_id)}},
-            # Undocumented for this method, so an extra and never the guarantee.
+            # Undocumented for this method, so only an extra protection.
             client_msg_id=str(outbox_id),
             link_names=False,
             parse="none",
@@ -155,23 +155,23 @@ class SlackClient:
         return await self._call("chat.postMessage", call, Posted)
 
     async def update(self, channel: str, ts: str, text: str, blocks: Blocks | None) -> None:
-        """Replace a message's text and blocks; its metadata stays. MessageGone: post anew."""
+        """Replace a message's text and blocks; its metadata stays. MessageGone: post a new one."""
         call = self._web.chat_update(
             channel=channel, ts=ts, text=text, blocks=_plain(blocks), link_names=False, parse="none"
         )
         await self._call("chat.update", call, _Done)
 
     async def find(self, channel: str, outbox_id: UUID, since: float, thread_ts: str | None = None) -> str | None:
-        """Look for the message posted with `outbox_id` at or after `since` (epoch seconds): its ts, or None.
+        """The ts of the message posted with `outbox_id` at or after `since` (epoch seconds), or None.
 
-        Without `thread_ts` replies are not seen. Needs the history scope of the channel's kind.
+        Without `thread_ts` it finds no replies. Needs the history scope of the channel's type.
         """
         me = self._identity or await self.identity()
         cursor: str | None = None
         for _ in range(_MOST_PAGES):
             try:
                 page = await self._history(channel, since - _CLOCK_SKEW, thread_ts, cursor)
-            except MessageGone:  # the thread itself is gone, and with it every reply
+            except MessageGone:  # the thread is gone with all its replies
                 return None
             for message in page.messages:
                 if message.is_from(me) and message.outbox_id() == str(outbox_id):
@@ -182,7 +182,7 @@ class SlackClient:
         raise Ambiguous("The Slack channel's history is too long to search.", code="history_too_long")
 
     async def ephemeral(self, channel: str, user: str, text: str, blocks: Blocks | None = None) -> None:
-        """Say something in a channel that only `user` sees; they must be a member of it."""
+        """Post a message that only `user` sees; they must be a member of the channel."""
         call = self._web.chat_postEphemeral(
             channel=channel, user=user, text=text, blocks=_plain(blocks), link_names=False, parse="none"
         )
@@ -193,19 +193,19 @@ class SlackClient:
         await self._call("views.open", self._web.views_open(trigger_id=trigger_id, view=dict(view)), _Done)
 
     async def publish_home(self, user: str, view: Mapping[str, object]) -> None:
-        """Show somebody their Home tab; Permanent `user_not_found` when Slack knows no such user."""
+        """Show a user's Home tab; Permanent `user_not_found` when Slack does not know the user."""
         await self._call("views.publish", self._web.views_publish(user_id=user, view=dict(view)), _Done)
 
     async def join(self, channel: str) -> None:
-        """Become a member of a public channel; ChannelUnavailable when it is not one."""
+        """Join a public channel; ChannelUnavailable when it is not public."""
         await self._call("conversations.join", self._web.conversations_join(channel=channel), _Done)
 
     async def user(self, user_id: str) -> Member:
-        """Describe a user; Permanent `user_not_found` or `user_not_visible` when Slack knows none."""
+        """A user; Permanent `user_not_found` or `user_not_visible` when Slack does not know them."""
         return (await self._call("users.info", self._web.users_info(user=user_id), _Person)).user
 
     async def group_members(self, group_id: str) -> frozenset[str]:
-        """List the user ids in an enabled user group; Permanent `no_such_subteam` when there is none."""
+        """The user ids in an enabled user group; Permanent `no_such_subteam` when there is no such group."""
         call = self._web.usergroups_users_list(usergroup=group_id)
         return (await self._call("usergroups.users.list", call, _Members)).users
 
@@ -233,11 +233,11 @@ class SlackClient:
     async def _call(self, method: str, call: Awaitable[AsyncSlackResponse], shape: type[_Answer]) -> _Answer:
         try:
             return shape.model_validate((await call).data)
-        except Exception as error:  # every one that is not classified is raised again
+        except Exception as error:  # raised again below if it cannot be classified
             failure = classify(error)
             if failure is None:
                 raise
-        # Outside the handler, so that no vendor's text hangs on it as its context.
+        # Outside the handler, so that the exception's context has no text of Slack's.
         self._on_error(method, failure.code)
         raise failure
 

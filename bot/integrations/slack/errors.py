@@ -1,6 +1,6 @@
-"""Turns whatever a call to Slack's Web API can end in into Retry or Permanent, by one table.
+"""Turns every failure of Slack's Web API into Retry or Permanent, by one table.
 
-No text of Slack's or of a library's survives: the sentences are ours and the codes are the table's or "other".
+The sentences are the bot's, never Slack's or a library's; the codes are those of the table or "other".
 """
 
 import math
@@ -17,27 +17,27 @@ log = structlog.get_logger(__name__)
 
 
 class Ambiguous(Retry):
-    """The call may have had its effect: look for it before doing it again."""
+    """The call may have had its effect: look before you repeat it."""
 
 
 class TokenRefused(Permanent):
-    """Slack does not accept the token: readiness is lost until a person replaces it."""
+    """Slack does not accept the token: the bot is not ready until a person replaces it."""
 
 
 class ChannelUnavailable(Permanent):
-    """The bot cannot write to this channel (`not_in_channel` can be cured by `join`): use the fallback."""
+    """The bot cannot write to this channel: use the fallback. (`join` helps against `not_in_channel`.)"""
 
 
 class MessageGone(Permanent):
-    """The message to change, or the thread to read, does not exist any more: post anew."""
+    """The message or thread no longer exists: post a new message."""
 
 
 class ContentRefused(Permanent):
-    """Slack finds the message or view malformed or too large: our mistake, a shorter form may pass."""
+    """Slack considers the message or view malformed or too large: our mistake; a shorter form may work."""
 
 
 class TriggerExpired(Permanent):
-    """The click is too old, or was already used, to open a view: ask for another click."""
+    """The click is too old or has already opened a view: ask for another click."""
 
 
 _BUSY = "Slack's rate limit is reached."
@@ -47,7 +47,7 @@ _TABLE: tuple[tuple[type[VendorError], str, tuple[str, ...]], ...] = (
     (Retry, _BUSY, ("ratelimited", "rate_limited", "accesslimited", "message_limit_exceeded")),
     (Retry, "The Slack workspace is being migrated.", ("team_added_to_org", "org_login_required")),
     (Ambiguous, _TROUBLE, ("fatal_error", "internal_error", "service_unavailable", "request_timeout")),
-    # Named among chat.postMessage's errors and explained nowhere: read as "seen before".
+    # An error of chat.postMessage that Slack does not explain: read as "seen before".
     (Ambiguous, "Slack considers the message a duplicate.", ("duplicate_message_not_found",)),
     (
         TokenRefused,
@@ -165,7 +165,7 @@ _TABLE: tuple[tuple[type[VendorError], str, tuple[str, ...]], ...] = (
         ("no_such_subteam", "subteam_disabled", "plan_upgrade_required"),
     ),
 )
-"""What to do -> why -> Slack's error codes, from its method reference."""
+"""What to do, why, and Slack's error codes from its method reference."""
 
 _BY_CODE = {code: (kind, sentence) for kind, sentence, codes in _TABLE for code in codes}
 
@@ -173,7 +173,7 @@ _PRINTABLE_CODE = re.compile(r"[a-z][a-z0-9_]{0,63}")
 
 
 def classify(error: Exception) -> VendorError | None:
-    """Name the failure behind an exception of slack_sdk or aiohttp; None for one that neither raises."""
+    """Classify an exception of slack_sdk or aiohttp; None for any other."""
     match error:
         case SlackApiError():
             return _api_failure(error)
@@ -185,7 +185,7 @@ def classify(error: Exception) -> VendorError | None:
             return Ambiguous("Slack cannot be reached.", code="unreachable")
         case aiohttp.ClientError() | OSError():
             return Ambiguous("The connection to Slack broke.", code="connection")
-        # slack_sdk lets these out when a body is not a JSON object; pydantic's ValidationError is a ValueError.
+        # slack_sdk raises these when a body is not a JSON object; pydantic's ValidationError is a ValueError.
         case ValueError() | LookupError() | TypeError() | AttributeError():
             return _unreadable()
         case _:
@@ -197,7 +197,7 @@ def _api_failure(error: SlackApiError) -> VendorError:
     if isinstance(response, AsyncSlackResponse):
         status = response.status_code
         body: object = response.data
-    else:  # slack_sdk hands over the raw response when the body broke off or is not JSON
+    else:  # slack_sdk gives the raw response when the body is incomplete or not JSON
         status, body = response.status, None
     code = body.get("error") if isinstance(body, dict) else None
     if status == 429 or code in ("ratelimited", "rate_limited"):
@@ -207,7 +207,7 @@ def _api_failure(error: SlackApiError) -> VendorError:
     if not isinstance(code, str):
         return _unreadable()
     if code not in _BY_CODE:
-        # The code is the only hint an operator gets; anything but a plain word stays out of the log.
+        # The code is the only hint for an operator; the log gets it only if it is a plain word.
         log.warning("slack.unknown_error", error=code if _PRINTABLE_CODE.fullmatch(code) else "unprintable")
         return Permanent("Slack refused the request.", code="other")
     kind, sentence = _BY_CODE[code]
@@ -219,7 +219,7 @@ def _unreadable() -> Ambiguous:
 
 
 def _seconds(header: str | None) -> float | None:
-    """Retry-After as seconds; None when it is missing, a date, or no finite number."""
+    """Retry-After as seconds; None when it is missing, a date or not finite."""
     try:
         seconds = float(header or "")
     except ValueError:

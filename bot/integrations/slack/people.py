@@ -1,6 +1,6 @@
-"""Who people are and which user groups they are in, as Slack tells it: believed for at most 60 s.
+"""Asks Slack who people are and which user groups they are in, and caches the answers for at most 60 s.
 
-Fails closed: with neither a fresh answer nor Slack answering in time, DirectoryUnavailable.
+Fails closed: without a cached answer, and without an answer from Slack in time, it raises DirectoryUnavailable.
 """
 
 import asyncio
@@ -14,28 +14,28 @@ from bot.integrations.errors import Permanent, VendorError
 from bot.integrations.slack.client import Member, SlackClient
 
 BELIEVED = 60.0
-"""Seconds after asking for which an answer is used; the contract's limit."""
+"""Seconds from the question for which an answer is valid: the promised limit."""
 
 REFRESHED = 30.0
-"""Age in seconds from which an answer that is being used is asked for again in the background."""
+"""Age in seconds from which using an answer also refreshes it in the background."""
 
 _PAUSE = 5.0
-"""Seconds between background attempts that fail: usergroups.users.list allows about 20 calls a minute."""
+"""Seconds between failing background attempts: usergroups.users.list allows about 20 calls per minute."""
 
 _NO_SUCH_USER = frozenset({"user_not_found", "user_not_visible", "users_not_found"})
 _NO_SUCH_GROUP = frozenset({"no_such_subteam", "subteam_disabled", "plan_upgrade_required"})
 
 _SLACKBOT = "USLACKBOT"
-"""Slack's own bot, which users.info describes with `is_bot` false."""
+"""Slack's own bot; users.info says `is_bot` false of it."""
 
 _T = TypeVar("_T")
 
 
 class SlackDirectory:
-    """The Directory (`bot.domain.people`) kept by Slack.
+    """The Directory (`bot.domain.people`) that asks Slack.
 
-    `team_id` gives our own workspace; `clock` is monotonic, in seconds; `patience` bounds one lookup, in
-    seconds; `capacity` bounds how many people, and how many groups, are remembered.
+    `team_id` returns our workspace; `clock` is monotonic, in seconds; `patience` limits one lookup, in seconds;
+    `capacity` limits the cached people, and the cached groups.
     """
 
     def __init__(
@@ -53,26 +53,26 @@ class SlackDirectory:
         self._groups = _Beliefs(self._ask_group, clock, patience, capacity)
 
     async def profile(self, user_id: str) -> SlackProfile | None:
-        """The person, or None when Slack knows no such user; raises DirectoryUnavailable."""
+        """The person, or None when Slack does not know them; raises DirectoryUnavailable."""
         return await self._people.get(user_id)
 
     async def group(self, group_id: str) -> frozenset[str]:
-        """The user ids in a user group, empty when it is unknown or disabled; raises DirectoryUnavailable."""
+        """The user ids in a user group, empty if it is unknown or disabled; raises DirectoryUnavailable."""
         return await self._groups.get(group_id)
 
     def expect(self, user_id: str, groups: Iterable[str]) -> None:
-        """Ask at once for what is not believed now; `profile` and `group` wait for the answers."""
+        """Start to ask for what is not cached; `profile` and `group` wait for the answers."""
         self._people.expect(user_id)
         for group_id in groups:
             self._groups.expect(group_id)
 
     def forget(self, changed_id: str) -> None:
-        """Drop what is believed of a user or user group that Slack says has changed."""
+        """Drop the cached answer for a user or user group that has changed."""
         self._people.forget(changed_id)
         self._groups.forget(changed_id)
 
     async def aclose(self) -> None:
-        """Stop every question still under way."""
+        """Stop every open question."""
         await self._people.aclose()
         await self._groups.aclose()
 
@@ -95,7 +95,7 @@ class SlackDirectory:
 
 
 def _profile(user: Member, own_team: str) -> SlackProfile:
-    """Reduce a user to what a decision needs. Slack documents `team_id` as always there; absent, it is ours."""
+    """The part of a user that a decision needs. Slack documents `team_id` as always present; if absent, it is ours."""
     profile = user.profile
     return SlackProfile(
         user_id=user.id,
@@ -117,7 +117,7 @@ class _Answer(Generic[_T]):
 
 
 class _Beliefs(Generic[_T]):
-    """Answers by key, each believed for BELIEVED seconds from when it was asked for; one question a key at a time."""
+    """Answers by key, each valid for BELIEVED seconds from its question; one question per key at a time."""
 
     def __init__(
         self, ask: Callable[[str], Awaitable[_T]], clock: Callable[[], float], patience: float, capacity: int
@@ -141,7 +141,7 @@ class _Beliefs(Generic[_T]):
                 self._question(key)
             return answer.value
         try:
-            # The question goes on when this caller gives up: the next one may find the answer there.
+            # The question continues when this caller gives up: the next caller may find the answer.
             return await asyncio.wait_for(asyncio.shield(self._question(key)), self._patience)
         except (VendorError, TimeoutError):
             pass
@@ -149,7 +149,7 @@ class _Beliefs(Generic[_T]):
 
     def forget(self, key: str) -> None:
         self._answers.pop(key, None)
-        # An answer under way may be older than the change: whoever waits gets it, nobody after.
+        # An open question may get an answer from before the change: it is not cached.
         self._asking.pop(key, None)
 
     async def aclose(self) -> None:
@@ -173,7 +173,7 @@ class _Beliefs(Generic[_T]):
     def _asked(self, task: asyncio.Task[_T]) -> None:
         self._tasks.discard(task)
         if not task.cancelled():
-            task.exception()  # read, because nobody waits for a background question
+            task.exception()  # retrieve it, because nobody waits for a background question
 
     async def _ask_and_remember(self, key: str) -> _T:
         this = asyncio.current_task()

@@ -1,6 +1,6 @@
-"""Decides whether a request was signed by Slack with our secret within the last 300 s.
+"""Verifies that Slack signed a request with our secret within the last 300 s.
 
-Works on raw bytes, before anything is parsed; a header of any shape gives an answer, never an exception.
+Works on raw bytes, before any parsing. No header raises an exception.
 """
 
 import hmac
@@ -14,7 +14,7 @@ _SIGNATURE = re.compile(rb"v0=[0-9a-f]{64}")
 
 
 def verified(raw: bytes, timestamp: str | None, signature: str | None, secret: bytes, now: float) -> bool:
-    """Tell whether `signature` is v0=HMAC-SHA256(secret, "v0:<timestamp>:<raw>") and `timestamp` is recent.
+    """Whether `signature` is v0=HMAC-SHA256(secret, "v0:<timestamp>:<raw>") and `timestamp` is recent.
 
     `timestamp` and `signature` are the headers X-Slack-Request-Timestamp and X-Slack-Signature, None when
     absent; `now` is in seconds since the epoch.

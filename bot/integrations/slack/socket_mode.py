@@ -1,6 +1,6 @@
-"""Keeps one Socket Mode connection alive: a watchdog throws the SDK's connection away when it stays dead.
+"""Keeps one Socket Mode connection alive: a watchdog replaces a connection of the SDK that stays dead.
 
-The SDK alone does not recover: after a failed handshake it tries the same spent one-time URL for ever.
+The SDK alone does not recover: after a failed handshake it retries the same used one-time URL forever.
 """
 
 import asyncio
@@ -21,7 +21,7 @@ _PAUSE = 1.0
 """Seconds between two connections."""
 
 _CLOSING = 5.0
-"""Seconds for saying goodbye to a socket that may be dead, and before that for what is in hand."""
+"""Seconds to close a socket that may be dead, and before that to finish open requests."""
 
 
 async def run_socket_mode(
@@ -34,11 +34,11 @@ async def run_socket_mode(
     dead_after: float = 45.0,
     grace: float = 30.0,
 ) -> None:
-    """Receive what Slack sends through `app` until `stop` is set; returns with the connection closed.
+    """Pass what Slack sends to `app` until `stop` is set, then close the connection.
 
-    Asks `app.client`'s own address for sockets. Looks every `probe` seconds, replaces a connection dead for
-    `dead_after` and gives each `grace` to come up (all in seconds). `on_state` hears at every look whether
-    the connection is up. What is in hand when it ends is answered first.
+    Gets sockets from the address of `app.client`. Looks every `probe` seconds, replaces a connection that is dead for
+    `dead_after` seconds and gives each one `grace` seconds to connect. Every look calls `on_state` with whether the
+    connection is up. Open requests are answered before the connection closes.
     """
     while not stop.is_set():
         handler = _Handler(app, app_token, _sdk_log())
@@ -54,14 +54,14 @@ async def run_socket_mode(
 
 
 class _Handler(AsyncSocketModeHandler):
-    """The SDK's own forgets what it has in hand, and could not answer it any more once the socket is closed."""
+    """Remembers open requests: the SDK's handler does not, and cannot answer them after the socket is closed."""
 
     def __init__(self, app: AsyncApp, app_token: str, logger: logging.Logger) -> None:
         super().__init__(app, app_token=app_token, logger=logger)
         self.in_hand: set[asyncio.Task[None]] = set()
 
     async def handle(self, client: SocketModeClient, req: SocketModeRequest) -> None:  # type: ignore[override]  # as the SDK's
-        """Let the listeners take it, and acknowledge it."""
+        """Pass the request to the listeners and acknowledge it."""
         task = asyncio.ensure_future(super().handle(client, req))
         self.in_hand.add(task)
         task.add_done_callback(self.in_hand.discard)
@@ -69,7 +69,7 @@ class _Handler(AsyncSocketModeHandler):
 
 
 async def _connected(handler: AsyncSocketModeHandler, stop: asyncio.Event, grace: float) -> bool:
-    """Connect within `grace` seconds unless told to stop: with a refused token the SDK tries for ever."""
+    """Connect within `grace` seconds unless `stop` is set: with a refused token the SDK retries forever."""
     connecting = asyncio.ensure_future(handler.connect_async())  # type: ignore[no-untyped-call]  # slack_bolt leaves it bare
     stopping = asyncio.ensure_future(stop.wait())
     try:
@@ -121,7 +121,7 @@ async def _stopped_within(stop: asyncio.Event, seconds: float) -> None:
 
 
 class _NameOnly(logging.Handler):
-    """Passes on where the SDK complained and with which exception class: its text holds one-time URLs."""
+    """Logs where the SDK complained and the exception's class, but not its text, which has one-time URLs."""
 
     def emit(self, record: logging.LogRecord) -> None:
         kind = record.exc_info[0] if record.exc_info else None
