@@ -1,12 +1,14 @@
 """A real PostgreSQL for every test that asks (TEST_DATABASE_URL, or the embedded one), a fresh database for each."""
 
 import asyncio
+import logging
 import os
 import shutil
-from collections.abc import AsyncIterator, Callable, Iterator
-from itertools import count
+from collections.abc import AsyncIterator, Callable, Generator, Iterator, Sequence
+from itertools import count, islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import TypeVar
 
 import asyncpg
 import pytest
@@ -18,20 +20,67 @@ from migrations import schema
 from storage import embedded
 from storage.database import Database
 
+T = TypeVar("T")
+
 TEMPLATE = "apv_bot_template"
 MEMORY = Path("/dev/shm")
 ROOM = 2 << 30
 numbers = count()
 
 
+class Errors(logging.Handler):
+    """Keeps every ERROR line."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.ERROR)
+        self.lines: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.lines.append(f"{record.name}: {record.getMessage()}")
+
+
+unhandled = Errors()
+"""What asyncio reports because nobody awaited it: an exception of a task, a connection left open."""
+
+
+@pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers() -> int:
-    """Half of its time a test waits for a database, a socket or a clock."""
+    """A test waits for a database, a socket or a clock for most of its time."""
     return 2 * (os.cpu_count() or 1)
 
 
 def pytest_configure() -> None:
-    """Log as the bot does: what it takes for an error, a test can then see."""
+    """Log as the bot does, so that a test can see the bot's errors."""
     telemetry.configure(level="info", form="console", secrets=[])
+    logging.getLogger("asyncio").addHandler(unhandled)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Start with the long tests: started last, each would run alone while the other workers have nothing left."""
+    workers: int = getattr(config, "workerinput", {}).get("workercount", 1)
+    long = [item for item in items if item.get_closest_marker("long")]
+    items[:] = dealt(long, [item for item in items if item not in set(long)], workers)
+
+
+def dealt(first: Sequence[T], rest: Sequence[T], hands: int) -> list[T]:
+    """One list; when pytest-xdist cuts it into `hands` equal parts, each part begins with its share of `first`."""
+    remaining, left, found = iter(rest), len(first) + len(rest), list[T]()
+    for hand in range(hands):
+        share, size = first[hand::hands], left // (hands - hand)
+        found += [*share, *islice(remaining, max(0, size - len(share)))]
+        left -= size
+    return [*found, *remaining]
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_teardown() -> Generator[None]:
+    """Fail a test after which asyncio reported an exception that nobody handled."""
+    try:
+        yield
+    finally:
+        reported, unhandled.lines = unhandled.lines, []
+    assert not reported, reported
 
 
 def pytest_asyncio_loop_factories() -> dict[str, Callable[[], asyncio.AbstractEventLoop]]:

@@ -18,8 +18,8 @@ from pydantic import SecretStr
 from bot.config import Settings
 from tests.harness import World
 
-PATIENCE = 30.0
-"""Seconds for what a new process does; starting one takes more than one on a busy machine."""
+PATIENCE = 60.0
+"""Seconds after which a test gives up on a process; a busy machine needs several only to start one."""
 PROXIES = {"HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"}
 runs = count()
 

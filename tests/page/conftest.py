@@ -21,7 +21,7 @@ from tests.harness import World
 from tests.page.visit import NAMES, Visit
 
 MISSING = "there is no Chromium; on Debian and Ubuntu: apt-get install chromium"
-SECONDS = 15.0
+SECONDS = 60.0
 
 Opens: TypeAlias = Callable[..., Awaitable[Visit]]
 numbers = count()
@@ -40,7 +40,7 @@ async def browser() -> AsyncIterator[Browser]:
 
 
 @pytest_asyncio.fixture(loop_scope="module", scope="module")
-async def world(postgres: str, template: str, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[World]:
+async def running(postgres: str, template: str, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[World]:
     """The whole bot, and a page that submits to it."""
     name = f"apv_bot_page_{os.getpid()}_{next(numbers)}"
     await run(postgres, f"CREATE DATABASE {name} TEMPLATE {template}")
@@ -52,6 +52,13 @@ async def world(postgres: str, template: str, tmp_path_factory: pytest.TempPathF
         # What these tests look at, they look at in the browser.
         made.slack.mark_read(*made.slack.unread())
     await run(postgres, f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def world(running: World) -> AsyncIterator[World]:
+    """The module's world, at rest after each test: pytest changes `os.environ` then, and GitHub's client reads it."""
+    yield running
+    await running.settle()
 
 
 @pytest_asyncio.fixture(loop_scope="module", scope="module")

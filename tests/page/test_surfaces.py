@@ -24,19 +24,19 @@ PNG = b"\x89PNG"
 
 
 @pytest_asyncio.fixture(loop_scope="module", scope="module")
-async def busy(world: World) -> AsyncIterator[World]:
+async def busy(running: World) -> AsyncIterator[World]:
     """A world in which some things were decided and some were not."""
-    critical, escalated = await world.submit(sample(CRITICAL)), await world.submit(sample(HIGH))
-    approved = await world.submit(sample("requests-cve-2023-32681"))
+    critical, escalated = await running.submit(sample(CRITICAL)), await running.submit(sample(HIGH))
+    approved = await running.submit(sample("requests-cve-2023-32681"))
     for name in ("werkzeug-cve-2023-25577", "pillow-pysec-2023-175", "celery-cve-2021-23727"):
-        await world.submit(sample(name))
-    await world.alice.approves(critical)
-    await world.bob.escalates(escalated, WHY)
-    await world.alice.approves(approved)
-    await world.pull(approved)
-    await world.settle()
-    world.slack.mark_read(*world.slack.unread())
-    yield world
+        await running.submit(sample(name))
+    await running.alice.approves(critical)
+    await running.bob.escalates(escalated, WHY)
+    await running.alice.approves(approved)
+    await running.pull(approved)
+    await running.settle()
+    running.slack.mark_read(*running.slack.unread())
+    yield running
 
 
 async def channel(visit: Visit) -> None:

@@ -12,7 +12,7 @@ NAMES = ("chromium", "chromium-browser", "google-chrome")
 """What the system's browser may be called."""
 
 # As patient as the other scenarios: a loaded machine is no fault of the page's.
-expect.set_options(timeout=15_000)
+expect.set_options(timeout=60_000)
 
 
 @dataclass

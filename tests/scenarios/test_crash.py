@@ -1,14 +1,13 @@
-"""SIGKILL in the middle of a job: started again, the bot finishes it, and nothing exists twice."""
+"""SIGKILL in the middle of a job: after a restart the bot finishes it, and nothing exists twice."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 from functools import partial
 from pathlib import Path
 
 import pytest
 
 from tests import harness
-from tests.conftest import in_database, run
 from tests.harness import CRITICAL, HIGH, World, sample
 from tests.process import serving
 
@@ -17,7 +16,7 @@ Scene = Callable[[World, Path], Awaitable[None]]
 
 
 async def reached(world: World) -> None:
-    """Wait until every call that was ordered to go wrong is on its way."""
+    """Wait until every call with a planned fault is on its way."""
     await world.until(
         lambda: not world.slack.pending_faults and not world.github.faults.planned, lambda: "a call was never made"
     )
@@ -30,6 +29,7 @@ async def died_in_a_first_post(world: World, folder: Path) -> None:
         code = (await world.post_apv(sample(CRITICAL)))["apv_code"]
         await reached(world)
         await bot.dies()
+        await world.silence_passes()
     async with serving(world, folder):
         card = await world.card(code)
         await world.settle()
@@ -48,11 +48,12 @@ async def died_in_every_consequence(world: World, folder: Path) -> None:
         assert (await world.alice.approves(card)).ok
         await reached(world)
         await bot.dies()
+        await world.silence_passes()
     await there_is_one_pull_request(world, folder, card)
 
 
 async def died_in_the_push(world: World, folder: Path) -> None:
-    """The branch is made when nobody listens any more."""
+    """GitHub makes the branch after the bot died. This scene waits for the takeover in real time."""
     async with serving(world, folder) as bot:
         card = await world.submit()
         await world.settle()
@@ -64,7 +65,7 @@ async def died_in_the_push(world: World, folder: Path) -> None:
 
 
 async def died_after_an_answer_that_never_came(world: World, folder: Path) -> None:
-    """The work was done, the connection broke or said 502, and then the bot died before its next try."""
+    """The vendor did the work, the connection broke or said 502, and the bot died before its next try."""
     async with serving(world, folder) as bot:
         card = await world.submit()
         await world.settle()
@@ -73,6 +74,7 @@ async def died_after_an_answer_that_never_came(world: World, folder: Path) -> No
         assert (await world.alice.approves(card)).ok
         await reached(world)
         await bot.dies()
+        await world.silence_passes()
     await there_is_one_pull_request(world, folder, card)
 
 
@@ -92,6 +94,7 @@ async def died_on_the_way_back(world: World, folder: Path, *, operation: str) ->
         await world.github.set_check(pull.head_sha, "tests", "success")
         await reached(world)
         await bot.dies()
+        await world.silence_passes()
     async with serving(world, folder, **settings) as bot:
         world.github.webhooks.set_up(f"http://127.0.0.1:{bot.port}/github/webhooks", HOOK)
         await card.shows("Merged")
@@ -103,7 +106,7 @@ async def died_on_the_way_back(world: World, folder: Path, *, operation: str) ->
 
 
 async def there_is_one_pull_request(world: World, folder: Path, card: harness.Card) -> None:
-    """The bot, started again, ends what it had begun."""
+    """After a restart the bot finishes what it began."""
     async with serving(world, folder):
         pull = await world.pull(card)
         await world.settle()
@@ -124,26 +127,9 @@ SCENES: dict[str, Scene] = {
 }
 
 
-@pytest.fixture
-async def databases(postgres: str, template: str, tmp_path: Path) -> AsyncIterator[dict[str, str]]:
-    """A migrated database for each scene."""
-    names = {scene: f"{template}_{scene}" for scene in SCENES}
-    for name in names.values():
-        await run(postgres, f"CREATE DATABASE {name} TEMPLATE {template}")
-    yield {scene: in_database(postgres, name) for scene, name in names.items()}
-    for name in names.values():
-        await run(postgres, f"DROP DATABASE {name} WITH (FORCE)")
-
-
-async def test_killed_between_an_effect_and_its_record(databases: dict[str, str], tmp_path: Path) -> None:
-    """Whichever call the kill falls into, the effect comes about, once. The scenes wait for takeovers side by side."""
-
-    async def play(name: str) -> None:
-        folder = tmp_path / name
-        await asyncio.to_thread(folder.mkdir)
-        async with harness.surroundings(databases[name], folder) as world:
-            await SCENES[name](world, folder)
-
-    async with asyncio.TaskGroup() as all_at_once:
-        for name in SCENES:
-            all_at_once.create_task(play(name))
+@pytest.mark.long
+@pytest.mark.parametrize("scene", SCENES)
+async def test_killed_between_an_effect_and_its_record(database_url: str, tmp_path: Path, scene: str) -> None:
+    """Whichever call the kill falls into, the effect happens exactly once."""
+    async with harness.surroundings(database_url, tmp_path) as world:
+        await SCENES[scene](world, tmp_path)
