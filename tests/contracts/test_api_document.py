@@ -126,6 +126,7 @@ async def test_the_pages_ask_no_other_host(database: Database, path: str) -> Non
 CHECKS = (not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance)
 
 
+@pytest.mark.long
 async def test_a_fuzzer_finds_no_answer_beside_the_document(served: aiohttp.ClientSession) -> None:
     """Schemathesis over every operation: no 5xx, and every response as documented."""
     base = str(served._base_url).rstrip("/")

@@ -3,10 +3,13 @@
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import pytest
+
 from tests.chaos.plan import SHORT, stories
 from tests.chaos.run import fault_run
 
 
+@pytest.mark.long
 async def test_nothing_is_lost_and_nothing_done_twice() -> None:
     """Acknowledged clicks, recorded decisions and effects outside are the same, whatever died in between."""
     # Not pytest's own folder: its path is too long for PostgreSQL's socket.

@@ -36,6 +36,7 @@ async def test_the_card_says_which_row_applied(world: World) -> None:
     await card.shows("BOD 26-04 row 2, 14 days: in KEV, not exposed, not automatable, partial impact")
 
 
+@pytest.mark.long
 async def test_time_is_kept_once_by_however_many(world: World) -> None:
     """Two reminders that back off, one step of the chain, the breach, and the end, with two more workers each time."""
     card = await world.submit(sample(HIGH) | {"kev": True, "exposed": True})

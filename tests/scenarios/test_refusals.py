@@ -8,6 +8,8 @@ import pytest
 from sqlalchemy import text
 
 from bot.sandbox.slack import SlackSandbox
+from bot.sandbox.slack.delivery import TIME_LIMIT
+from bot.service.gate import Gate
 from tests import harness
 from tests.harness import Card, Someone, World, sample
 
@@ -222,8 +224,12 @@ async def test_nothing_is_recorded_while_the_database_is_away(world: World) -> N
     await card.thread_reads("Alice approved", "Pull request #1")
 
 
-async def test_a_click_is_answered_in_time_whatever_hangs(world: World) -> None:
-    """A database that does not answer, then a Slack that does not: the person is told within Slack's three seconds."""
+async def test_a_click_is_answered_whatever_hangs(world: World) -> None:
+    """A database that does not answer, then a Slack that does not: the bot gives up first, and tells the person.
+
+    The lock is held until every click has its answer.
+    """
+    assert Gate.patience < TIME_LIMIT, "the bot waits for less than Slack's three seconds"
     card = await world.submit()
     buttons = ("Approve", "Reject", "Claim", "View diff")
     await world.alice.opens("Escalate", card)

@@ -4,6 +4,8 @@ import asyncio
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import pytest
+
 from bot.app.process import Bot
 from tests import harness
 from tests.chaos.balancer import Balancer
@@ -34,6 +36,7 @@ class Replica:
         return Bot(settings, "web", now=self.world.clock)
 
 
+@pytest.mark.long
 async def test_a_rolling_restart_fails_no_click(database_url: str, tmp_path: Path) -> None:
     """Each click is acknowledged the first time, whichever process was just going; and each decision stands once."""
     async with harness.world(database_url, tmp_path) as world:

@@ -177,6 +177,7 @@ async def test_a_job_that_kills_its_workers_is_held(
             await card.thread_reads("is held")
 
 
+@pytest.mark.long
 async def test_retries_of_a_burst_lose_nothing(world: World) -> None:
     """Slack takes one post a second and turns the rest away: in the end each card is there once."""
     world.slack.fail("chat.postMessage", "ratelimited", times=6, retry_after=1)

@@ -3,6 +3,8 @@
 import asyncio
 from pathlib import Path
 
+import pytest
+
 from bot import samples
 from tests import harness
 from tests.harness import World
@@ -46,6 +48,7 @@ async def test_a_worker_serves_health_and_metrics_alone(database_url: str, tmp_p
                 assert (path, answer.status) == (path, 404)
 
 
+@pytest.mark.long
 async def test_two_workers_do_nothing_twice(world: World) -> None:
     """Three processes on one database: each card, reply, alert and pull request exists once."""
     apvs = [harness.sample(name.removesuffix(".json")) for name, _ in samples.apvs()]

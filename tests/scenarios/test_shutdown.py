@@ -24,6 +24,7 @@ async def world(database_url: str, tmp_path: Path) -> AsyncIterator[World]:
         yield made
 
 
+@pytest.mark.long
 @SIGNALS
 async def test_what_is_in_hand_is_finished(world: World, tmp_path: Path, signum: signal.Signals) -> None:
     """A click is answered and recorded, a job done and out of the queue, though both were told to hurry."""
@@ -51,6 +52,7 @@ async def test_what_is_in_hand_is_finished(world: World, tmp_path: Path, signum:
     world.tolerated.add(card.code)  # what the pull request's thread says is for the next process
 
 
+@pytest.mark.long
 @SIGNALS
 async def test_it_ends_however_little_it_has(world: World, tmp_path: Path, signum: signal.Signals) -> None:
     """With nobody there: no database, no Slack, no GitHub."""
@@ -66,6 +68,7 @@ async def test_it_ends_however_little_it_has(world: World, tmp_path: Path, signu
         assert await bot.ends() == 0
 
 
+@pytest.mark.long
 async def test_it_ends_when_the_database_has_gone(world: World, tmp_path: Path) -> None:
     """It does not wait for one to come back."""
     async with serving(world, tmp_path) as bot, world.database_away():

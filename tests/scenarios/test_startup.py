@@ -113,6 +113,7 @@ async def vendors_away(world: World) -> AsyncIterator[None]:
         await world.sandbox.__aenter__()
 
 
+@pytest.mark.long
 async def test_it_starts_with_everything_away(outside: World, database_url: str, tmp_path: Path) -> None:
     """It listens at once, says what it waits for, and comes up part by part by itself; GitHub may stay away."""
     world, port = outside, web.free_port()

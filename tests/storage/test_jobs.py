@@ -195,7 +195,7 @@ async def test_workers_are_woken_once_the_job_is_committed(database: Database) -
     async with database.transaction() as tx:
         await jobs.enqueue(tx, [(SyncCard(uuid4(), 1), Severity.HIGH)])
         assert heard.empty()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         await heard.get()
     assert len(await unfinished(database)) == 1
     await listener.close()

@@ -522,6 +522,7 @@ async def test_two_sweepers_take_a_row_in_once(database: Database) -> None:
     assert len(await rows(database, "SELECT 1 FROM audit_log")) == 20
 
 
+@pytest.mark.long
 async def test_more_than_one_sweep_can_hold_is_taken_in_at_once(database: Database) -> None:
     """Nobody waits for the next look because others came first."""
     opened = gate(database)

@@ -78,6 +78,7 @@ def strings(drawn: Message | View | Home) -> list[str]:
     return [drawn.text, *markup(drawn.blocks)] if isinstance(drawn, Message) else list(markup(drawn))
 
 
+@pytest.mark.long
 @settings(max_examples=100, deadline=None)
 @given(any_dossier(), TALLIES)
 def test_any_review_is_drawn_within_every_limit(case: Dossier, count: Tally) -> None:
@@ -86,6 +87,7 @@ def test_any_review_is_drawn_within_every_limit(case: Dossier, count: Tally) -> 
         assert problems(drawn) == []
 
 
+@pytest.mark.long
 @settings(max_examples=100, deadline=None)
 @given(any_dossier(), TALLIES)
 def test_no_apv_can_mention_link_or_break_out(case: Dossier, count: Tally) -> None:
