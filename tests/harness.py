@@ -375,8 +375,9 @@ class World:
 
     async def silence_passes(self) -> None:
         """Make the jobs of killed workers as old as a heartbeat that is overdue, instead of waiting for that long."""
-        overdue = "UPDATE pgqueuer SET heartbeat = heartbeat - :silence WHERE status = 'picked' RETURNING id"
-        await self.rows(overdue, silence=HEARTBEAT_TIMEOUT)
+        aged = "UPDATE pgqueuer SET heartbeat = heartbeat - CAST(:silence AS interval) WHERE status = 'picked'"
+        async with self.database.transaction() as tx:
+            await tx.execute(text(aged), {"silence": HEARTBEAT_TIMEOUT})
 
     async def _idle(self) -> bool:
         due = "SELECT count(*) AS n FROM pgqueuer WHERE status IN ('queued', 'picked')"
