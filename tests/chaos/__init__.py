@@ -1,1 +1,1 @@
-"""The fault run: reviewers at work while processes are killed, PostgreSQL goes away and the vendors fail."""
+"""The fault run: reviewers work while processes are killed, PostgreSQL goes away and the vendors fail."""

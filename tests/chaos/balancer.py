@@ -1,4 +1,4 @@
-"""The load balancer before the web processes: each request goes to one that is ready, else to one that is there."""
+"""The load balancer: each request goes to a web process that is ready, otherwise to any that listens."""
 
 import asyncio
 from collections.abc import Sequence
@@ -11,7 +11,7 @@ HOP_BY_HOP = {"Connection", "Content-Length", "Host", "Keep-Alive", "Transfer-En
 
 
 class Balancer:
-    """An async context manager. A request that was sent to somebody is never sent to another."""
+    """An async context manager. A request that reached one process is never sent to another."""
 
     def __init__(self, ports: Sequence[int]) -> None:
         self._ports = list(ports)
@@ -40,7 +40,7 @@ class Balancer:
 
     @property
     def ready(self) -> int:
-        """How many say that they are."""
+        """The number of processes that report ready."""
         return len(self._ready)
 
     async def _probe(self, port: int) -> None:

@@ -25,7 +25,7 @@ START_SECONDS = 60.0
 
 @dataclass
 class Postgres:
-    """An embedded server, which comes back at the same address however it went."""
+    """An embedded server that restarts at the same address."""
 
     started: embedded.Embedded
 
@@ -59,7 +59,7 @@ class Postgres:
         return len(backends)
 
     async def stop(self) -> None:
-        """What `systemctl stop` does: connections are broken off, what was committed is on the disk."""
+        """Like `systemctl stop`: connections are closed, and committed data is on the disk."""
         await asyncio.to_thread(self._server.stop)
 
     def _start(self) -> None:
@@ -67,7 +67,7 @@ class Postgres:
         self._server.ensure_postgres_running()
 
     async def start(self) -> None:
-        """Start it again, as soon as nothing of the last one is left."""
+        """Start it again as soon as the last one's processes have ended."""
         async with asyncio.timeout(START_SECONDS):
             while True:
                 try:
@@ -94,7 +94,7 @@ async def postgres(home: Path) -> AsyncIterator[Postgres]:
 
 @dataclass
 class Replica:
-    """A place for one process of the bot, which is started again there whenever it has gone."""
+    """A place for one process of the bot; a killed one is replaced there."""
 
     role: str
     port: int
@@ -112,7 +112,7 @@ class Replica:
         await self.runs[-1].dies()
 
     async def stopped(self) -> None:
-        """SIGTERM; what is in hand is finished first."""
+        """SIGTERM: it finishes its work first."""
         await self.runs[-1].listens()  # before that it has nothing in hand, and ends as any program does
         self.runs[-1].tell(signal.SIGTERM)
         code = await self.runs[-1].ends()
@@ -140,14 +140,14 @@ class Cluster:
         return those[which % len(those)]
 
     def surprises(self) -> list[str]:
-        """Lines of all logs that tell of something nobody foresaw."""
+        """The ERROR lines of all logs."""
         lines = [line for replica in self.replicas for run in replica.runs for line in run.log]
         return [str({k: v for k, v in line.items() if k != "exception"}) for line in lines if line["level"] == "error"]
 
 
 @asynccontextmanager
 async def cluster(env: Mapping[str, str], folder: Path, replicas: int) -> AsyncIterator[Cluster]:
-    """So many web and so many worker processes, and at least one web process that is ready."""
+    """This number of web and of worker processes, once all web processes are ready."""
     places = [Replica(role, free_port(), env, folder) for role in ("web", "worker") for _ in range(replicas)]
     async with Balancer([place.port for place in places if place.role == "web"]) as balancer:
         try:

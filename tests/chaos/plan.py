@@ -1,4 +1,4 @@
-"""What will be tried: which APVs, who decides what, and which trouble comes when. All of it follows from the seed."""
+"""The plan of a run: which APVs, who decides what, and which trouble comes when. The seed determines all of it."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ class Act:
 
 @dataclass(frozen=True, slots=True)
 class Story:
-    """One APV, and what is done about it in this order."""
+    """One APV, and the decisions on it in order."""
 
     apv: dict[str, Any]
     acts: tuple[Act, ...]
@@ -46,7 +46,7 @@ ENDINGS = {"approve": 50, "critical": 15, "reject": 20, "escalate": 8, "manual":
 
 
 def stories(seed: int, number: int) -> list[Story]:
-    """So many APVs that nobody has seen before."""
+    """This number of new APVs."""
     random = Random(seed)
     endings = random.choices(list(ENDINGS), list(ENDINGS.values()), k=number)
     return [_story(random, ending, n) for n, ending in enumerate(endings)]
@@ -65,7 +65,7 @@ def _story(random: Random, ending: str, n: int) -> Story:
 
 
 class Kind(StrEnum):
-    """What befalls the bot."""
+    """What goes wrong."""
 
     KILL_WEB = "kill web"
     KILL_WORKER = "kill worker"
@@ -132,7 +132,7 @@ SHORT = (
 
 
 def troubles(seed: int) -> Iterator[Trouble]:
-    """What goes wrong, one after the other without end."""
+    """An endless series of troubles."""
     random = Random(f"trouble {seed}")
     while True:
         (kind,) = random.choices(list(WEIGHTS), list(WEIGHTS.values()))

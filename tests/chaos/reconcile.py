@@ -1,4 +1,4 @@
-"""Afterwards: what was acknowledged, what the database holds and what the stand-ins have, each against the others."""
+"""Afterwards: compare what was acknowledged, what the database holds and what the stand-ins have."""
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable
@@ -20,7 +20,7 @@ SHOWN = {"pr_open": "Pull request open", "rejected": "Rejected", "approved": "Ap
 
 @dataclass
 class Books:
-    """What does not agree, in sentences."""
+    """The disagreements, as sentences."""
 
     decisions: int = 0
     lost: list[str] = field(default_factory=list)
@@ -53,7 +53,7 @@ async def reconcile(world: World, reviewers: Reviewers, stories: list[Story]) ->
 
 
 def _clicks(books: Books, reviewers: Reviewers, decisions: list[dict[str, Any]]) -> None:
-    """Acknowledged, hence recorded; recorded, hence clicked; and each once."""
+    """Each acknowledged click is recorded once, and each recorded decision was clicked."""
     recorded = Counter(Click(row["apv_code"], row["reviewer_key"], row["decision"]) for row in decisions)
     # Everybody went on until their decision stood, acknowledged or seen on the card.
     books.compare("decision", reviewers.attempted, recorded.elements())
@@ -61,7 +61,7 @@ def _clicks(books: Books, reviewers: Reviewers, decisions: list[dict[str, Any]])
 
 
 def _cards(books: Books, world: World, reviewers: Reviewers, reviews: list[dict[str, Any]]) -> None:
-    """One card a review, in the channel and nowhere else, which shows how the review ended and takes no more clicks."""
+    """One card per review, only in the review channel; it shows how the review ended and takes no more clicks."""
     reviewers.board.find("")
     cards = reviewers.board.cards
     books.compare(
@@ -80,7 +80,7 @@ def _threads(
     reviews: list[dict[str, Any]],
     audit: list[dict[str, Any]],
 ) -> None:
-    """A reply for each thing that happened, in its own words."""
+    """One reply for each event, with its sentence."""
     wanted: dict[str, list[str]] = defaultdict(list)
     for entry in audit:
         silent = entry["kind"] == "job.held" and entry["detail"]["task"] in {"slack.reply", "slack.alert"}
@@ -119,5 +119,5 @@ def _code(branch: str) -> str:
 
 
 def _plain(words: str) -> str:
-    """Without what keeps a text from being markup."""
+    """The text without escapes."""
     return words.replace("\u200b", "").replace("&gt;", ">").replace("&lt;", "<").replace("&amp;", "&").strip()

@@ -1,4 +1,4 @@
-"""The people: they submit, wait for the card, click, and click again until it is acknowledged. They keep a ledger."""
+"""The people: they submit, wait for the card, and click until it is acknowledged. They keep a ledger."""
 
 import asyncio
 import re

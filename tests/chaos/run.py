@@ -43,7 +43,7 @@ class Run:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What came of it."""
+    """The result."""
 
     run: Run
     books: Books
@@ -84,9 +84,9 @@ async def fault_run(
     folder: Path,
     say: Callable[[str], None],
 ) -> Verdict:
-    """Let the reviewers live the stories while troubles come, `least` of them at least; then look at what is left.
+    """Play the stories during at least `least` troubles, then reconcile.
 
-    `patience`: seconds after which the next trouble comes though nothing moves.
+    `patience`: seconds without progress after which the next trouble comes.
     """
     run, verdict = Run(say), None
     try:
@@ -112,7 +112,7 @@ async def fault_run(
 
 
 async def _together(run: Run, scene: Scene, stories: list[Story], troubles: Iterator[Trouble], least: int) -> None:
-    """The reviewers and the troubles, until both are done; from then on everything works."""
+    """Run the reviewers and the troubles until both are done; after that nothing fails."""
     telling = asyncio.create_task(_progress(run, scene.reviewers, len(stories)))
     async with asyncio.TaskGroup() as both:
         living = both.create_task(_live(scene.reviewers, stories))
@@ -140,7 +140,7 @@ async def _progress(run: Run, reviewers: Reviewers, number: int) -> None:
 
 
 async def _trouble(run: Run, scene: Scene, troubles: Iterator[Trouble], least: int, living: asyncio.Task[None]) -> None:
-    """One after the other until the reviewers are done, and so many in any case. What was stopped is back after it."""
+    """One trouble after the other until the reviewers are done, but at least `least`; each ends with everything up."""
     for number, trouble in enumerate(troubles):
         if number >= least and living.done():
             return
@@ -151,7 +151,7 @@ async def _trouble(run: Run, scene: Scene, troubles: Iterator[Trouble], least: i
 
 
 async def _reached(scene: Scene, progress: int, living: asyncio.Task[None]) -> None:
-    """Wait for so much progress, but not for long: while everything stands still, trouble comes too."""
+    """Wait for this progress, but not for long: trouble also comes while nothing moves."""
     with suppress(TimeoutError):
         async with asyncio.timeout(scene.patience):
             while scene.reviewers.progress < progress and not living.done():  # noqa: ASYNC110 - no one event says so
@@ -194,7 +194,7 @@ async def _befall(run: Run, scene: Scene, trouble: Trouble) -> None:
 
 
 def _calm(run: Run, world: World) -> None:
-    """From now on everything works; what was ordered and never came did not happen."""
+    """End all faults; a planned fault that never hit is not counted."""
     run.faults -= sum(ordered.times or 0 for ordered in world.slack.pending_faults)
     run.faults -= sum(planned.times or 0 for planned in world.github.faults.planned)
     world.slack.clear_faults()
@@ -202,7 +202,7 @@ def _calm(run: Run, world: World) -> None:
 
 
 async def _quiet(run: Run, world: World, env: dict[str, str], folder: Path) -> None:
-    """Wait until nothing is queued, running or held. A held job is retried, as an operator would."""
+    """Wait until nothing is queued, running or held. Held jobs are retried, as an operator would do."""
     told = time.monotonic()
     async with asyncio.timeout(QUIET_SECONDS):
         while True:

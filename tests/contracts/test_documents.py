@@ -1,4 +1,4 @@
-"""What the documents say is so: settings, make targets, commands, links; and nothing in them is of one machine only."""
+"""The documents are true: settings, make targets, commands and links exist, and nothing belongs to one machine."""
 
 import re
 import subprocess
@@ -42,7 +42,7 @@ EXAMPLE = re.findall(r"^(?:# )?([A-Z_]+)=(.*)$", TEXTS[".env.example"], re.MULTI
 
 @pytest.fixture(autouse=True)
 def nothing_set(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The environment sets nothing."""
+    """The environment sets none of our settings."""
     for name in SETTINGS:
         monkeypatch.delenv(name, raising=False)
 
@@ -65,19 +65,19 @@ def targets() -> dict[str, str]:
 
 
 def test_every_setting_is_explained() -> None:
-    """docs/configuration.md has one row for each setting, and none for what is no setting."""
+    """docs/configuration.md has one row for each setting and no other row."""
     assert sorted(name for name, _ in ROW.findall(TEXTS["docs/configuration.md"])) == sorted(SETTINGS)
 
 
 def test_the_defaults_explained_are_the_defaults() -> None:
-    """The second column is what holds when nothing is set."""
+    """The second column is the default."""
     said = {name: default.strip() for name, default in ROW.findall(TEXTS["docs/configuration.md"])}
     for name, default in defaults().items():
         assert said[name] == f"`{default}`" if default else said[name].startswith(("unset", "required")), name
 
 
 def test_what_is_required_to_serve_is_said_so() -> None:
-    """The settings that the document calls required are the ones without which `serve` refuses to start."""
+    """The document calls exactly those settings required without which `serve` refuses to start."""
     said = {name for name, default in ROW.findall(TEXTS["docs/configuration.md"]) if "required to serve" in default}
     settings = Settings(_env_file=None)
     with pytest.raises(ConfigurationError, match="required to serve") as refusal:
@@ -86,19 +86,19 @@ def test_what_is_required_to_serve_is_said_so() -> None:
 
 
 def test_a_copy_of_the_example_changes_nothing() -> None:
-    """`.env.example` names every setting once, with its default: copied as it is, it is the same as no file."""
+    """`.env.example` names every setting once, with its default: an unchanged copy is the same as no file."""
     assert dict(EXAMPLE) == defaults()
     assert len(EXAMPLE) == len(SETTINGS)
     assert Settings(_env_file=ROOT / ".env.example") == Settings(_env_file=None)
 
 
 def test_the_example_leaves_the_image_listening() -> None:
-    """Given to a container as it is, the example does not put the server back on the container's loopback."""
+    """A container that gets the unchanged example does not listen on its loopback only."""
     assert "HOST" not in dotenv_values(ROOT / ".env.example")
 
 
 def test_the_example_explains_every_setting_and_holds_no_secret() -> None:
-    """Above each setting stands what it is; where a secret goes, nothing is."""
+    """A comment above each setting explains it; secrets are empty."""
     lines = TEXTS[".env.example"].splitlines()
     for above, line in pairwise(lines):
         if re.match(r"(?:# )?[A-Z_]+=", line):
@@ -112,20 +112,20 @@ def test_the_example_explains_every_setting_and_holds_no_secret() -> None:
 
 
 def test_make_offers_what_is_promised() -> None:
-    """The targets that users are told of are there, each with a line on what it does."""
+    """The documented targets exist, each with a line of help."""
     assert {"demo", "test", "lint", "bench", "help"} <= set(targets())
 
 
 @pytest.mark.parametrize("name", TEXTS)
 def test_every_make_target_in_the_documents_exists(name: str) -> None:
-    """Wherever a document says `make x`, there is a target x."""
+    """Each `make x` in a document names a target."""
     asked = set(re.findall(r"(?:`|^)make ([a-z]+)", TEXTS[name], re.MULTILINE))
     assert asked <= set(targets())
 
 
 @pytest.mark.parametrize("name", TEXTS)
 def test_every_command_in_the_documents_exists(name: str) -> None:
-    """Wherever a document says `apv-bot x`, that is a command."""
+    """Each `apv-bot x` in a document is a command."""
     group = typer.main.get_command(app)
     assert isinstance(group, TyperGroup)
     asked = set(re.findall(r"(?:`|^)apv-bot ([a-z]+)", TEXTS[name], re.MULTILINE))
@@ -134,7 +134,7 @@ def test_every_command_in_the_documents_exists(name: str) -> None:
 
 @pytest.mark.parametrize("name", TEXTS)
 def test_links_lead_somewhere(name: str) -> None:
-    """A link within the project names a file that is there."""
+    """A link within the project names an existing file."""
     for link in re.findall(r"\]\(([^)#\s]+)[^)]*\)", TEXTS[name]):
         if not re.match(r"[a-z]+:", link):
             assert ((ROOT / name).parent / link).exists(), f"{name}: {link}"
@@ -172,7 +172,7 @@ def test_nothing_is_of_one_machine() -> None:
 
 
 def test_every_metric_is_explained() -> None:
-    """docs/operations.md has a row for each metric, with its labels, and none for what is no metric."""
+    """docs/operations.md has a row for each metric, with its labels, and no other row."""
     declared = {
         f"{metric._name}_total" if isinstance(metric, Counter) else metric._name: ", ".join(metric._labelnames)
         for metric in vars(metrics).values()
@@ -183,7 +183,7 @@ def test_every_metric_is_explained() -> None:
 
 
 def test_every_route_is_explained() -> None:
-    """docs/operations.md has a row for each route; the aliases are told in a sentence."""
+    """docs/operations.md has a row for each route; a sentence names the aliases."""
     served = web.Application()
     ops.add_routes(served, Health(Database(), str, str, str), prometheus_enabled=True)
     auth = Auth.of(Settings(_env_file=None))

@@ -1,4 +1,4 @@
-"""The stand-in for GitHub answers as GitHub itself describes its answers."""
+"""The stand-in for GitHub answers as GitHub's own description says."""
 
 from pathlib import Path
 
@@ -14,14 +14,14 @@ pytestmark = NEEDED
 
 
 def test_every_call_is_one_of_githubs() -> None:
-    """No operation or method that GitHub does not have; GraphQL has a description of its own."""
+    """Every operation and method exists at GitHub; GraphQL has its own description."""
     known = {(operation.id, operation.method) for operation in description().operations}
     ours = {(route.operation, route.method) for route in (*accounts.APP_ROUTES, *ROUTES)}
     assert ours - known == {("graphql", "POST")}
 
 
 async def test_from_the_approval_to_the_merge_everything_is_as_described(database_url: str, tmp_path: Path) -> None:
-    """The unmodified client through a whole pull request: every answer that it gets, and every webhook."""
+    """An unmodified client runs a whole pull request; every response and every webhook is checked."""
     hook = "hook-of-the-tests"
     async with harness.world(
         database_url, tmp_path, github=DescribedGitHub, github_webhook_secret=SecretStr(hook)

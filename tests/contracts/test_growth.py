@@ -1,4 +1,4 @@
-"""Nothing grows without bound: whoever adds a table says what becomes of its rows."""
+"""Nothing grows without bound: each table's document row says what happens to its rows."""
 
 import re
 from pathlib import Path
@@ -11,13 +11,13 @@ QUEUE = {"pgqueuer", "pgqueuer_log", "pgqueuer_schedules", "pgqueuer_statistics"
 
 
 def rows() -> dict[str, str]:
-    """What the document says of each table."""
+    """The document's row for each table."""
     section = SAID.read_text("utf-8").partition("## What grows")[2]
     return dict(re.findall(r"^\| `(\w+)` \| (.+) \|$", section, re.MULTILINE))
 
 
 def test_every_table_is_bounded_or_the_record() -> None:
-    """docs/reliability.md has a row for each table, and for nothing else."""
+    """docs/reliability.md has a row for each table and no other row."""
     assert rows().keys() == metadata.tables.keys() | QUEUE
 
 

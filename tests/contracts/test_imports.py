@@ -1,4 +1,4 @@
-"""Who may import whom: the contracts of pyproject.toml hold, and leave no package out."""
+"""The import contracts of pyproject.toml hold and leave no package out."""
 
 import ast
 import shutil
@@ -31,13 +31,13 @@ def imported(path: Path) -> set[str]:
 
 
 def test_the_contracts_hold() -> None:
-    """No module imports what its place in the house does not allow."""
+    """No module breaks a contract."""
     result = lint_imports(ROOT)
     assert result.returncode == 0, result.stdout
 
 
 def test_every_package_has_its_contract() -> None:
-    """But for the domain, which all may import, each part of the product names its importers."""
+    """Each package names its importers, except the domain, which every package may import."""
     parts = {
         f"bot.{path.stem}"
         for path in (ROOT / "bot").iterdir()
@@ -49,7 +49,7 @@ def test_every_package_has_its_contract() -> None:
 
 @pytest.mark.parametrize("path", sorted((ROOT / "bot/domain").glob("*.py")), ids=lambda path: path.stem)
 def test_the_domain_is_the_standard_library_alone(path: Path) -> None:
-    """A rule is a function of values: no vendor, nothing of ours but the domain, and nothing is awaited."""
+    """A rule is a function of values: it imports no vendor and no other package of ours, and awaits nothing."""
     foreign = imported(path) - {"bot.domain"} - sys.stdlib_module_names
     assert foreign == set()
     tree = ast.walk(ast.parse(path.read_text("utf-8")))
@@ -69,7 +69,7 @@ BREACHES = {
 
 
 def test_a_breach_is_found(tmp_path: Path) -> None:
-    """An import across a wall, anywhere, fails the check and is named by it."""
+    """A forbidden import anywhere fails the check, which names it."""
     (tmp_path / "pyproject.toml").write_bytes((ROOT / "pyproject.toml").read_bytes())
     for name in ("bot", "handlers", "storage", "migrations"):
         shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))

@@ -1,4 +1,4 @@
-"""The Slack app's manifest is one that Slack accepts, and asks for exactly what the code reacts to and calls."""
+"""Slack accepts the app's manifest, which asks for exactly what the code handles and calls."""
 
 import ast
 import json

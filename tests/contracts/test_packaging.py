@@ -1,4 +1,4 @@
-"""What is installed is what was tested: locks with hashes and no index, a package with all its files, a sound image."""
+"""Production installs what was tested: locks with hashes and no index, a package with all its files, a sound image."""
 
 import json
 import os
@@ -51,14 +51,14 @@ def asked_for(*groups: str) -> list[Requirement]:
 
 
 def files(folder: Path) -> set[str]:
-    """Every file below, as its path with `/`, without what Python leaves behind."""
+    """Every file below the folder, as a path with `/`, without Python's caches."""
     found = (path.relative_to(folder) for path in folder.rglob("*") if path.is_file())
     return {path.as_posix() for path in found if "__pycache__" not in path.parts}
 
 
 @pytest.mark.parametrize("name", LOCKS)
 def test_a_lock_names_no_index(name: str) -> None:
-    """Which index is asked is the machine's business: no address, no option but hashes."""
+    """The machine chooses the index: the lock has no address and no option but hashes."""
     text = (ROOT / name).read_text("utf-8")
     assert "://" not in text
     assert set(re.findall(r"(?<!\S)--?[a-z][a-z-]*", re.sub(r"#.*", "", text))) == {"--hash"}
@@ -74,7 +74,7 @@ def test_a_lock_pins_every_package_to_its_files(name: str) -> None:
 
 
 def test_the_locks_are_up_to_date() -> None:
-    """What pyproject.toml asks for is locked, in a version that it allows; else `make lock` was forgotten."""
+    """Each requirement of pyproject.toml is locked in an allowed version; otherwise `make lock` was forgotten."""
     project = PROJECT["project"]
     runtime = [Requirement(r) for r in (*project["dependencies"], *project["optional-dependencies"]["embedded"])]
     for name, wanted in (
@@ -94,13 +94,13 @@ def test_the_tests_run_on_what_production_runs() -> None:
 
 
 def test_the_lock_holds_the_build_backend() -> None:
-    """Building the package needs nothing that is not in the lock."""
+    """Building the package needs only what is in the lock."""
     assert [str(r) for r in asked_for("build")] == PROJECT["build-system"]["requires"]
 
 
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The package, built from what .dockerignore lets into the image's build and from nothing else."""
+    """The package, built only from what .dockerignore lets into the image's build."""
     source, built = tmp_path_factory.mktemp("source"), tmp_path_factory.mktemp("wheel")
     let_in = [line[1:] for line in (ROOT / ".dockerignore").read_text("utf-8").splitlines() if line.startswith("!")]
     for name in let_in:
@@ -123,7 +123,7 @@ def test_the_package_has_all_its_files(wheel: Path) -> None:
 
 
 def test_the_package_migrates_a_database(wheel: Path, tmp_path: Path, empty_database_url: str) -> None:
-    """Unpacked in an empty folder, away from the sources, it brings an empty database to its schema."""
+    """Unpacked in an empty folder, away from the sources, it migrates an empty database."""
     with zipfile.ZipFile(wheel) as archive:
         archive.extractall(tmp_path / "site")
     (tmp_path / "empty").mkdir()
@@ -139,7 +139,7 @@ def test_the_package_migrates_a_database(wheel: Path, tmp_path: Path, empty_data
 
 
 def test_the_image_runs_as_nobody_in_particular() -> None:
-    """The last stage runs as a user given by number, and not as root."""
+    """The last stage runs as a numeric user that is not root."""
     final = DOCKERFILE.split("\nFROM ")[-1]
     (user,) = re.findall(r"^USER (\d+):(\d+)$", final, re.MULTILINE)
     assert all(int(number) >= 10_000 for number in user)
@@ -147,7 +147,7 @@ def test_the_image_runs_as_nobody_in_particular() -> None:
 
 
 def test_the_image_has_a_python_that_the_package_accepts() -> None:
-    """Both stages are the same release of Python, and not older than the package asks for."""
+    """Both stages have the same release of Python, not older than the package requires."""
     versions = re.findall(r"^FROM python:(\d+)\.(\d+)-slim", DOCKERFILE, re.MULTILINE)
     assert len(versions) == 2
     assert len(set(versions)) == 1
@@ -155,7 +155,7 @@ def test_the_image_has_a_python_that_the_package_accepts() -> None:
 
 
 class Health(BaseHTTPRequestHandler):
-    """Answers `/health` as it is told to."""
+    """Answers `/health` with a given status."""
 
     status: ClassVar[int] = 200
     asked: ClassVar[list[str]] = []

@@ -24,7 +24,7 @@ def is_sentence(value: object) -> bool:
 
 
 def value_of(node: ast.expr, names: Mapping[str, Any]) -> object:
-    """What a literal, a constant or an attribute of a constant is; None for all that only a call knows."""
+    """The value of a literal, a constant or an attribute of a constant; None for anything else."""
     match node:
         case ast.Constant(value=value):
             return value

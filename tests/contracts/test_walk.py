@@ -1,4 +1,4 @@
-"""`docs/architecture.md` opens with a walk through the code; this holds it true."""
+"""The walk through the code in `docs/architecture.md` is true."""
 
 import ast
 import re

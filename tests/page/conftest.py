@@ -1,4 +1,4 @@
-"""A browser, and a running world, for each module: both are slow to start. Skipped where there is no Chromium."""
+"""One browser and one running world for each module, as both start slowly. Skipped where there is no Chromium."""
 
 import os
 import shutil
@@ -29,7 +29,7 @@ numbers = count()
 
 @pytest_asyncio.fixture(loop_scope="module", scope="module")
 async def browser() -> AsyncIterator[Browser]:
-    """The system's own Chromium: Playwright brings none along."""
+    """The system's Chromium; Playwright does not install one."""
     program = next(filter(None, map(shutil.which, NAMES)), None)
     if program is None:
         pytest.skip(MISSING)

@@ -1,4 +1,4 @@
-"""The bot in a real browser: people decide on the page, and see what comes of it without reloading."""
+"""The bot in a real browser: people decide on the page and see the result without reloading."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""What an operator breaks from the page's panels, and how the bot comes through it; and what is pushed from there."""
+"""Faults that an operator injects from the page, how the bot recovers, and what is submitted from the page."""
 
 import json
 

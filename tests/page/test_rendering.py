@@ -1,4 +1,4 @@
-"""How the page shows what any app sends: every kind of text and block, what it does not know, and very much of it."""
+"""How the page shows what any app sends: every kind of text and block, unknown ones, and very many."""
 
 import asyncio
 import json
@@ -19,7 +19,7 @@ CARD: Json = json.loads((Path(__file__).parents[1] / "unit/golden/card_fresh_hig
 
 
 def posts(slack: SlackSandbox, channel: str, *blocks: Json, text: str = "a message") -> None:
-    """The app says something, as it is sent to people's screens."""
+    """Post a message of the app."""
     where = slack.channel(channel)
     numbered = [{"block_id": f"b{len(where.messages)}-{n}", **block} for n, block in enumerate(blocks)]
     slack.workspace.post(where, slack.bot, text, numbered)

@@ -1,4 +1,4 @@
-"""Every surface of the page, for every eye: no fault that axe finds, light and dark, and nothing cut off at 360 px.
+"""Every surface of the page is accessible: axe finds nothing, light and dark, and nothing is cut off at 360 px.
 
 `make pictures` keeps the pictures of this run in docs/images.
 """

@@ -1,4 +1,4 @@
-"""Somebody at the sandbox's page in a real browser: what they see, press and type."""
+"""A person at the sandbox's page in a real browser: what they see, press and type."""
 
 import contextlib
 from dataclasses import dataclass
@@ -63,7 +63,7 @@ class Visit:
 
     @property
     def whispers(self) -> Locator:
-        """What only this person was told."""
+        """The messages that only this person sees."""
         return self.page.locator("article.whisper")
 
     async def writes(self, text: str) -> None:
@@ -78,6 +78,6 @@ class Visit:
         return panel
 
     async def overflow(self) -> int:
-        """By how many pixels the page is wider than its window."""
+        """The number of pixels by which the page is wider than its window."""
         width: int = await self.page.evaluate("document.documentElement.scrollWidth - innerWidth")
         return width

@@ -1,4 +1,4 @@
-"""The audit log and the decisions: nobody rewrites them, and whoever gets round that is found out."""
+"""Nobody can rewrite the audit log and the decisions, and a change that gets round the guard is found."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -18,7 +18,7 @@ from tests.builders import ALICE, BOB, DAVE, apv, click, everything, gate, log, 
 
 @pytest.fixture
 async def superuser(database_url: str) -> AsyncIterator[asyncpg.Connection]:
-    """Somebody at a terminal, with every right that there is."""
+    """A person at a terminal with every right."""
     connection = await asyncpg.connect(embedded.plain(database_url))
     assert await connection.fetchval("SELECT rolsuper FROM pg_roles WHERE rolname = current_user")
     yield connection
@@ -56,7 +56,7 @@ AUDIT_REFUSED = [
 async def test_the_audit_log_only_grows(
     database: Database, superuser: asyncpg.Connection, statement: str, operation: str
 ) -> None:
-    """For every role, a superuser too, and however it is put."""
+    """For every role, also a superuser, and for every kind of statement."""
     await decided(gate(database))
     before = await everything(database)
     with pytest.raises(asyncpg.RestrictViolationError, match=f"^audit_log is append-only: {operation} is refused$"):
@@ -66,7 +66,7 @@ async def test_the_audit_log_only_grows(
 
 @pytest.mark.parametrize("statement", ["DELETE FROM hitl_decisions", "TRUNCATE hitl_decisions"])
 async def test_decisions_are_kept(database: Database, superuser: asyncpg.Connection, statement: str) -> None:
-    """None is ever taken away."""
+    """No decision can be deleted."""
     await decided(gate(database))
     operation = statement.partition(" ")[0]
     with pytest.raises(asyncpg.RestrictViolationError, match=f"^hitl_decisions is append-only: {operation} is refused"):
@@ -102,7 +102,7 @@ OTHER = {
 
 
 async def test_nothing_else_of_a_decision_changes(database: Database, superuser: asyncpg.Connection) -> None:
-    """Every column there is, so a new one is guarded from the day it is made."""
+    """Every existing column, so a new one is guarded at once."""
     opened = gate(database)
     review = (await submit(opened)).review
     await click(opened, ALICE, review, Choice.REJECT)
@@ -124,7 +124,7 @@ async def test_nothing_else_of_a_decision_changes(database: Database, superuser:
 async def test_a_review_with_a_history_cannot_be_deleted(
     database: Database, superuser: asyncpg.Connection, statement: str
 ) -> None:
-    """Its decisions and its log hold on to it."""
+    """Its decisions and its log refer to it."""
     await decided(gate(database))
     with pytest.raises((asyncpg.IntegrityConstraintViolationError, asyncpg.FeatureNotSupportedError)):
         await superuser.execute(statement)
@@ -132,7 +132,7 @@ async def test_a_review_with_a_history_cannot_be_deleted(
 
 
 async def test_nothing_cascades_the_history_away(database: Database, superuser: asyncpg.Connection) -> None:
-    """Not even one who asks for it."""
+    """Not even with CASCADE."""
     await decided(gate(database))
     before = await everything(database)
     with pytest.raises(asyncpg.RestrictViolationError, match="append-only: TRUNCATE is refused"):
@@ -141,7 +141,7 @@ async def test_nothing_cascades_the_history_away(database: Database, superuser: 
 
 
 async def test_an_intact_log_verifies(database: Database) -> None:
-    """Whatever happened: submissions, refusals, decisions, outcomes."""
+    """With submissions, refusals, decisions and outcomes in it."""
     opened = gate(database)
     review = await decided(opened)
     await pulls.failed(opened, push(review), 'Odd “text” — ü \\ " \n 🐍', pushed=False)
@@ -157,7 +157,7 @@ async def test_an_empty_log_verifies(database: Database) -> None:
 
 
 async def tampered(superuser: asyncpg.Connection, *statements: str) -> None:
-    """What somebody may do who may alter tables: the guard is off, the rows are changed, the guard is on again."""
+    """What a person with the right to alter tables can do: guard off, rows changed, guard on again."""
     await superuser.execute("ALTER TABLE audit_log DISABLE TRIGGER audit_log_append_only")
     for statement in statements:
         await superuser.execute(statement)
@@ -179,7 +179,7 @@ CHANGED = [
 
 @pytest.mark.parametrize("statement", CHANGED, ids=[s[21:40] for s in CHANGED])
 async def test_a_changed_entry_is_found(database: Database, superuser: asyncpg.Connection, statement: str) -> None:
-    """Whichever of its words was changed, and which entry it is."""
+    """For each column, with the number of the entry."""
     opened = gate(database)
     await decided(opened)
     await decided(opened, "other")
@@ -192,7 +192,7 @@ async def test_a_changed_entry_is_found(database: Database, superuser: asyncpg.C
 async def test_a_changed_entry_with_a_hash_that_fits_is_found(
     database: Database, superuser: asyncpg.Connection
 ) -> None:
-    """The next entry holds the hash of the one that was."""
+    """The next entry holds the hash of the original."""
     opened = gate(database)
     review = await decided(opened)
     async with database.transaction() as tx:
@@ -213,7 +213,7 @@ async def test_a_changed_entry_with_a_hash_that_fits_is_found(
 
 
 async def test_a_removed_entry_is_found(database: Database, superuser: asyncpg.Connection) -> None:
-    """From the middle: the next stands in its place."""
+    """From the middle: the next entry has the wrong number."""
     opened = gate(database)
     await decided(opened)
     await tampered(superuser, f"DELETE FROM audit_log {SECOND}")
@@ -230,7 +230,7 @@ async def test_a_removed_last_entry_is_found(database: Database, superuser: asyn
 
 
 async def test_a_whole_history_that_was_removed_is_found(database: Database, superuser: asyncpg.Connection) -> None:
-    """Nothing left is not the same as nothing happened."""
+    """An empty log is not taken for a review without history."""
     opened = gate(database)
     await decided(opened)
     await tampered(superuser, "DELETE FROM audit_log")
@@ -239,7 +239,7 @@ async def test_a_whole_history_that_was_removed_is_found(database: Database, sup
 
 @pytest.mark.parametrize("seq", ["4", "NULL", "2"])
 async def test_an_entry_that_was_put_in_is_found(database: Database, superuser: asyncpg.Connection, seq: str) -> None:
-    """Adding needs no guard taken off, and still it does not fit."""
+    """The guard allows inserts, but the entry does not fit the chain."""
     opened = gate(database)
     await decided(opened)
     await superuser.execute(
@@ -251,7 +251,7 @@ async def test_an_entry_that_was_put_in_is_found(database: Database, superuser: 
 
 
 async def test_checking_while_people_decide_finds_no_fault(database: Database) -> None:
-    """The log is read as it was at one moment, however long that takes."""
+    """The log is read as of one moment, however long that takes."""
     opened = gate(database)
     for name in ("one", "two", "three"):
         await submit(opened, apv(package_name=name))

@@ -1,4 +1,4 @@
-"""The bot's own diff of a version bump is content like any other: nobody's vote for what came before counts for it."""
+"""The bot's own diff of a version bump is content like any other: votes for earlier content do not count for it."""
 
 from dataclasses import replace
 
@@ -23,7 +23,7 @@ def bump(of: Review) -> MakeBump:
 
 
 async def test_a_bump_without_a_diff_asks_for_one(database: Database) -> None:
-    """One job, before the card's; the card says what is under way."""
+    """One job, queued before the card's; the card says that the diff is being made."""
     opened = gate(database)
     review = (await submit(opened, BARE)).review
     assert await queued(database) == ["slack.card", "github.bump"]
@@ -50,7 +50,7 @@ async def test_without_github_nothing_is_announced(database: Database) -> None:
 
 
 async def test_the_diff_is_a_new_version_under_its_own_digest(database: Database) -> None:
-    """Digest and version change, the words of the report stay below the bot's, and the diff waits for a decision."""
+    """Digest and version change, the report's description stays below the bot's, and the diff waits for a decision."""
     opened = gate(database)
     before = (await submit(opened, BARE)).review
     await bumps.record_diff(opened, bump(before), *DRAFT)
@@ -75,7 +75,7 @@ async def test_made_twice_is_made_once(database: Database) -> None:
 
 
 async def test_an_approval_without_the_diff_is_none_of_the_diff(database: Database) -> None:
-    """Approved before the diff was there: it opens nothing, is void, and what was shown then no longer counts."""
+    """An approval given before the diff existed opens nothing and is void."""
     opened = gate(database)
     before = (await submit(opened, BARE)).review
     assert isinstance(await click(opened, ALICE, before), Accepted)
@@ -93,7 +93,7 @@ async def test_an_approval_without_the_diff_is_none_of_the_diff(database: Databa
 
 @pytest.mark.parametrize("choice", [Choice.REJECT, Choice.MODIFY])
 async def test_a_decision_against_it_is_not_undone(database: Database, choice: Choice) -> None:
-    """Rejected while the diff was being made stays rejected; what waits for other content takes the diff."""
+    """A review rejected while the diff was being made stays rejected; one that waits for changes takes the diff."""
     opened = gate(database)
     review = (await submit(opened, BARE)).review
     await click(opened, ALICE, review, choice)
@@ -103,7 +103,7 @@ async def test_a_decision_against_it_is_not_undone(database: Database, choice: C
 
 
 async def test_the_same_report_again_changes_nothing(database: Database) -> None:
-    """The report without a diff is known, although the review has the bot's diff by now; other content is not."""
+    """The report without a diff is recognised although the review now has the bot's diff; other content is not."""
     opened = gate(database)
     review = (await submit(opened, BARE)).review
     await bumps.record_diff(opened, bump(review), *DRAFT)

@@ -1,4 +1,4 @@
-"""The one place that commits: what it does when the connection is lost before, in between and at the very end."""
+"""The one place that commits: what happens when the connection is lost before, during and at the commit."""
 
 import asyncio
 from contextlib import suppress
@@ -27,14 +27,14 @@ async def restart(url: str) -> int:
 
 
 async def test_a_clean_exit_commits(database: Database) -> None:
-    """What the block did is there for everyone."""
+    """Other connections see what the block did."""
     await run(database, "INSERT INTO apv_code_years (year, last) VALUES (2000, 1)")
     assert await rows(database, "SELECT last FROM apv_code_years") == [{"last": 1}]
 
 
 @pytest.mark.parametrize("error", [ValueError, asyncio.CancelledError])
 async def test_anything_else_rolls_back(database: Database, error: type[BaseException]) -> None:
-    """An error leaves nothing, and comes out as it is; a task that is ended leaves nothing either."""
+    """An error leaves nothing and is raised unchanged; a cancelled task leaves nothing either."""
     with pytest.raises(error):
         async with database.transaction() as tx:
             await tx.execute(text("INSERT INTO apv_code_years (year, last) VALUES (2000, 1)"))
@@ -46,7 +46,7 @@ async def test_anything_else_rolls_back(database: Database, error: type[BaseExce
 async def test_a_restart_between_two_transactions_is_not_noticed(
     database: Database, database_url: str, connections: int
 ) -> None:
-    """The pool's connections are all dead, and the next transactions work all the same."""
+    """All connections of the pool are dead, and the next transactions still work."""
     together = asyncio.Barrier(connections)
 
     async def hold_one() -> None:
@@ -62,7 +62,7 @@ async def test_a_restart_between_two_transactions_is_not_noticed(
 
 
 async def test_a_restart_inside_a_transaction_undoes_it(database: Database, database_url: str) -> None:
-    """It failed before its commit, so it is known that nothing is there; and the next one works."""
+    """It failed before its commit, so nothing was stored; the next one works."""
     with pytest.raises(DBAPIError) as caught:
         async with database.transaction() as tx:
             await tx.execute(text("INSERT INTO apv_code_years (year, last) VALUES (2000, 1)"))
@@ -73,7 +73,7 @@ async def test_a_restart_inside_a_transaction_undoes_it(database: Database, data
 
 
 async def test_a_connection_lost_at_the_commit_leaves_it_unknown(database: Database, database_url: str) -> None:
-    """Only then: whether it is there, the person has to look."""
+    """Only then does nobody know whether it was stored."""
     with pytest.raises(CommitUnknown):
         async with database.transaction() as tx:
             await tx.execute(text("INSERT INTO apv_code_years (year, last) VALUES (2000, 1)"))
@@ -82,7 +82,7 @@ async def test_a_connection_lost_at_the_commit_leaves_it_unknown(database: Datab
 
 
 async def test_whoever_is_told_to_end_in_a_commit_does_end(database: Database) -> None:
-    """Though it hears of the commit only, and is made to go on after any failure."""
+    """Although the commit takes the cancellation, and the task goes on after any failure."""
     committing = asyncio.Event()
     event.listen(database.engine.sync_engine, "commit", lambda _connection: committing.set())
 
@@ -98,7 +98,7 @@ async def test_whoever_is_told_to_end_in_a_commit_does_end(database: Database) -
 
 
 async def test_a_fault_of_ours_is_no_outage(database: Database) -> None:
-    """Wrong SQL is a surprise, and says nothing of the database."""
+    """Wrong SQL is an unexpected error and does not mean that the database is away."""
     with pytest.raises(DBAPIError) as caught:
         await run(database, "SELECT nothing FROM nowhere")
     assert not database_is_away(caught.value)
@@ -106,7 +106,7 @@ async def test_a_fault_of_ours_is_no_outage(database: Database) -> None:
 
 
 async def test_nobody_is_there(database_url: str) -> None:
-    """A server that does not run, and one that was never started, are both away."""
+    """A server that stopped and one that never started both count as away."""
     for nobody in (Database("postgresql+asyncpg://bot@127.0.0.1:1/apv"), Database()):
         with pytest.raises((OSError, NotStarted)) as caught:
             await run(nobody, "SELECT 1")

@@ -1,4 +1,4 @@
-"""Decisions on a real database: what is true once, however many click at once, come twice or are turned away."""
+"""Decisions on a real database: exactly once, however many people click at once, repeat or are refused."""
 
 import asyncio
 from collections import Counter
@@ -58,7 +58,7 @@ PULL = Pull(
 
 
 async def arrived(opened: Gate, reported: Apv | None = None) -> Review:
-    """A new review, with the queue emptied of what its arrival put there."""
+    """A new review, with an empty queue."""
     review = (await submit(opened, reported)).review
     await run(opened.database, "DELETE FROM pgqueuer")
     return review
@@ -74,7 +74,7 @@ async def decisions(database: Database) -> list[tuple[str, str, str | None]]:
 
 
 async def test_two_approvals_at_one_instant_make_one_transition(database: Database) -> None:
-    """Each sees the other's vote: one is the first of two, the other the one that opens the pull request."""
+    """Each sees the other's vote: one is the first of two, the other opens the pull request."""
     opened = gate(database)
     review = await arrived(opened, CRITICAL)
     async with database.transaction() as tx:
@@ -116,7 +116,7 @@ async def test_approval_and_rejection_at_one_instant(database: Database) -> None
 
 
 async def test_two_who_claim_at_one_instant(database: Database) -> None:
-    """One has it, and the other is told who."""
+    """One gets it, and the other is told who has it."""
     opened = gate(database)
     review = await arrived(opened)
     asked = [claims.claim(opened, asker(user), review.id) for user in (ALICE, BOB)]
@@ -128,7 +128,7 @@ async def test_two_who_claim_at_one_instant(database: Database) -> None:
 
 @pytest.mark.parametrize("choice", Choice)
 async def test_the_same_delivery_again_has_no_effect(database: Database, choice: Choice) -> None:
-    """Slack sends a request again when an answer is late: nothing is written a second time."""
+    """Slack repeats a request when the answer is late; the repetition writes nothing."""
     opened = gate(database)
     review = await arrived(opened, CRITICAL)
     assert isinstance(await click(opened, ALICE, review, choice, delivery=b"v0=1"), Accepted)
@@ -138,7 +138,7 @@ async def test_the_same_delivery_again_has_no_effect(database: Database, choice:
 
 
 async def test_the_same_delivery_twice_at_once_has_one_effect(database: Database) -> None:
-    """However the two meet."""
+    """Whichever of the two is first."""
     opened = gate(database)
     review = await arrived(opened, CRITICAL)
     results = await asyncio.gather(*[click(opened, ALICE, review, delivery=b"v0=1") for _ in range(8)])
@@ -148,7 +148,7 @@ async def test_the_same_delivery_twice_at_once_has_one_effect(database: Database
 
 
 async def test_a_refusal_delivered_twice_is_logged_once(database: Database) -> None:
-    """The log tells of requests, not of their repetitions."""
+    """The log records requests, not their repetitions."""
     opened = gate(database)
     review = await arrived(opened)
     for _ in range(2):
@@ -157,7 +157,7 @@ async def test_a_refusal_delivered_twice_is_logged_once(database: Database) -> N
 
 
 async def test_a_refused_click_leaves_an_audit_entry_and_nothing_else(database: Database) -> None:
-    """The reason is in the log; card, votes, decisions and queue are as they were."""
+    """The reason is in the log; card, votes, decisions and queue are unchanged."""
     opened = gate(database)
     review = await arrived(opened)
     before = await everything(database)
@@ -187,7 +187,7 @@ async def test_nothing_is_recorded_while_slack_cannot_say_who_it_is(database: Da
 
 
 async def test_a_click_that_cannot_lock_in_time_records_nothing(database: Database) -> None:
-    """Slack waits three seconds; a row that somebody holds on to is not waited for longer."""
+    """The click gives up on a locked row before Slack's three seconds are over."""
     opened = replace(gate(database), patience=0.1)
     review = await arrived(opened)
     async with database.transaction() as other:
@@ -232,7 +232,7 @@ async def test_a_job_queued_first_is_rolled_back_too(database: Database) -> None
 
 
 async def test_votes_of_an_old_digest_are_void(database: Database) -> None:
-    """One approved, the content changed: both approvals are asked for again, and a click on the old card is stale."""
+    """After one approval the content changes: both approvals are needed again, and a click on the old card is stale."""
     opened = gate(database)
     review = await arrived(opened, CRITICAL)
     await click(opened, ALICE, review)
@@ -251,7 +251,7 @@ async def test_votes_of_an_old_digest_are_void(database: Database) -> None:
 
 
 async def test_a_decision_is_kept_with_all_that_it_rests_on(database: Database) -> None:
-    """Who, when, what for which content, why; from Slack the name is Slack's."""
+    """Who, when, what, for which content and why; a decision from Slack has the name from Slack."""
     clock = Clock()
     opened = gate(database, clock=clock)
     review = await arrived(opened)
@@ -284,7 +284,7 @@ async def test_a_decision_is_kept_with_all_that_it_rests_on(database: Database) 
 
 
 async def test_a_review_is_read_as_it_was_written(database: Database) -> None:
-    """Votes, claim and escalation survive the way through the database."""
+    """Votes, claim and escalation are read back unchanged."""
     opened = gate(database, rules=policy(leads=(CAROL,)))
     review = await arrived(opened, CRITICAL)
     await claims.claim(opened, asker(ALICE), review.id)
@@ -301,7 +301,7 @@ async def actions(database: Database) -> list[str | None]:
 
 
 async def test_what_became_of_an_approval(database: Database) -> None:
-    """Under way until the pull request is there; then every approval of this review has it to show."""
+    """Under way until the pull request exists; then every approval of this review shows it."""
     opened = gate(database)
     review = await arrived(opened, CRITICAL)
     await click(opened, ALICE, review)
@@ -322,7 +322,7 @@ ENDS = [(Choice.REJECT, "recorded", "recorded"), (Choice.MODIFY, "recorded", "ch
 async def test_what_became_of_an_approval_that_was_overruled(
     database: Database, choice: Choice, earlier: str, own: str
 ) -> None:
-    """It is not under way for ever."""
+    """It does not stay under way."""
     opened = gate(database)
     review = await arrived(opened, CRITICAL)
     await click(opened, ALICE, review)
@@ -331,7 +331,7 @@ async def test_what_became_of_an_approval_that_was_overruled(
 
 
 async def test_what_became_of_an_approval_with_nothing_to_open(database: Database) -> None:
-    """Both are recorded, no job is queued for GitHub, and the review says why."""
+    """Both approvals are recorded, no GitHub job is queued, and the review says why."""
     opened = gate(database)
     review = await arrived(opened, replace(CRITICAL, patch_diff=None))
     await click(opened, ALICE, review)
@@ -363,7 +363,7 @@ async def test_a_pull_request_that_is_found_twice_changes_nothing(database: Data
 
 
 async def test_a_pull_request_that_failed_and_then_came_about(database: Database) -> None:
-    """The review stays approved and says why; after a retry the decision tells the last word."""
+    """The review stays approved and says why; after a retry the decision shows the pull request."""
     opened = gate(database)
     review = await arrived(opened)
     await click(opened, ALICE, review)
@@ -390,7 +390,7 @@ async def test_a_failure_of_old_content_says_nothing_of_the_new(database: Databa
 
 
 async def test_an_unknown_review_is_refused(database: Database) -> None:
-    """A button of a message that was never ours."""
+    """The button of a message that the bot did not post."""
     opened = gate(database)
     nowhere = replace(await arrived(opened), id=UUID(int=404))
     before = await everything(database)
@@ -401,7 +401,7 @@ async def test_an_unknown_review_is_refused(database: Database) -> None:
 
 
 async def test_whoever_submits_unnamed_is_the_reporter(database: Database) -> None:
-    """A principal that names no reporter reported it, and does not approve it."""
+    """Without a reporter the submitting principal is the reporter, and may not approve."""
     opened = gate(database)
     review = (await submit(opened, by="Alice@Example.org")).review
     assert reasons([await click(opened, ALICE, review)]) == {"own_report": 1}
@@ -409,7 +409,7 @@ async def test_whoever_submits_unnamed_is_the_reporter(database: Database) -> No
 
 
 async def test_being_let_in_to_say_why_changes_nothing(database: Database) -> None:
-    """Only the request is written down, so that it opens one modal; a refusal is logged like any other."""
+    """Only the request is recorded, so that it opens one modal; a refusal is logged like any other."""
     opened = gate(database)
     review = await arrived(opened)
     decision = Decision(choice=Choice.REJECT, digest=review.digest)
@@ -427,7 +427,7 @@ async def test_being_let_in_to_say_why_changes_nothing(database: Database) -> No
 
 
 async def test_a_missed_deadline_is_said_once(database: Database) -> None:
-    """Even by two sweepers at once: one entry, one alert, one reply; and never again."""
+    """Even with two sweepers at once there is one entry, one alert and one reply, and no repetition."""
     clock = Clock()
     opened = gate(database, clock=clock)
     review = await arrived(opened)
@@ -454,7 +454,7 @@ async def test_no_deadline_is_missed_once_it_is_decided(database: Database) -> N
 
 
 async def test_the_due_at_column_is_the_deadline(database: Database) -> None:
-    """Whoever moves it by hand moves the deadline."""
+    """Changing the column by hand moves the deadline."""
     opened = gate(database)
     review = await arrived(opened)
     await run(database, "UPDATE apv_reviews SET due_at = created_at - interval '1 minute'")

@@ -1,4 +1,4 @@
-"""Clicks that come together are committed together, and none is refused, held up or lost on account of another."""
+"""Simultaneous clicks share a commit, and none is refused, delayed or lost because of another."""
 
 import asyncio
 from collections.abc import Sequence
@@ -24,7 +24,7 @@ from tests.conftest import run as execute
 
 
 async def arrived(opened: Gate, count: int) -> list[Review]:
-    """New reviews, with the queue emptied of what their arrival put there."""
+    """New reviews, with an empty queue."""
     made = [(await submit(opened, apv(package_name=f"package-{n}"))).review for n in range(count)]
     await run(opened.database, "DELETE FROM pgqueuer")
     return made
@@ -50,7 +50,7 @@ HANG_UP = """SELECT pg_terminate_backend(pid) FROM pg_stat_activity
 
 
 def meanwhile(database: Database, statement: str) -> None:
-    """Somebody else does this, and is done with it."""
+    """Another transaction does this and commits."""
     url = database.engine.url.render_as_string(hide_password=False)
     with ThreadPoolExecutor() as others:
         others.submit(asyncio.run, execute(url, statement)).result()
@@ -71,7 +71,7 @@ async def test_clicks_that_come_together_share_a_transaction(database: Database)
 
 
 async def test_two_clicks_on_one_review_see_each_other(database: Database) -> None:
-    """They are never in one group: the second is judged by what the first left behind."""
+    """They are never in one group: the second is judged after the first is committed."""
     opened = gate(database)
     review = (await submit(opened, apv(severity=Severity.CRITICAL))).review
     results = await asyncio.gather(click(opened, ALICE, review), click(opened, BOB, review), click(opened, BOB, review))
@@ -87,7 +87,7 @@ async def test_two_clicks_on_one_review_see_each_other(database: Database) -> No
 
 
 async def test_a_review_that_somebody_holds_holds_nobody_up(database: Database) -> None:
-    """Of two clicks that come together the one on the free review is recorded, the other as soon as it can be."""
+    """Of two simultaneous clicks the one on the free review is recorded at once, the other when its lock is free."""
     opened = gate(database)
     held, free = await arrived(opened, 2)
     async with database.transaction() as other:
@@ -100,7 +100,7 @@ async def test_a_review_that_somebody_holds_holds_nobody_up(database: Database) 
 
 
 async def test_who_changes_a_review_meanwhile_is_seen(database: Database) -> None:
-    """Nobody is locked out while a click is judged; what was judged by then is judged again, and written once."""
+    """Judging a click locks nothing; after a change in between it is judged again and written once."""
     opened = gate(database)
     (review,) = await arrived(opened, 1)
     judged: list[str | None] = []
@@ -118,7 +118,7 @@ async def test_who_changes_a_review_meanwhile_is_seen(database: Database) -> Non
 
 
 async def test_a_connection_lost_while_it_is_written_leaves_it_unknown(database: Database) -> None:
-    """It commits by itself, so nobody can say; the same delivery again is what finds out."""
+    """The statement commits on its own, so the outcome is unknown; repeating the delivery finds out."""
     opened = gate(database)
     (review,) = await arrived(opened, 1)
 
@@ -140,7 +140,7 @@ async def test_a_connection_lost_while_it_is_written_leaves_it_unknown(database:
 
 
 async def test_a_click_that_fails_fails_alone(database: Database) -> None:
-    """What cannot be stored is refused by itself, and whoever came with it is recorded."""
+    """A click that cannot be stored fails alone; the others of its group are recorded."""
     opened = gate(database)
     bad, good = await arrived(opened, 2)
     answers = await asyncio.gather(
@@ -155,7 +155,7 @@ async def test_a_click_that_fails_fails_alone(database: Database) -> None:
 
 
 async def test_a_click_that_gave_up_records_nothing(database: Database) -> None:
-    """Whoever stops waiting before their review is locked is left out, and the others are not."""
+    """A click that stops waiting before its review is locked is left out of the group; the others stay."""
     opened = gate(database)
     gone, stays = await arrived(opened, 2)
     given_up = asyncio.create_task(opened.commits.write(gone.id, lambda locked: noting("Gone.", locked)))
@@ -169,7 +169,7 @@ async def test_a_click_that_gave_up_records_nothing(database: Database) -> None:
 
 
 async def test_a_request_that_comes_twice_at_once_counts_once(database: Database) -> None:
-    """In a group as well as alone: the second of one delivery writes nothing."""
+    """In a group and alone: the second request of one delivery writes nothing."""
     opened = gate(database)
     first, second = await arrived(opened, 2)
     results = await asyncio.gather(

@@ -1,4 +1,4 @@
-"""The queue: what is put in, in which order it will run, and what an operator does about what was held."""
+"""The queue: which jobs are added, in which order they run, and what an operator does with held jobs."""
 
 import asyncio
 from uuid import UUID, uuid4
@@ -34,7 +34,7 @@ async def unfinished(database: Database) -> list[Unfinished]:
 
 
 async def held(opened: Gate) -> tuple[Review, list[Unfinished]]:
-    """An approved review whose jobs are all held but its card, which is queued; as a worker would leave them."""
+    """An approved review whose jobs are all held except its card, which is queued."""
     review = (await submit(opened)).review
     await run(opened.database, "DELETE FROM pgqueuer")
     await click(opened, ALICE, review)
@@ -47,7 +47,7 @@ async def held(opened: Gate) -> tuple[Review, list[Unfinished]]:
 
 
 async def test_worse_runs_first_whenever_it_came(database: Database) -> None:
-    """Thousands may wait: a critical one goes past them all, and equals keep their order."""
+    """A critical job goes first even if thousands wait; equal jobs keep their order."""
     low = [SyncCard(UUID(int=n), 1) for n in range(3)]
     await put(database, *[(job, Severity.LOW) for job in low])
     await put(database, (SyncCard(REVIEW, 2), Severity.CRITICAL), (AlertIncident(REVIEW, REVIEW), Severity.CRITICAL))
@@ -60,7 +60,7 @@ async def test_worse_runs_first_whenever_it_came(database: Database) -> None:
 
 
 async def test_the_same_job_waits_once(database: Database) -> None:
-    """Under its key, whoever asks for it again, in one call or in the next."""
+    """Adding a job with the same key again changes nothing, in one call or in the next."""
     card: tuple[Job, Severity] = (SyncCard(REVIEW, 1), Severity.LOW)
     await put(database, card, card)
     await put(database, card, (SyncCard(REVIEW, 2), Severity.LOW))
@@ -68,13 +68,13 @@ async def test_the_same_job_waits_once(database: Database) -> None:
 
 
 async def test_nothing_to_queue_is_nothing(database: Database) -> None:
-    """And no statement."""
+    """No statement is sent."""
     await put(database)
     assert await unfinished(database) == []
 
 
 async def test_unfinished_jobs_say_what_they_are_about(database: Database) -> None:
-    """Each with the code of its review, and the held ones with their reason."""
+    """Each has the code of its review, and held ones their reason."""
     opened = gate(database)
     review, found = await held(opened)
     assert {(j.task, j.state, j.attempts, j.review_id, j.apv_code, j.error) for j in found} == {
@@ -92,7 +92,7 @@ async def test_a_job_in_hand_is_running(database: Database) -> None:
 
 
 async def test_retrying_starts_held_jobs_anew(database: Database) -> None:
-    """With all their tries and all their time; what is queued already is left alone."""
+    """With all their attempts and all their time; queued jobs are left alone."""
     opened = gate(database)
     review, before = await held(opened)
     retried = await operator.retry(opened, None, "ops")
@@ -107,7 +107,7 @@ async def test_retrying_starts_held_jobs_anew(database: Database) -> None:
 
 
 async def test_discarding_gives_held_jobs_up(database: Database) -> None:
-    """Those named, and only if they are held; who did it is in the log."""
+    """Only the named ones that are held; the log says who did it."""
     opened = gate(database)
     review, before = await held(opened)
     ids = {job.task: job.id for job in before}
@@ -123,7 +123,7 @@ async def test_discarding_gives_held_jobs_up(database: Database) -> None:
 
 @pytest.mark.parametrize("settle", [operator.retry, operator.discard])
 async def test_doing_it_again_finds_nothing(database: Database, settle: object) -> None:
-    """What is no longer held is not touched."""
+    """Jobs that are no longer held are not changed."""
     opened = gate(database)
     review, _ = await held(opened)
     act = operator.retry if settle is operator.retry else operator.discard
@@ -135,7 +135,7 @@ async def test_doing_it_again_finds_nothing(database: Database, settle: object) 
 
 
 async def test_a_held_job_without_a_review_can_be_settled_too(database: Database) -> None:
-    """Its review is not ours, so there is no log to write to."""
+    """Without a review there is no log to write to."""
     opened = gate(database)
     await put(database, (SyncCard(REVIEW, 1), Severity.LOW))
     await run(database, "UPDATE pgqueuer SET status = 'failed'")
@@ -144,7 +144,7 @@ async def test_a_held_job_without_a_review_can_be_settled_too(database: Database
 
 
 async def test_the_queues_load(database: Database) -> None:
-    """How many of each kind, and for how long the oldest that is due has waited."""
+    """The number of jobs of each kind, and the age of the oldest due job."""
     await put(database, *[(SyncCard(REVIEW, n), Severity.LOW) for n in range(3)])
     await put(database, (OpenPull(REVIEW, "d1"), Severity.LOW))
     await run(
@@ -167,7 +167,7 @@ async def test_a_job_that_waits_for_its_next_try_is_not_late(database: Database)
 
 
 async def test_a_job_that_is_taken_back_is_gone(database: Database) -> None:
-    """One that waits or is held; one in hand is left to see for itself."""
+    """A queued or held job is removed; a running one checks for itself."""
     another = OpenPull(REVIEW, "another", 9)
     for number, (state, left) in enumerate((("queued", 0), ("failed", 0), ("picked", 1))):
         job = OpenPull(REVIEW, state, number)
@@ -184,7 +184,7 @@ async def test_a_job_that_is_taken_back_is_gone(database: Database) -> None:
 
 
 async def test_workers_are_woken_once_the_job_is_committed(database: Database) -> None:
-    """The ring comes after the commit, so whoever hears it finds the job; what is rolled back rings nobody."""
+    """The notification comes after the commit, so its receiver finds the job; a rollback sends none."""
     heard: asyncio.Queue[int] = asyncio.Queue()
     listener = await asyncpg.connect(plain(database.engine.url.render_as_string(hide_password=False)))
     await listener.add_listener("ch_pgqueuer", lambda *_: heard.put_nowait(1))
@@ -202,7 +202,7 @@ async def test_workers_are_woken_once_the_job_is_committed(database: Database) -
 
 
 async def test_a_job_is_queued_as_the_queue_itself_would(database: Database) -> None:
-    """Row for row and log for log what PgQueuer writes, the second of one key left out."""
+    """The rows and log entries are those that PgQueuer writes; a second job with the same key is left out."""
     job = SyncCard(REVIEW, 1)
     columns = "entrypoint, priority, payload, dedupe_key, status, queue_manager_id, attempts, slot"
 

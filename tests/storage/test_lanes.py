@@ -1,4 +1,4 @@
-"""Which Slack job runs next: the head of each open lane, one at a time, and no lane for the sake of another."""
+"""Which Slack job runs next: the head of each open lane, one at a time; no lane delays another."""
 
 from collections.abc import AsyncIterator
 from datetime import timedelta
@@ -27,7 +27,7 @@ async def pool(database_url: str) -> AsyncIterator[asyncpg.Pool]:
 
 
 async def picked(pool: asyncpg.Pool) -> list[int]:
-    """What a worker of its own is given now, by id."""
+    """The ids that a new worker gets now."""
     queries = LaneQueries(AsyncpgPoolDriver(pool), TIERS)
     jobs = await queries.dequeue(10, SLACK, QueueManagerId(uuid4()), None, timedelta(seconds=10))
     return [job.id for job in jobs]
@@ -45,7 +45,7 @@ async def waits(database: Database, *jobs: tuple[int, str, int]) -> None:
 
 
 async def test_the_most_urgent_of_each_lane_is_next(database: Database, pool: asyncpg.Pool) -> None:
-    """Priority, then age; another comes only when it has ended, whichever worker asks."""
+    """By priority, then age; the next one starts only when this one has ended, for any worker."""
     await waits(database, (1, "C1", 15), (2, "C1", 45), (3, "C1", 45), (4, "C2", 15), (5, "C1:update", 15))
     assert await picked(pool) == [2, 4, 5]
     assert await picked(pool) == []
@@ -54,7 +54,7 @@ async def test_the_most_urgent_of_each_lane_is_next(database: Database, pool: as
 
 
 async def test_a_head_that_is_just_taken_is_not_overtaken(database: Database, pool: asyncpg.Pool) -> None:
-    """Two workers that ask in the same moment: the second finds nothing in that lane."""
+    """Two workers ask at the same moment: the second finds nothing in that lane."""
     await waits(database, (1, "C1", 45), (2, "C1", 15), (3, "C2", 15))
     async with pool.acquire() as other, other.transaction():
         await other.execute("SELECT FROM pgqueuer WHERE id = 1 FOR UPDATE")
@@ -63,7 +63,7 @@ async def test_a_head_that_is_just_taken_is_not_overtaken(database: Database, po
 
 
 async def test_a_paused_channel_holds_up_no_other(database: Database, pool: asyncpg.Pool) -> None:
-    """Nor do changes of cards wait for posts, or posts for changes."""
+    """Updates do not wait for posts, nor posts for updates."""
     await waits(database, (1, "C1", 45), (2, "C2", 15), (3, "C1:update", 15))
     await run(database, "UPDATE slack_pace SET paused_until = now() + interval '1 hour' WHERE channel = 'C1'")
     assert await picked(pool) == [2, 3]
@@ -73,7 +73,7 @@ async def test_a_paused_channel_holds_up_no_other(database: Database, pool: asyn
 
 
 async def test_a_channel_that_used_its_turns_up_is_closed(database: Database, pool: asyncpg.Pool) -> None:
-    """As long as its credit is spent, its jobs keep their place in the queue."""
+    """Its jobs keep their place in the queue until it may be used again."""
     await waits(database, (1, "C1", 45), (2, "C2", 15))
     await run(
         database,
@@ -84,7 +84,7 @@ async def test_a_channel_that_used_its_turns_up_is_closed(database: Database, po
 
 
 async def test_a_dead_worker_stops_its_own_lane_only(database: Database, pool: asyncpg.Pool) -> None:
-    """Its job is taken over once it has been silent; others are served meanwhile."""
+    """Its job is taken over after its heartbeat timed out; other lanes are served meanwhile."""
     await waits(database, (1, "C1", 45), (2, "C1", 45))
     assert await picked(pool) == [1]
     await waits(database, (3, "C2", 15))

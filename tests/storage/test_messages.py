@@ -1,4 +1,4 @@
-"""What is kept of the bot's messages in Slack."""
+"""What the database keeps about the bot's messages in Slack."""
 
 import asyncio
 from uuid import uuid4
@@ -9,7 +9,7 @@ from tests.builders import apv, blocked, gate, rows, run, submit
 
 
 async def test_a_deleted_message_is_buried_once(database: Database) -> None:
-    """Its card and a reply under it may find at the same time that it is gone."""
+    """Its card's job and a reply's job may find at the same time that it is gone."""
     review = (await submit(gate(database), apv())).review
     card = uuid4()
     await run(

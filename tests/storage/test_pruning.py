@@ -1,4 +1,4 @@
-"""What is thrown away, and what is not."""
+"""Which rows are deleted, and which are kept."""
 
 import pytest
 
@@ -41,7 +41,7 @@ async def left(database: Database, table: str) -> int:
 
 @pytest.mark.parametrize("what", PASSING, ids=lambda what: what.table)
 async def test_what_is_old_goes_and_what_is_not_stays(database: Database, what: Passing) -> None:
-    """A row past its time goes, one that is not stays, and a second look finds nothing more."""
+    """A row past its time is deleted, a younger one stays, and a second run finds nothing."""
     over = f"now() - interval '{what.kept.total_seconds() + 60} seconds'"
     still = f"now() - interval '{what.kept.total_seconds() - 60} seconds'"
     await add(database, what, 1, over)
@@ -52,7 +52,7 @@ async def test_what_is_old_goes_and_what_is_not_stays(database: Database, what: 
 
 
 async def test_the_log_of_a_job_that_is_not_done_stays(database: Database) -> None:
-    """However long it is held: what it met is nowhere else."""
+    """However long it is held: its history is nowhere else."""
     await run(
         database,
         "INSERT INTO pgqueuer (id, priority, status, entrypoint) VALUES (7, 1, 'failed', 'slack.card')",
@@ -65,7 +65,7 @@ async def test_the_log_of_a_job_that_is_not_done_stays(database: Database) -> No
 
 
 async def test_cards_and_messages_that_slack_may_not_have_stay(database: Database) -> None:
-    """A card is repainted as long as its review lives; a message without a ts is still to be looked for."""
+    """A card is updated as long as its review is open; a message without a ts may still be found in Slack."""
     await run(
         database,
         REVIEW.format(n=1) + "INSERT INTO slack_messages (id, kind, review_id, channel, ts, created_at) "
@@ -78,7 +78,7 @@ async def test_cards_and_messages_that_slack_may_not_have_stay(database: Databas
 
 
 async def test_a_flood_goes_in_parts_and_two_replicas_share_it(database: Database) -> None:
-    """No transaction takes more than a batch, and nobody waits for the rows that another has in hand."""
+    """No transaction takes more than a batch, and none waits for rows that another has locked."""
     await run(
         database,
         "INSERT INTO github_deliveries (id, received_at) "

@@ -1,4 +1,4 @@
-"""What is kept of pull requests: the newest look counts, polls take turns, and a pointer finds its own."""
+"""What is stored about pull requests: the newest look counts, polls take turns, and a pointer finds its review."""
 
 import asyncio
 
@@ -44,7 +44,7 @@ def seen(checks: Checks | None = None, conflict: bool | None = False) -> Seen:
 
 
 async def test_an_older_look_changes_nothing(database: Database) -> None:
-    """Two looks cross: the one that began first has old news, whenever it comes to be written down."""
+    """Two looks overlap: the one that began first is out of date, whenever it is recorded."""
     at = gate(database)
     review = await opened(at, 1)
     first = await pulls.begin_look(at, review.id, None)
@@ -127,7 +127,7 @@ async def test_a_pointer_finds_what_it_is_about(database: Database, pointer: Poi
 
 
 async def test_deliveries_at_the_same_moment_have_one_effect(database: Database) -> None:
-    """GitHub's repetition reaches another replica while the first is still at it."""
+    """GitHub's repetition reaches another replica while the first still handles it."""
     at = gate(database)
     await opened(at, 1)
     pointer = Pointer("sample/shop", numbers=frozenset({1}))
@@ -137,7 +137,7 @@ async def test_deliveries_at_the_same_moment_have_one_effect(database: Database)
 
 
 async def test_a_head_branch_names_its_own(database: Database) -> None:
-    """Its deletion after the merge is heard of too."""
+    """Its deletion after the merge is recorded too."""
     at = gate(database)
     review = await opened(at, 1)
     await opened(at, 2)

@@ -1,4 +1,4 @@
-"""The queue of reviews: most urgent first, page by page, and limited to what was asked for."""
+"""The queue of reviews: most urgent first, page by page, with filters."""
 
 from datetime import timedelta
 from typing import Any
@@ -55,7 +55,7 @@ async def test_the_most_urgent_come_first(database: Database) -> None:
 
 @pytest.fixture
 async def crowded(database: Database) -> Gate:
-    """Thirty reviews that agree in all but their names and, some, in their deadlines; three have none."""
+    """Thirty reviews that differ only in their names and some in their deadlines; three have no deadline."""
     opened = gate(database)
     await submissions.submit(
         opened, [Submission(apv(package_name=f"p{n:02}")) for n in range(30)], principal="scan", source="api"
@@ -71,7 +71,7 @@ async def crowded(database: Database) -> Gate:
 
 @pytest.mark.parametrize("size", [1, 4, 7, 30, 50])
 async def test_walking_by_cursor_shows_each_once(crowded: Gate, size: int) -> None:
-    """Page after page, in the order of the whole, whether deadlines are equal or missing."""
+    """Page by page, in the overall order, whether deadlines are equal or missing."""
     whole = await names(crowded)
     assert len(set(whole)) == 30
     walked: list[str] = []
@@ -94,7 +94,7 @@ async def test_an_offset_skips_from_the_head(crowded: Gate, offset: int) -> None
 
 
 async def test_a_cursor_stays_while_reviews_come_and_go(crowded: Gate) -> None:
-    """What is decided or arrives before it does not shift what comes after."""
+    """Reviews that are decided or arrive before it do not shift the next page."""
     first = await queries.page(crowded, Filter(), limit=10)
     rest = (await names(crowded))[10:]
     await run(crowded.database, "UPDATE apv_reviews SET status = 'approved' WHERE package_name IN ('p08', 'p11')")
@@ -135,7 +135,7 @@ FILTERS: list[tuple[dict[str, Any], set[str]]] = [
 
 @pytest.mark.parametrize(("limits", "expected"), FILTERS)
 async def test_what_a_list_is_limited_to(database: Database, limits: dict[str, Any], expected: set[str]) -> None:
-    """Each limit alone and together; a name is matched anywhere, without case, and to the letter."""
+    """Each filter alone and together; a name matches anywhere in the text, without case and without wildcards."""
     opened = gate(database)
     await submit(opened, apv(package_name="jinja2"))
     await submit(opened, apv(package_name="Jinja-Extra", patch_strategy=PatchStrategy.MANUAL))
@@ -157,7 +157,7 @@ async def test_what_somebody_claimed_ends_with_its_decision(database: Database) 
 
 
 async def test_a_review_is_found_by_its_names(database: Database) -> None:
-    """UUID or code, in any case; nothing else, and no fault for what can be no name."""
+    """By UUID or code, in any case; anything else finds nothing and is no error."""
     opened = gate(database)
     stored = await submit(opened)
     review = stored.review
@@ -178,7 +178,7 @@ async def test_a_review_is_found_by_its_names(database: Database) -> None:
 
 
 async def test_the_queue_is_read_from_its_index(database: Database) -> None:
-    """As fast with a million as with a hundred: no sort, and no look at what was decided."""
+    """As fast with a million as with a hundred: no sort, and decided reviews are not read."""
     opened = gate(database)
     await submit(opened)
     copies = "SELECT 'APV-2025-' || n, 'low', 'p', 'rejected', 'd' FROM generate_series(1, 5000) n"
@@ -203,6 +203,6 @@ async def test_the_queue_is_read_from_its_index(database: Database) -> None:
 
 
 async def test_a_position_is_a_place_in_the_order(database: Database) -> None:
-    """All that a cursor has to say."""
+    """A cursor holds nothing else."""
     stored = await submit(gate(database))
     assert queries.position(stored) == Position(7, NOW + timedelta(days=1), NOW, stored.review.id)

@@ -1,4 +1,4 @@
-"""Taking APVs in on a real database: one review for one APV, however often, together or at once it is handed in."""
+"""Submissions on a real database: one review for one APV, however often and however concurrently it is submitted."""
 
 import asyncio
 from collections.abc import Mapping
@@ -46,7 +46,7 @@ async def hand_in(opened: Gate, *items: Submission) -> list[Receipt]:
 
 
 async def refused(opened: Gate, *items: Submission) -> tuple[Fault, ...]:
-    """Why a list was not taken; and nothing of it was."""
+    """The faults of a refused list, of which nothing was stored."""
     before = await everything(opened.database)
     with pytest.raises(NotAccepted) as caught:
         await hand_in(opened, *items)
@@ -127,7 +127,7 @@ FULL = replace(
 
 @pytest.mark.parametrize("reported", [FULL, apv(), replace(apv(), wargame_evidence=[]), replace(FULL, patch_diff="")])
 async def test_what_was_reported_is_read_back_to_the_letter(database: Database, reported: Apv) -> None:
-    """Every field, and so the same digest; a diff keeps its line ends."""
+    """Every field, and therefore the same digest; a diff keeps its line ends."""
     assert {f.name for f in fields(Apv)} == set(Apv.__slots__)
     stored = await submit(gate(database), reported)
     assert stored.apv == replace(reported, reporter=reported.reporter or "scan")
@@ -160,7 +160,7 @@ async def standing(opened: Gate, status: Status, *, pushed: bool = False) -> Dos
 
 @pytest.mark.parametrize("status", STATUSES)
 async def test_the_same_content_changes_nothing_in_any_status(database: Database, status: Status) -> None:
-    """Whoever sends it: 200, the review as it is, not a row touched."""
+    """Any sender gets 200 and the review as it is, and no row changes."""
     opened = gate(database)
     await standing(opened, status)
     before = await everything(database)
@@ -180,7 +180,7 @@ REVISED = {
 
 @pytest.mark.parametrize(("status", "after"), REVISED.items())
 async def test_changed_content_revises_what_waits(database: Database, status: Status, after: Status) -> None:
-    """The same review and card, version + 1, votes void; the card and its thread hear of it."""
+    """The same review and card, version + 1, votes void; the card and its thread are updated."""
     opened = gate(database)
     before = (await standing(opened, status)).review
     (receipt,) = await hand_in(opened, Submission(CHANGED))
@@ -202,7 +202,7 @@ ENDED = [(s, False) for s in STATUSES if s not in REVISED] + [(Status.APPROVED, 
 async def test_changed_content_opens_a_new_review_where_the_old_has_ended(
     database: Database, status: Status, pushed: bool
 ) -> None:
-    """It names the former; the former and its pull request are left alone."""
+    """It names the former review; the former review and its pull request are left alone."""
     clock = Clock()
     opened = gate(database, clock=clock)
     former = (await standing(opened, status, pushed=pushed)).review
@@ -243,7 +243,7 @@ async def test_a_failure_that_pushed_nothing_lets_new_content_in(database: Datab
 
 @pytest.mark.parametrize("state", ["queued", "failed"])
 async def test_new_content_drops_the_pull_request_of_the_old(database: Database, state: str) -> None:
-    """Whether it waits or is held: nobody is to retry what can never be wanted again."""
+    """Queued or held: nobody should retry a job that is obsolete."""
     opened = gate(database)
     review = (await submit(opened)).review
     await click(opened, ALICE, review)
@@ -268,7 +268,7 @@ async def test_after_a_closed_escalation_new_content_is_for_everyone(database: D
 
 
 async def test_another_severity_moves_the_deadline(database: Database) -> None:
-    """Counted from arrival still; the same severity leaves it where somebody may have put it."""
+    """Still counted from arrival; the same severity leaves a deadline that somebody moved."""
     clock = Clock()
     opened = gate(database, clock=clock)
     await submit(opened)
@@ -282,7 +282,7 @@ async def test_another_severity_moves_the_deadline(database: Database) -> None:
 
 
 async def test_a_list_is_answered_in_the_order_sent(database: Database) -> None:
-    """New, known and changed ones together; what comes twice in one list is one review."""
+    """New, known and changed ones together; a duplicate within one list is one review."""
     opened = gate(database)
     await submit(opened, apv(package_name="known"))
     await submit(opened, apv(package_name="changed"))
@@ -299,7 +299,7 @@ async def test_a_list_is_answered_in_the_order_sent(database: Database) -> None:
 
 
 async def test_an_empty_list_is_nothing(database: Database) -> None:
-    """And no fault."""
+    """It is not an error."""
     assert await hand_in(gate(database)) == []
 
 
@@ -320,7 +320,7 @@ async def test_a_list_is_all_or_nothing(database: Database) -> None:
 
 
 async def test_a_code_that_is_asked_for_is_given(database: Database) -> None:
-    """And the counter steps over it."""
+    """The counter skips it."""
     opened = gate(database)
     assert (await submit(opened, code="APV-2026-0002")).review.code == "APV-2026-0002"
     assert (await submit(opened, apv(package_name="one"))).review.code == "APV-2026-0001"
@@ -328,7 +328,7 @@ async def test_a_code_that_is_asked_for_is_given(database: Database) -> None:
 
 
 async def test_the_same_code_is_the_same_apv(database: Database) -> None:
-    """Whatever else has changed, it is content."""
+    """Everything else that changed is content."""
     opened = gate(database)
     first = await submit(opened, code="APV-2026-0007")
     second = await submit(opened, apv(package_version="3.1.0"), code="APV-2026-0007")
@@ -352,7 +352,7 @@ async def test_a_code_of_another_apv_is_a_fault(database: Database) -> None:
 
 
 async def test_a_code_of_a_review_that_has_ended_opens_a_new_one(database: Database) -> None:
-    """Under the next free code, for the old one is the former's."""
+    """With the next free code, because the former review keeps the old one."""
     clock = Clock()
     opened = gate(database, clock=clock)
     former = await submit(opened, code="APV-2026-0007")
@@ -374,7 +374,7 @@ async def test_each_year_counts_from_one(database: Database) -> None:
 
 
 async def test_one_apv_handed_in_by_many_at_once_is_one_review(database: Database) -> None:
-    """One of them made it; the others found it."""
+    """One of them creates it; the others find it."""
     opened = gate(database)
     receipts = await asyncio.gather(*[hand_in(opened, Submission(apv())) for _ in range(12)])
     assert sum(receipt.created for (receipt,) in receipts) == 1
@@ -392,7 +392,7 @@ async def test_two_contents_of_one_apv_at_once_are_two_versions(database: Databa
 
 
 async def test_a_click_and_new_content_at_once_never_approve_what_nobody_saw(database: Database) -> None:
-    """Whichever is first: a vote is for the content that was shown, or it is refused as stale."""
+    """In either order, a vote is for the content that was shown or is refused as stale."""
     opened = gate(database)
     review = (await submit(opened)).review
     async with database.transaction() as tx:
@@ -427,7 +427,7 @@ async def test_lists_that_overlap_the_other_way_round_do_not_deadlock(database: 
 
 
 async def test_a_thousand_in_one_list(database: Database) -> None:
-    """The most that one request may hold: all in, each with its card queued."""
+    """The most that one request may hold: all are stored, each with its card queued."""
     opened = gate(database)
     receipts = await hand_in(opened, *[Submission(apv(package_name=f"p{i}")) for i in range(1000)])
     assert codes(receipts) == [f"APV-2026-{i:04d}" for i in range(1, 1001)]
@@ -435,7 +435,7 @@ async def test_a_thousand_in_one_list(database: Database) -> None:
 
 
 async def test_lists_of_a_thousand_with_codes_fit_the_servers_locks(database: Database) -> None:
-    """A server has room for some 6,400 locks in all its transactions together; ours need few."""
+    """A server has room for some 6,400 locks in all transactions together; ours need few."""
     opened = [gate(database).database.transaction() for _ in range(8)]
 
     async def names_of(n: int) -> None:
@@ -475,7 +475,7 @@ async def insert(database: Database, values: Mapping[str, str] = FOREIGN, **chan
 
 
 async def test_a_row_of_another_program_is_taken_in(database: Database) -> None:
-    """Digest, priority, deadline and repository are filled in, and it is posted like any other."""
+    """Digest, priority, deadline and repository are filled in, and the review is posted like any other."""
     opened = gate(database)
     await insert(database)
     assert await queries.find(opened, "APV-2026-0042") is None, "not before it has a digest"
@@ -505,7 +505,7 @@ async def test_the_least_that_another_program_may_insert(database: Database) -> 
 
 
 async def test_a_deadline_that_another_program_set_stands(database: Database) -> None:
-    """`due_at` is the only truth of it."""
+    """`due_at` alone is the deadline."""
     await insert(database, due_at="'2026-01-03T00:00:00Z'")
     await adopt(gate(database))
     (row,) = await rows(database, "SELECT due_at::text FROM apv_reviews")
@@ -524,7 +524,7 @@ async def test_two_sweepers_take_a_row_in_once(database: Database) -> None:
 
 @pytest.mark.long
 async def test_more_than_one_sweep_can_hold_is_taken_in_at_once(database: Database) -> None:
-    """Nobody waits for the next look because others came first."""
+    """No row waits for the next sweep because others came first."""
     opened = gate(database)
     some = "SELECT 'APV-2026-' || n, 'low', 'p' || n FROM generate_series(1000, 1204) n"
     await run(database, f"INSERT INTO apv_reviews (apv_code, severity, package_name) {some}")
@@ -543,7 +543,7 @@ async def test_a_score_that_is_no_number_is_none(database: Database, number: str
 
 
 async def test_a_row_that_cannot_be_taken_in_stops_no_other(database: Database) -> None:
-    """One that somebody filled with what is ours alone is left, and the one after it is taken in all the same."""
+    """A row with values that only the bot may set is left, and the row after it is still adopted."""
     opened = gate(database)
     await insert(database, LEAST, details='\'{"no": "such field"}\'', created_at="'2026-01-01T00:00:00Z'")
     await insert(database, LEAST, apv_code="'APV-2026-0043'")
@@ -562,7 +562,7 @@ async def test_a_code_that_another_program_has_just_used_is_its_apvs(database: D
 
 
 async def test_our_codes_step_over_those_of_other_programs(database: Database) -> None:
-    """Whether we have looked at their rows or not."""
+    """Whether the sweep has seen their rows or not."""
     opened = gate(database)
     await insert(database, LEAST, apv_code="'APV-2026-0001'")
     assert (await submit(opened)).review.code == "APV-2026-0002"
@@ -579,6 +579,6 @@ BAD: list[dict[str, Any]] = [
 
 @pytest.mark.parametrize("changes", BAD)
 async def test_what_no_review_can_be_is_refused_at_the_insert(database: Database, changes: dict[str, Any]) -> None:
-    """The other program hears of it, and we never see it."""
+    """The other program gets the error, and the bot never sees the row."""
     with pytest.raises(Exception, match="constraint"):
         await insert(database, **changes)

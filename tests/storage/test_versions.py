@@ -1,4 +1,4 @@
-"""What belongs to a version of the content counts for no other, not even where the same content comes back."""
+"""Votes and jobs belong to one version of the content, even when the same content comes back."""
 
 import asyncio
 from dataclasses import replace

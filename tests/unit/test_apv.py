@@ -1,4 +1,4 @@
-"""What a digest covers, when two reports are of one thing, and what a score or a severity means."""
+"""What a digest covers, when two reports are the same, and what a score or a severity means."""
 
 import re
 from dataclasses import fields, replace
@@ -76,7 +76,7 @@ def with_(name: str, value: Any) -> Apv:
 
 
 def other(value: Any) -> Any:
-    """Something of the same kind that is not the same."""
+    """Another value of the same kind."""
     match value:
         case Enum():
             return next(member for member in type(value) if member is not value)
@@ -95,13 +95,13 @@ def other(value: Any) -> Any:
 
 @pytest.mark.parametrize("name", FIELDS)
 def test_the_example_says_something_in_every_field(name: str) -> None:
-    """A field added to Apv has to be added here, and so to what follows."""
+    """A new field of Apv must be added here, and then the tests below cover it."""
     assert getattr(FULL, name) not in (None, "", (), False, PatchStrategy.MANUAL)
 
 
 @pytest.mark.parametrize("name", [n for n in FIELDS if n != "reporter"])
 def test_every_field_that_a_reviewer_judges_changes_the_digest(name: str) -> None:
-    """To another value, and to none at all where there may be none."""
+    """To another value, and to None where None is allowed."""
     changed = {digest(with_(name, other(getattr(FULL, name))))}
     default = next(f for f in fields(Apv) if f.name == name).default
     if isinstance(default, str | bool | tuple | None):
@@ -110,7 +110,7 @@ def test_every_field_that_a_reviewer_judges_changes_the_digest(name: str) -> Non
 
 
 def test_the_reporter_does_not_change_the_digest() -> None:
-    """Who reported it is no part of what is judged."""
+    """The reporter is not part of the content."""
     assert digest(replace(FULL, reporter="somebody-else")) == digest(FULL) == digest(replace(FULL, reporter=None))
     assert set(content(FULL)) == set(FIELDS) - {"reporter"}
 
@@ -121,7 +121,7 @@ def test_a_digest_is_64_lower_case_hex_digits() -> None:
 
 
 def test_the_digest_never_changes_between_releases() -> None:
-    """A decision of last year still points at its content: the same value for the same APV, for ever."""
+    """The same APV always has the same digest, so an old decision still points at its content."""
     assert digest(FULL) == KNOWN
 
 
@@ -129,7 +129,7 @@ KNOWN = "d3bd9258719425807ae449b18647e6a4383ccc8e89bddb9ba0a1f1ca40511010"  # pr
 
 
 def test_the_order_of_evidence_keys_does_not_matter() -> None:
-    """The database keeps them in an order of its own."""
+    """The database stores them in its own order."""
     turned = replace(FULL, wargame_evidence={"log": ["refused"], "attempts": 3})
     assert digest(turned) == digest(FULL)
 
@@ -165,7 +165,7 @@ def test_without_a_cve_the_first_alias_names_the_advisory() -> None:
     [("repository", "Sample/Shop"), ("package_ecosystem", "pypi"), ("cve_id", "cve-2024-22195")],
 )
 def test_what_owners_compare_without_case_is_compared_so(name: str, spelled: str) -> None:
-    """Two spellings of one thing do not make two reviews."""
+    """Two spellings of one name do not make two reviews."""
     assert identity(with_(name, spelled)) == identity(FULL)
 
 

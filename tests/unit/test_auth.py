@@ -33,7 +33,7 @@ def admitted(auth: Auth, header: str | None, scope: TokenScope = "read") -> Clie
 
 
 def test_a_token_is_its_name_and_scopes() -> None:
-    """The client has the name and the scopes of its token, whichever of several it is."""
+    """The client has the name and the scopes of its token, also when there are several tokens."""
     auth = Auth([token("first", "read"), token("second", "submit", "decide"), token("third", "read")])
     assert admitted(auth, "Bearer third") == Client("third", frozenset({"read"}))
     assert admitted(auth, "bearer  second ", "decide") == Client("second", frozenset({"submit", "decide"}))
@@ -52,7 +52,7 @@ def test_a_hash_is_not_a_token() -> None:
 
 
 def test_no_tokens_configured_lets_nobody_in() -> None:
-    """`API_AUTH=token` with an empty list is closed, not open."""
+    """`API_AUTH=token` with an empty list admits nobody."""
     assert admitted(Auth([]), "Bearer first") == 401
 
 

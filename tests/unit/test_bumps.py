@@ -1,4 +1,4 @@
-"""A version bump changes a version's own characters in a manifest, and nothing else; or it says why it cannot."""
+"""A version bump changes only the version's characters in a manifest, or says why it cannot."""
 
 import json
 import tomllib

@@ -1,4 +1,4 @@
-"""Whose turn it is: who may give a claim back, and to whom it may be given."""
+"""Who may release a claim, and to whom a review may be assigned."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -18,7 +18,7 @@ STRANGER = Refused(Reason.GUEST, "Guest accounts cannot decide.")
 
 @pytest.mark.parametrize("status", Status)
 def test_a_claim_is_given_back_by_whoever_has_it(status: Status) -> None:
-    """While a decision is awaited; then anybody may claim."""
+    """While the review is open; afterwards anybody may claim it."""
     claimed = review(status=status, claimed_by=ALICE, claimed_by_name="Alice")
     outcome = claims.unclaim(claimed, person(ALICE))
     if status not in AWAITING:
@@ -38,7 +38,7 @@ def test_a_claim_is_given_back_by_whoever_has_it(status: Status) -> None:
 @pytest.mark.parametrize("status", Status)
 @pytest.mark.parametrize("holder", [None, ALICE, BOB, CAROL])
 def test_a_claim_is_given_to_whoever_may_decide(status: Status, holder: str | None) -> None:
-    """Whoever had it, by anybody entitled, and never to who has it already or may not decide."""
+    """Anybody entitled may assign it, whoever holds it, but not to the holder or to a person who may not decide."""
     claimed = review(status=status, claimed_by=holder, claimed_by_name=person(holder).name if holder else None)
     outcome = claims.reassign(claimed, person(ALICE), person(BOB))
     if status not in AWAITING:
@@ -58,7 +58,7 @@ def test_a_claim_is_given_to_whoever_may_decide(status: Status, holder: str | No
     [(1, "x", True), (0, "x", False), (23, "x", True), (24, "x", False), (4, "", False), (4, "x" * 301, False)],
 )
 def test_a_snooze_ends_before_the_deadline_and_has_a_reason(hours: int, reason: str, fine: bool) -> None:
-    """The deadline is a day away; without one a snooze still ends."""
+    """The deadline is a day away; a snooze without a deadline ends too."""
     outcome = claims.snooze(review(due_at=NOW + timedelta(days=1)), person(ALICE), hours, reason, NOW)
     assert isinstance(outcome, Accepted) is fine
     if isinstance(outcome, Accepted):
@@ -67,7 +67,7 @@ def test_a_snooze_ends_before_the_deadline_and_has_a_reason(hours: int, reason: 
 
 
 def test_nobody_is_reminded_of_what_is_snoozed() -> None:
-    """Neither while it lasts nor, of that time, after it; a deadline moved before its end ends it."""
+    """Not during the snooze, and not afterwards for that time; a deadline that moves before its end ends it."""
     rule = Rule(approvals=1, minutes=60, reminders=Reminders(after=60, backoff=1.0, at_most=9))
     asleep = review(due_at=NOW + timedelta(days=1), snoozed_until=NOW + timedelta(hours=3))
     during = due(asleep, rule, Said(), NOW + timedelta(hours=2))
@@ -80,7 +80,7 @@ def test_nobody_is_reminded_of_what_is_snoozed() -> None:
 
 @pytest.mark.parametrize("status", Status)
 def test_a_snooze_is_for_what_awaits_a_decision(status: Status) -> None:
-    """And so is ending it; changed content ends it too."""
+    """So is ending a snooze; changed content ends it too."""
     asleep = review(status=status, snoozed_until=NOW + timedelta(hours=3), snooze_reason="x")
     open_ = status in AWAITING
     assert isinstance(claims.snooze(asleep, person(ALICE), 1, "x", NOW), Accepted) is open_
@@ -89,7 +89,7 @@ def test_a_snooze_is_for_what_awaits_a_decision(status: Status) -> None:
 
 
 def test_an_escalation_ends_a_snooze() -> None:
-    """What a lead is called to is not put off."""
+    """A review that waits for a lead is not snoozed."""
     asleep = review(snoozed_until=NOW + timedelta(hours=3), snooze_reason="x")
     decision = Decision(choice=Choice.ESCALATE, justification="Actively exploited.")
     outcome = decisions.decide(asleep, person(ALICE), decision, policy(), opens_pulls=True, now=NOW)

@@ -1,4 +1,4 @@
-"""Settings: read from the environment and `.env`; whatever is wrong is one line that names the setting, no secret."""
+"""Settings come from the environment and `.env`; an error is one line that names the setting and no secret."""
 
 import json
 import os
@@ -17,7 +17,7 @@ SECRET = "hunter2-of-the-tests"  # pragma: allowlist secret
 
 
 class Environment:
-    """What the process was started with: nothing of ours but what a test says."""
+    """The environment of the process: none of our settings, except those that a test sets."""
 
     def __init__(self, patch: pytest.MonkeyPatch, folder: Path) -> None:
         self._patch = patch
@@ -117,7 +117,7 @@ def test_a_bad_value_is_one_line(environment: Environment, name: str, value: str
 
 
 def test_every_bad_value_is_named_at_once(environment: Environment) -> None:
-    """Nobody has to start four times to learn of four faults."""
+    """Four faults are reported by one start."""
     said = environment.complaint(PORT="x", DEBUG="x", RATE_LIMIT="x", DATABASE_URL="x")
     assert "\n" not in said
     assert [part.partition(":")[0] for part in said.split("; ")] == ["PORT", "DATABASE_URL", "RATE_LIMIT", "DEBUG"]
@@ -128,14 +128,14 @@ APP = {"GITHUB_APP_ID": "1", "GITHUB_APP_PRIVATE_KEY": SECRET, "GITHUB_INSTALLAT
 
 @pytest.mark.parametrize("missing", APP)
 def test_a_github_app_is_set_whole(environment: Environment, missing: str) -> None:
-    """Two of its three settings are no app."""
+    """All three settings of an app are required together."""
     said = environment.complaint(**{n: v for n, v in APP.items() if n != missing})
     assert said == "GITHUB_APP_ID: must be set together with GITHUB_APP_PRIVATE_KEY and GITHUB_INSTALLATION_ID"
 
 
 @pytest.mark.parametrize("given", [{"GITHUB_TOKEN": SECRET}, APP, {"GITHUB_TOKEN": SECRET, "GITHUB_REPO_NAME": "x"}])
 def test_github_needs_a_default_repository(environment: Environment, given: dict[str, str]) -> None:
-    """Credentials alone say not where to."""
+    """Credentials without a repository are refused."""
     said = environment.complaint(**given)
     assert said == "GITHUB_REPO_OWNER, GITHUB_REPO_NAME: must both be set with the GitHub credentials"
 
@@ -184,7 +184,7 @@ def test_with_all_of_them_it_serves(environment: Environment) -> None:
 
 @pytest.mark.parametrize("scheme", ["postgresql", "postgres", "postgresql+asyncpg"])
 def test_every_spelling_of_a_postgresql_url_means_the_same(environment: Environment, scheme: str) -> None:
-    """The driver is ours to name; the rest of the URL is kept to the letter."""
+    """We choose the driver; the rest of the URL is kept as it is."""
     rest = "bot:p%40ss@db.example:5433/apv?host=/run/pg"
     environment.has(DATABASE_URL=f"{scheme}://{rest}")
     url = Settings.load().database_url
@@ -201,7 +201,7 @@ def test_no_authentication_on_loopback(environment: Environment, host: str) -> N
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "10.0.0.1", "apv.example", "127.0.0.1.example", "localhost.example"])
 def test_no_authentication_anywhere_else(environment: Environment, host: str) -> None:
-    """An open door on the network is refused at start."""
+    """No authentication on a network address is refused at start."""
     said = environment.complaint(API_AUTH="none", HOST=host)
     assert said == "API_AUTH: none is accepted only when HOST is loopback (127.0.0.1, ::1, localhost)"
 
@@ -242,7 +242,7 @@ def test_the_env_file_is_read(environment: Environment) -> None:
 
 
 def test_an_unknown_name_in_the_env_file_is_refused_too(environment: Environment) -> None:
-    """A typing mistake there is as silent as in the environment."""
+    """A typing mistake there would be as silent as in the environment."""
     environment.file("apv_bot_hom=x\n")
     assert environment.complaint().startswith("apv_bot_hom: no such setting;")
 
@@ -254,7 +254,7 @@ def test_an_env_file_that_is_no_text_is_one_line(environment: Environment) -> No
 
 
 def test_no_secret_is_shown(environment: Environment) -> None:
-    """Neither in the settings' own words nor in any dump of them."""
+    """Neither in the settings' repr nor in any dump of them."""
     environment.has(
         **NEEDED,
         DATABASE_URL=f"postgresql://bot:{SECRET}@db/apv",

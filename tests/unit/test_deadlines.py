@@ -1,4 +1,4 @@
-"""When a review must be decided, and what time brings to it until then."""
+"""When a review must be decided, and what happens until then."""
 
 import csv
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""A unified diff becomes exactly the tree that git makes of it, or is refused with a sentence."""
+"""A unified diff becomes exactly the tree that git makes of it, or is refused with a reason."""
 
 import base64
 import os
@@ -480,7 +480,7 @@ def test_what_git_writes_comes_out_as_git_meant_it(
 
 
 def test_only_the_named_files_are_fetched(repository: Repository) -> None:
-    """Of a whole repository, exactly the content that the diff names on its old side is asked for."""
+    """Of a whole repository, only the content that the diff names on its old side is fetched."""
     repository.build(hunk("a/x.py", "b/x.py", ONE) + hunk("/dev/null", "b/new.py", ADDED))
     wanted = repository.git("hash-object", "--stdin", stdin=TEN).decode().strip()
     assert repository.fetched == [wanted]
@@ -605,7 +605,7 @@ def test_a_machine_without_git_is_named(repository: Repository, monkeypatch: pyt
 def test_the_callers_git_configuration_changes_nothing(
     repository: Repository, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Whoever runs the worker may have any git settings and variables: the tree is the same."""
+    """The worker's user may have any git settings and variables: the tree is the same."""
     settings = tmp_path / "gitconfig"
     settings.write_text("[core]\n\tautocrlf = true\n[apply]\n\twhitespace = fix\n\tignoreWhitespace = change\n")
     monkeypatch.setenv("GIT_CONFIG_GLOBAL", str(settings))

@@ -1,4 +1,4 @@
-"""Who somebody is to us at the moment they ask: entitled with a standing, or refused with the reason."""
+"""Who may decide at the moment of the request: entitled with a standing, or refused with the reason."""
 
 from dataclasses import replace
 from typing import Any
@@ -35,7 +35,7 @@ REFUSALS: list[tuple[dict[str, Any], Reason, str]] = [
 @pytest.mark.parametrize(("changes", "reason", "sentence"), REFUSALS)
 @pytest.mark.parametrize("user", [ALICE, BOB], ids=["lead", "reviewer"])
 def test_accounts_that_never_count(user: str, changes: dict[str, Any], reason: Reason, sentence: str) -> None:
-    """Named in REVIEWERS or in LEADS makes no difference."""
+    """Even when REVIEWERS or LEADS names them."""
     assert refused(profile(user, **changes)) == Refused(reason, sentence)
 
 
@@ -56,7 +56,7 @@ def test_nobody_is_a_member_before_slack_has_said_who_we_are() -> None:
 
 
 def test_who_is_on_no_list_is_no_reviewer() -> None:
-    """Being of the workspace is not enough."""
+    """Membership of the workspace is not enough."""
     sentence = "You are not on the list of reviewers, so nothing was recorded as a decision."
     assert refused(profile(DAVE)) == Refused(Reason.NOT_A_REVIEWER, sentence)
 
@@ -107,7 +107,7 @@ def test_whom_a_named_group_holds_may_decide() -> None:
 
 
 def test_leaving_the_group_ends_the_standing() -> None:
-    """What counts is who is in it now."""
+    """Only current members count."""
     left = entitle(profile(BOB), TEAM, TEAM, under(reviewers=(GROUP,)), {GROUP: frozenset({ALICE})})
     assert isinstance(left, Refused)
 

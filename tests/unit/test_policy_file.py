@@ -35,7 +35,7 @@ def faults(text: str) -> list[str]:
 
 
 def test_the_built_in_file_is_the_built_in_policy() -> None:
-    """What `policy show` prints is what holds when there is no file, with the settings' people and channels."""
+    """`policy show` prints the policy that applies without a file, with the people and channels of the settings."""
     built_in = read(built_in_text(), AROUND)
     bare = Policy(Principals.of(AROUND.reviewers), "C0REVIEW", "C0INCIDENT", digest=digest_of(built_in_text()))
     assert built_in == bare
@@ -43,7 +43,7 @@ def test_the_built_in_file_is_the_built_in_policy() -> None:
 
 
 def test_an_empty_file_changes_nothing() -> None:
-    """Whatever a file leaves out is as built in."""
+    """A key that the file leaves out has its built-in value."""
     built_in = read(built_in_text(), AROUND)
     empty = reads("")
     assert {**vars(empty), "digest": ""} == {**vars(built_in), "digest": ""}
@@ -176,7 +176,7 @@ def test_a_route_is_taken_when_all_its_conditions_hold(changes: dict[str, object
 
 
 def test_the_first_route_that_covers_counts() -> None:
-    """Order decides, as in a list of rules that is read from above."""
+    """The first match from the top wins."""
     policy = reads('[[route]]\npackage=["j*"]\nchannel="C1"\n[[route]]\nchannel="C2"')
     assert policy.channel_for(apv(package_name="jinja2")) == "C1"
     assert policy.channel_for(apv(package_name="flask")) == "C2"
@@ -238,18 +238,18 @@ FAULTY = [
 
 @pytest.mark.parametrize(("text", "sentence"), FAULTY)
 def test_a_fault_has_its_line_and_its_reason(text: str, sentence: str) -> None:
-    """Whoever wrote it finds it at once."""
+    """So its author finds it at once."""
     assert faults(text) == [sentence]
 
 
 def test_every_fault_is_named_at_once() -> None:
-    """Nobody mends a file one fault a run."""
+    """One run reports every fault of a file."""
     assert len(faults('[people]\nleads = ["x y"]\n[severity.low]\nminutes = 0\n[pull_request]\nmerge = "yes"')) == 3
 
 
 @pytest.mark.parametrize("raw", [b"\xff\xfe", b"#" * (BOUND + 1)])
 def test_what_is_no_text_of_ours_is_refused(raw: bytes) -> None:
-    """Bytes that are no UTF-8, and files that nobody wrote by hand."""
+    """Bytes that are not UTF-8, and files too large to be written by hand."""
     with pytest.raises(InvalidPolicy):
         decoded(raw)
 

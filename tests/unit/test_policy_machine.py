@@ -1,4 +1,4 @@
-"""Whatever a policy asks for, and whatever people, time and the policy do meanwhile: nothing is approved without it."""
+"""No review is approved without what the policy asks for, whatever people, time and the policy do meanwhile."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -64,7 +64,7 @@ WITHDRAW = "withdraw"
 
 
 class Governing(RuleBasedStateMachine):
-    """People decide, groups and policy change, time goes by; a ledger kept apart says what an approval rests on."""
+    """People decide, groups and policy change, time passes; a separate ledger records what an approval is based on."""
 
     policy: Policy
     now: datetime

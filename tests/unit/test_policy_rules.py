@@ -95,7 +95,7 @@ def test_a_quorum_asks_for_groups(text: str, people: list[Person], waits: str | 
 
 
 def test_a_vote_stands_for_the_groups_of_its_time() -> None:
-    """Leaving a group later takes nothing away; joining one asked for lets the same person vote again, once."""
+    """Leaving a group later takes nothing away; joining a required group lets the same person vote once more."""
     under = policy('[severity.high]\napprovals = 2\ngroups = ["python"]')
     on = approved(under, person(BOB))
     again = approve(on, person(BOB), under)
@@ -187,7 +187,7 @@ def test_one_condition_that_fails_leaves_it_to_people(text: str, changes: dict[s
 
 
 def test_an_escalation_is_for_people() -> None:
-    """Somebody asked for a lead: changed content does not close it."""
+    """A review that somebody escalated is not approved automatically when its content changes."""
     assert automatically(AUTO, GOOD, review(status=Status.ESCALATED)) is None
 
 
@@ -208,7 +208,7 @@ CHECKS = [
 
 @pytest.mark.parametrize(("text", "sizes", "found"), CHECKS)
 def test_a_quorum_that_nobody_reaches_is_found(text: str, sizes: dict[str, int], found: list[str]) -> None:
-    """Before it is in force: too few people, an empty group."""
+    """Before the policy applies: too few people, an empty group."""
     assert problems(policy(text, groups=False), sizes.get) == found
 
 
@@ -224,7 +224,7 @@ def test_what_is_probably_not_meant_is_warned_of() -> None:
 
 
 def test_an_explanation_names_each_demand_and_its_place() -> None:
-    """Whoever asks why finds the line of the file."""
+    """So the reader finds the line of the file."""
     under = policy(
         f'{BOTH}\njustification = true\n[[route]]\npackage = ["*"]\nchannel = "C0X"\ngroups = ["leads"]\n{MACHINE}'
     )

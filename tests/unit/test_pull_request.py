@@ -1,4 +1,4 @@
-"""How a pull request reads: all that a maintainer asks for, and nothing that GitHub would make more of than text."""
+"""How a pull request reads: everything a maintainer needs, and nothing that GitHub renders as more than text."""
 
 import re
 from dataclasses import dataclass, fields, replace
@@ -26,7 +26,7 @@ class Given:
 
 
 def hostile(size: int) -> Apv:
-    """An APV all of whose texts are hostile, and as long as this."""
+    """An APV whose texts are all hostile and this long."""
     text = (HOSTILE * (size // len(HOSTILE) + 1))[:size]
     texts: dict[str, object] = {}
     for name, kind in ((f.name, f.type) for f in fields(Apv)):
@@ -39,7 +39,7 @@ def hostile(size: int) -> Apv:
 
 
 def live(markdown: str) -> str:
-    """What GitHub does not take for code: fenced blocks and code spans left out."""
+    """The text outside code: without fenced blocks and code spans."""
     without_fences = re.sub(r"(?ms)^(`{3,})text\n.*?^\1$", "", markdown)
     return re.sub(r"(?<!`)(`+)(?!`).*?(?<!`)\1(?!`)", "", without_fences)
 
@@ -73,7 +73,7 @@ def test_untrusted_text_is_only_text(size: int) -> None:
 
 
 def test_many_approvals_leave_room_for_the_rest() -> None:
-    """A crowd is counted, not cut in the middle of a name."""
+    """Too many names are counted, not cut in the middle of one."""
     told = body(dossier(AIOHTTP), [Given(f"Person {n}", "x" * 3_000) for n in range(100)])
     assert "more" in told.partition("### Approvals")[2]
     assert "### Advisory" in told
@@ -97,7 +97,7 @@ def test_the_same_review_makes_the_same_commit() -> None:
 
 
 def test_an_answer_is_found_again_by_its_mark() -> None:
-    """And whatever the justification says stays in its fence."""
+    """The justification stays inside its fence."""
     said, mark = answer(HOSTILE, UUID(int=7), close=True)
     assert said.startswith(mark)
     assert "@" not in live(said).replace(mark, "")

@@ -1,4 +1,4 @@
-"""Past reviews under another policy: what would have been otherwise, and nothing else."""
+"""Past reviews under another policy: only what would have been decided differently."""
 
 from datetime import timedelta
 
@@ -102,7 +102,7 @@ def test_what_would_be_otherwise(text: str, one: Past, expected: list[tuple[Diff
 
 
 def test_without_slack_whoever_decided_is_a_member() -> None:
-    """Nobody can say who was in a group, so nothing is claimed to change for that reason."""
+    """Group membership is unknown then, so it changes no result."""
     under = policy('[severity.high]\ngroups = ["python"]')
     assert replay([past(MERGED, cast(ALICE))], BEFORE, under, None, LATER) == []
 

@@ -1,4 +1,4 @@
-"""The rules of a review: who may decide what in which state, in which words, and what can never come about."""
+"""The rules of a review: who may decide what in which state, with which sentence, and what can never happen."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -100,7 +100,7 @@ def test_who_may_decide_what(
 @pytest.mark.parametrize("choice", Choice)
 @pytest.mark.parametrize("status", CLOSED)
 def test_a_closed_review_takes_no_decision(status: Status, choice: Choice) -> None:
-    """Whoever asks and whatever they ask: it is over."""
+    """Nobody can decide it any more."""
     for by in (person(ALICE), person(CAROL, lead=True)):
         assert refusal(decided(review(status=status), by, choice, LED)).reason is Reason.CLOSED
 
@@ -108,19 +108,19 @@ def test_a_closed_review_takes_no_decision(status: Status, choice: Choice) -> No
 @pytest.mark.parametrize("choice", Choice)
 @pytest.mark.parametrize("on", [review(), escalated(BOB)], ids=["pending", "escalated"])
 def test_a_decision_on_other_content_is_stale(on: Review, choice: Choice) -> None:
-    """What was shown is not what is in force, so nothing is decided."""
+    """The person saw other content than the current one, so nothing is decided."""
     for by in (person(ALICE), person(CAROL, lead=True)):
         assert refusal(decided(on, by, choice, LED, digest="e2" * 32)).reason is Reason.STALE
 
 
 def test_a_decision_without_a_digest_is_for_what_is_in_force() -> None:
-    """A program need not name the digest."""
+    """A program may leave the digest out."""
     assert becomes(decided(review(), person(ALICE), APPROVE, digest=None)).status is Status.APPROVED
 
 
 @pytest.mark.parametrize("status", CLOSED)
 def test_a_closed_review_says_closed_before_stale(status: Status) -> None:
-    """Reading it again would not help."""
+    """Reading the new content would not help."""
     outcome = decided(review(status=status), person(ALICE), APPROVE, digest="e2" * 32)
     assert refusal(outcome).reason is Reason.CLOSED
 
@@ -157,7 +157,7 @@ def test_a_reporter_may_stop_their_own_report(choice: Choice, status: str) -> No
 
 @pytest.mark.parametrize("reporter", [None, "", "alice", "U0ALICE2", BOB])
 def test_others_are_not_the_reporter(reporter: str | None) -> None:
-    """A name that only looks alike keeps nobody from approving."""
+    """A similar name keeps nobody from approving."""
     assert becomes(decided(review(reporter=reporter), person(ALICE), APPROVE)).status is Status.APPROVED
 
 
@@ -182,7 +182,7 @@ def test_each_person_counts_once() -> None:
 
 
 def test_whoever_approved_may_still_reject_or_escalate() -> None:
-    """An approval binds nobody to it."""
+    """A person may change their mind after approving."""
     first = becomes(decided(critical(), person(ALICE), APPROVE))
     assert becomes(decided(first, person(ALICE), REJECT)).status is Status.REJECTED
     assert becomes(decided(first, person(ALICE), ESCALATE)).status is Status.ESCALATED
@@ -253,7 +253,7 @@ def revised(on: Review, digest: str = "e2" * 32) -> Review:
 
 
 def test_changed_content_voids_the_votes() -> None:
-    """Both approvals are needed again, from whoever likes."""
+    """Both approvals are needed again, from any two people."""
     one = becomes(decided(critical(), person(ALICE), APPROVE))
     changed = revised(one)
     assert (changed.status, changed.votes) == (Status.PENDING, ())
@@ -272,7 +272,7 @@ def test_changed_content_leaves_an_escalation_standing() -> None:
 
 @pytest.mark.parametrize("how", [APPROVE, MODIFY])
 def test_an_escalation_that_was_closed_is_over(how: Choice) -> None:
-    """After a lead has closed it, changed content is pending for everyone: no lead is asked for again."""
+    """After a lead closed it, changed content is pending for everyone and needs no lead."""
     closed = becomes(decided(escalated(BOB), person(CAROL, lead=True), how, LED))
     changed = revised(closed)
     assert (changed.status, changed.escalated_by, changed.escalated_at) == (Status.PENDING, None, None)
@@ -285,7 +285,7 @@ TAKES = {Status.PENDING, Status.ESCALATED, Status.CHANGES_REQUESTED, Status.APPR
 
 @pytest.mark.parametrize("status", Status)
 def test_where_changed_content_goes(status: Status) -> None:
-    """Into the review until something is pushed or it has ended; then it opens a new one."""
+    """It revises the review until a push or the end of the review; after that it opens a new one."""
     assert contents.takes_new_content(review(status=status)) is (status in TAKES)
     pushed = review(status=status, pr_branch="apv/x")
     assert contents.takes_new_content(pushed) is (status in TAKES - {Status.APPROVED})
@@ -470,7 +470,7 @@ def test_a_policy_may_ask_why_of_those_who_approve() -> None:
 @pytest.mark.parametrize("choice", Choice)
 @pytest.mark.parametrize("on", [review(), escalated(BOB), review(status=Status.MERGED)])
 def test_being_asked_why_is_judged_like_the_decision(on: Review, choice: Choice) -> None:
-    """Whoever would be refused is not asked for a justification first; whoever may is, and nothing changes yet."""
+    """A person who would be refused is not asked for a justification; the others are, and nothing changes yet."""
     asked = decisions.consider(on, person(BOB), Decision(choice=choice, digest=DIGEST), policy(), now=LATER)
     made = decided(on, person(BOB), choice)
     if isinstance(made, Refused):
@@ -481,7 +481,7 @@ def test_being_asked_why_is_judged_like_the_decision(on: Review, choice: Choice)
 
 @pytest.mark.parametrize("status", Status)
 def test_claiming(status: Status) -> None:
-    """Whoever is entitled may claim what awaits a decision, once; it keeps nobody from deciding."""
+    """An entitled person may claim an open review once; others may still decide."""
     outcome = claims.claim(review(status=status), person(ALICE))
     if status not in AWAITING:
         assert refusal(outcome).reason is Reason.CLOSED
@@ -494,7 +494,7 @@ def test_claiming(status: Status) -> None:
 
 @pytest.mark.parametrize("status", Status)
 def test_an_approval_is_withdrawn(status: Status) -> None:
-    """By whom it is of, while a decision is awaited; the others' stay, and whoever withdrew votes again."""
+    """By the person who gave it, while the review is open; other approvals stay, and the person may vote again."""
     voted = review(severity=Severity.CRITICAL, status=status, votes=(vote(ALICE), vote(BOB)))
     outcome = decisions.withdraw(voted, person(ALICE), policy())
     if status not in AWAITING:
@@ -519,7 +519,7 @@ REPORTERS = [None, "nightly", ALICE, "BOB@example.ORG", "u0carol"]
 
 
 class Gatekeeping(RuleBasedStateMachine):
-    """Any people do anything in any order; a ledger kept apart from the rules says what an approval rests on."""
+    """Any people act in any order; a ledger separate from the rules records what each approval is based on."""
 
     shown = Bundle("shown")
 

@@ -1,4 +1,4 @@
-"""Requests that come at once begin one by one, a round of the event loop each."""
+"""Simultaneous requests begin one by one, one in each round of the event loop."""
 
 import asyncio
 
@@ -6,7 +6,7 @@ from handlers.slack.route import Rounds
 
 
 async def test_one_begins_in_each_round() -> None:
-    """In the order in which they came, and others get on between them."""
+    """In order of arrival, and other tasks run in between."""
     rounds, seen = Rounds(), list[str]()
 
     async def request(name: str) -> None:
@@ -25,7 +25,7 @@ async def test_one_begins_in_each_round() -> None:
 
 
 async def test_whoever_gives_up_stops_nobody() -> None:
-    """Neither those who came after, nor those who come when all is quiet again."""
+    """Neither the requests behind it nor later ones."""
     rounds = Rounds()
     waiting = [asyncio.create_task(rounds.mine()) for _ in range(4)]
     await asyncio.sleep(0)

@@ -1,4 +1,4 @@
-"""Only what Slack signed with our secret in the last 300 s is taken for Slack's."""
+"""Only a request that Slack signed with our secret in the last 300 s is accepted."""
 
 import hashlib
 import hmac

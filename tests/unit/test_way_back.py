@@ -1,4 +1,4 @@
-"""What follows from how a pull request looks now, compared with how it looked last."""
+"""What follows when a pull request differs from the last look at it."""
 
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -65,7 +65,7 @@ def seen(**changes: Any) -> Seen:
     ],
 )
 def test_each_change_is_told_once(before: PullState, now: Seen, kinds: list[str], words: str) -> None:
-    """What differs is told in one sentence; looking again tells nothing."""
+    """A difference is reported in one sentence; a second look reports nothing."""
     found = observe(replace(REVIEW, pull=before), now)
     assert [event.kind for event in found.events] == kinds
     assert not kinds or words in found.events[0].sentence
@@ -74,7 +74,7 @@ def test_each_change_is_told_once(before: PullState, now: Seen, kinds: list[str]
 
 @pytest.mark.parametrize("order", list(permutations(["open", "closed", "merged"])))
 def test_merged_is_for_ever(order: tuple[str, ...]) -> None:
-    """Whatever is seen after it, and in whatever order, a merged review stays merged and is told of as merged once."""
+    """A merged review stays merged whatever is seen later, and is reported as merged once."""
     review, told = REVIEW, []
     for state in order:
         found = observe(review, seen(state=state))
@@ -85,7 +85,7 @@ def test_merged_is_for_ever(order: tuple[str, ...]) -> None:
 
 
 def test_a_person_may_open_it_again() -> None:
-    """Closed, then open again on GitHub: the card follows, and nobody of ours did it."""
+    """Somebody reopens it on GitHub: the card follows, and nothing is recorded as done by the bot."""
     closed = observe(REVIEW, seen(state="closed")).review
     again = observe(closed, seen())
     assert (again.review.status, [e.kind for e in again.events]) == (Status.PR_OPEN, ["pull.reopened"])
@@ -111,7 +111,7 @@ def test_a_review_without_a_pull_request_is_left_alone(status: Status) -> None:
 
 
 def test_what_is_not_shown_is_told_once() -> None:
-    """And forgotten once it is shown again."""
+    """The report ends once GitHub shows it again."""
     gone = happened(lost(REVIEW, "GitHub is blind"))
     assert [e.kind for e in gone.events] == ["pull.lost"]
     assert lost(gone.review, "GitHub is still blind") is None
@@ -151,7 +151,7 @@ def test_the_bot_merges_what_was_approved_and_nothing_else(mode: MergeMode, now:
 
 
 def test_a_refused_merge_is_tried_again_when_something_has_changed() -> None:
-    """Not before, so that nobody is told of it twice."""
+    """Not before, so nobody hears of it twice."""
     review = observe(REVIEW, GREEN).review
     refused = happened(stepped(review, Step.MERGE, "GitHub refused to merge the pull request"))
     assert [e.kind for e in refused.events] == ["pull.merge_refused"]
