@@ -1,4 +1,4 @@
-"""What the tests of the domain, the service and the storage start from: people, reviews, and a gate on a database."""
+"""What the tests of the domain, the service and the storage share: people, reviews, and a gate on a database."""
 
 import asyncio
 from collections.abc import Iterable, Mapping
@@ -25,7 +25,7 @@ NOW = datetime(2026, 3, 4, 5, 6, 7, tzinfo=UTC)
 TEAM = "T0HOME"
 ALICE, BOB, CAROL, DAVE = "U0ALICE", "U0BOB", "U0CAROL", "U0DAVE"
 REVIEWERS = (ALICE, BOB, CAROL)
-"""Dave is of the workspace, and no reviewer."""
+"""Dave is a member of the workspace and not a reviewer."""
 WHY = "The pin is exact and the tests pass."
 DIGEST = "d1" * 32
 PATCH = "--- a/requirements.txt\n+++ b/requirements.txt\n@@ -1 +1 @@\n-jinja2==3.1.2\n+jinja2==3.1.3\n"
@@ -52,7 +52,7 @@ def profile(user_id: str, **changes: Any) -> SlackProfile:
 
 
 def review(**changes: Any) -> Review:
-    """A fresh review of high severity, as it is locked for a decision."""
+    """A new review of high severity, as a decision locks it."""
     fresh = Review(
         id=UUID(int=7),
         code="APV-2026-0007",
@@ -70,7 +70,7 @@ def review(**changes: Any) -> Review:
 
 
 def apv(**changes: Any) -> Apv:
-    """A report of high severity with a patch; ids and versions are of a real advisory."""
+    """A report of high severity with a patch; ids and versions come from a real advisory."""
     reported = Apv(
         severity=Severity.HIGH,
         package_name="jinja2",
@@ -151,7 +151,7 @@ def gate(
 
 
 async def submit(opened: Gate, reported: Apv | None = None, *, code: str | None = None, by: str = "scan") -> Dossier:
-    """Hand one APV in; its review as it is then."""
+    """Submit one APV and return its review."""
     (receipt,) = await submissions.submit(opened, [Submission(reported or apv(), code)], principal=by, source="api")
     return receipt.dossier
 
@@ -165,7 +165,7 @@ async def click(
     seen: bool = True,
     delivery: bytes | None = None,
 ) -> Outcome | Repeated:
-    """One person decides in Slack; `seen` False: without the digest of what they were shown."""
+    """One person decides in Slack; `seen` False leaves out the digest of what they were shown."""
     decision = Decision(choice=choice, justification=WHY, digest=on.digest if seen else None)
     return await decisions.decide(opened, asker(user_id, delivery), on.id, decision)
 
@@ -190,13 +190,13 @@ async def miss(opened: Gate) -> int:
 
 
 async def rows(database: Database, query: str, **values: object) -> list[Mapping[str, Any]]:
-    """What a query of the test's own finds, committed."""
+    """The committed rows that a query finds."""
     async with database.transaction() as tx:
         return [dict(row) for row in (await tx.execute(text(query), values)).mappings()]
 
 
 async def run(database: Database, *statements: str) -> None:
-    """Do what another program with the right to would do."""
+    """Run statements as another program would."""
     async with database.transaction() as tx:
         for statement in statements:
             await tx.execute(text(statement))
@@ -216,7 +216,7 @@ TABLES = (
 
 
 async def everything(database: Database) -> dict[str, list[str]]:
-    """Every row of every table that a transaction of ours writes, to be compared before and after."""
+    """Every row of every table that our transactions write, to compare before and after."""
     found = {}
     for table in TABLES:
         found[table] = [
@@ -226,7 +226,7 @@ async def everything(database: Database) -> dict[str, list[str]]:
 
 
 async def blocked(database: Database, number: int) -> None:
-    """Return when so many connections wait for a lock that another holds."""
+    """Return when this number of connections wait for a lock."""
     query = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
     async with asyncio.timeout(60):
         while (await rows(database, query))[0]["count"] < number:
@@ -234,7 +234,7 @@ async def blocked(database: Database, number: int) -> None:
 
 
 async def queued(database: Database) -> list[str]:
-    """The tasks in the queue, in the order in which they were put there."""
+    """The queued tasks, in the order in which they were queued."""
     return [row["entrypoint"] for row in await rows(database, "SELECT entrypoint FROM pgqueuer ORDER BY id")]
 
 

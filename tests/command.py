@@ -1,4 +1,4 @@
-"""`apv-bot COMMAND` in this process: what it prints and how it ends, in a folder and an environment of its own."""
+"""`apv-bot COMMAND` in this process: its output and exit code, in its own folder and environment."""
 
 import logging
 import os
@@ -24,7 +24,7 @@ class Outcome:
 
     @property
     def line(self) -> str:
-        """The one line in which it said what stopped it."""
+        """The one line that says what stopped it."""
         (line,) = self.complained.splitlines()
         assert line.startswith("apv-bot: ")
         assert self.said == ""
@@ -33,7 +33,7 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Terminal:
-    """Where an operator types: a folder, and what is set there."""
+    """Where an operator types: a folder and its settings."""
 
     folder: Path
     settings: dict[str, str] = field(default_factory=dict)
@@ -52,7 +52,7 @@ class Terminal:
 
 @contextmanager
 def _untouched(folder: Path) -> Iterator[None]:
-    """A command sets up logging for its process and lives in its folder; the next test gets both back as they were."""
+    """A command configures logging and changes the folder; restore both for the next test."""
     known = [logging.root, *logging.root.manager.loggerDict.values()]
     levels = {logger: logger.level for logger in known if isinstance(logger, logging.Logger)}
     handlers, before, configured = logging.root.handlers[:], Path.cwd(), structlog.get_config()

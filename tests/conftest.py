@@ -1,4 +1,4 @@
-"""A real PostgreSQL for every test that asks (TEST_DATABASE_URL, or the embedded one), a fresh database for each."""
+"""A real PostgreSQL (TEST_DATABASE_URL, or the embedded one) with a new database for each test that uses it."""
 
 import asyncio
 import logging
@@ -84,7 +84,7 @@ def pytest_runtest_teardown() -> Generator[None]:
 
 
 def pytest_asyncio_loop_factories() -> dict[str, Callable[[], asyncio.AbstractEventLoop]]:
-    """The event loop that the bot is served in."""
+    """The bot's event loop."""
     return {"uvloop": uvloop.new_event_loop}
 
 
@@ -109,7 +109,7 @@ async def migrate(url: str) -> None:
 
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[str]:
-    """The address of a server on which databases may be made."""
+    """The address of a server that lets us create databases."""
     given = os.environ.get("TEST_DATABASE_URL")
     if given:
         yield given.replace("postgresql://", "postgresql+asyncpg://", 1)
@@ -126,7 +126,7 @@ def postgres() -> Iterator[str]:
 
 @pytest.fixture(scope="session")
 def template(postgres: str) -> Iterator[str]:
-    """A migrated database that each test's own is copied from."""
+    """A migrated database, the template of each test's database."""
     name = f"{TEMPLATE}_{os.getpid()}"
     asyncio.run(run(postgres, f"DROP DATABASE IF EXISTS {name}", f"CREATE DATABASE {name}"))
     asyncio.run(migrate(in_database(postgres, name)))
@@ -136,7 +136,7 @@ def template(postgres: str) -> Iterator[str]:
 
 @pytest.fixture
 async def empty_database_url(postgres: str) -> AsyncIterator[str]:
-    """A database that was never migrated."""
+    """An empty database for this test."""
     name = f"apv_bot_{os.getpid()}_{next(numbers)}"
     await run(postgres, f"CREATE DATABASE {name}")
     yield in_database(postgres, name)
@@ -145,7 +145,7 @@ async def empty_database_url(postgres: str) -> AsyncIterator[str]:
 
 @pytest.fixture
 async def database_url(postgres: str, template: str) -> AsyncIterator[str]:
-    """A migrated database of the test's own."""
+    """A migrated database for this test."""
     name = f"apv_bot_{os.getpid()}_{next(numbers)}"
     # Where nothing is synced, copying files costs a third of copying through the log.
     strategy = "" if os.environ.get("TEST_DATABASE_URL") else "STRATEGY file_copy"
@@ -156,7 +156,7 @@ async def database_url(postgres: str, template: str) -> AsyncIterator[str]:
 
 @pytest.fixture
 async def database(database_url: str) -> AsyncIterator[Database]:
-    """The storage layer on a database of the test's own."""
+    """The storage layer on a database for this test."""
     opened = Database(database_url)
     yield opened
     await opened.close()

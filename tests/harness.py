@@ -1,7 +1,6 @@
 """The driver of the scenario tests: people, a channel, a repository, and the whole bot between real stand-ins.
 
-It speaks like a user. When it is torn down, an unread message, an unexpected request or an ERROR in the log fails
-the test.
+Tests act like users. At the end of a test, an unread message, an unexpected request or an ERROR in the log fails it.
 """
 
 import asyncio
@@ -50,7 +49,7 @@ PATIENCE = 60.0
 
 @dataclass
 class Clock:
-    """The bot's clock, which runs, and which a test may put forward."""
+    """The bot's clock: it runs, and a test may advance it."""
 
     ahead: timedelta = timedelta()
 
@@ -62,7 +61,7 @@ class Clock:
 
 
 class Listening(Protocol):
-    """A bot, in this process or in one of its own."""
+    """A bot, in this process or in its own."""
 
     @property
     def port(self) -> int: ...
@@ -70,7 +69,7 @@ class Listening(Protocol):
 
 @dataclass(frozen=True)
 class Nobody:
-    """No bot is there yet."""
+    """No bot runs yet."""
 
     port: int = 0
 
@@ -104,14 +103,14 @@ class Card:
         return [reply.words for reply in replies if reply.ts != self.message.ts]
 
     async def shows(self, *words: str) -> None:
-        """Wait until all of these words stand on the card."""
+        """Wait until the card shows all of these words."""
         wanted = [w.casefold() for w in words]
         await self.world.until(
             lambda: all(w in self.words.casefold() for w in wanted), lambda: f"{words} not on the card:\n{self.words}"
         )
 
     async def thread_reads(self, *words: str) -> None:
-        """Wait for as many replies as there are words, and hold each reply, in order, to its words."""
+        """Wait for this number of replies, and check that each one, in order, has its words."""
         await self.world.until(lambda: len(self.thread) >= len(words), lambda: f"only {self.thread} in the thread")
         thread = self.thread
         assert len(thread) == len(words), thread
@@ -119,7 +118,7 @@ class Card:
             assert wanted in reply, thread
 
     async def told_in_thread(self, words: str) -> None:
-        """Wait until the thread says so."""
+        """Wait until a reply has these words."""
         await self.world.until(
             lambda: any(words in reply for reply in self.thread), lambda: f"{words!r} not in {self.thread}"
         )
@@ -127,7 +126,7 @@ class Card:
 
 @dataclass
 class Someone:
-    """A person of the workspace, doing what people do."""
+    """A person of the workspace."""
 
     world: "World"
     name: str
@@ -159,7 +158,7 @@ class Someone:
         return await self.world.slack.submit_view(self.name, view.id, entered, enforce=enforce)
 
     def takes_over(self, view: View) -> View:
-        """Somebody else's open modal is theirs now: what a client of one's own making could submit."""
+        """Make another person's open modal theirs, as a custom client could."""
         view.user = self.id
         return view
 
@@ -179,7 +178,7 @@ class Someone:
         return "\n".join(answer.words for answer in answers)
 
     async def becomes(self, **fields: object) -> None:
-        """Their account changes, and Slack tells the bot of it."""
+        """Change their account and let Slack tell the bot."""
         user = self.world.slack.user(self.name)
         for field_, value in fields.items():
             setattr(user, field_, value)
@@ -187,7 +186,7 @@ class Someone:
         assert delivery.ok, delivery
 
     async def is_told(self, words: str) -> str:
-        """Wait for a private message with these words that was not looked at yet; returns it whole."""
+        """Wait for an unread private message with these words; returns all of it."""
 
         def heard() -> Message | None:
             unread = [m for m in self.world.slack.ephemerals(self.name) if not m.read]
@@ -230,7 +229,7 @@ class World:
     http: aiohttp.ClientSession
     errors: Errors
     tolerated: set[str] = field(default_factory=set)
-    """Words of log errors and unread messages that this test expects."""
+    """Words of the log errors and unread messages that this test expects."""
 
     def __getattr__(self, name: str) -> Someone:
         if any(user.name == name for user in self.slack.workspace.users.values()):
@@ -242,12 +241,12 @@ class World:
         return f"http://127.0.0.1:{self.bot.port}"
 
     def talks_to(self, bot: Listening) -> None:
-        """Slack and the test's own requests go to this bot from now on."""
+        """Send Slack's and the test's requests to this bot from now on."""
         self.bot = bot
         self.slack.request_url = f"{self.url}/slack/events"
 
     async def submit(self, apv: Mapping[str, object] | None = None, /, **changes: object) -> Card:
-        """Hand an APV in over the API; returns its card once it is posted."""
+        """Submit an APV over the API; returns its card once it is posted."""
         code = (await self.post_apv({**(apv or sample("requests-cve-2023-32681")), **changes}))["apv_code"]
         return await self.card(code)
 
@@ -263,12 +262,12 @@ class World:
             assert answer.status == 201, await answer.text()
 
     async def submit_file(self, path: Path) -> list[str]:
-        """`apv-bot submit FILE`; returns the codes of all reviews, in the order in which they came in."""
+        """`apv-bot submit FILE`; returns the codes of all reviews in order."""
         await submit(self.settings, [path])
         return [row["apv_code"] for row in await self.rows("SELECT apv_code FROM apv_reviews ORDER BY apv_code")]
 
     async def card(self, code: str) -> Card:
-        """The card of a review that came in by another way than the API, once it is posted."""
+        """The card of a review, once it is posted."""
         await self.until(lambda: self.has_card(code), lambda: f"no card for {code}")
         self.find_card(code)
         return Card(self, code)
@@ -280,13 +279,13 @@ class World:
             return body
 
     async def checks(self) -> dict[str, str]:
-        """What `/health/ready` says of each part."""
+        """The state of each part in `/health/ready`."""
         async with self.http.get(f"{self.url}/health/ready") as answer:
             said: dict[str, str] = (await answer.json())["checks"]
             return said
 
     async def parts_are(self, **words: str) -> None:
-        """Wait until `/health/ready` says these words of these parts."""
+        """Wait until `/health/ready` shows these states."""
         said: dict[str, str] = {}
 
         async def look() -> bool:
@@ -308,7 +307,7 @@ class World:
         return found[0]
 
     async def hears(self, words: str) -> Message:
-        """Wait for the incident channel to hear these words, in a message that was not looked at yet."""
+        """Wait for an unread message with these words in the incident channel."""
 
         def heard() -> Message | None:
             unread = [m for m in self.slack.messages("incidents") if not m.read]
@@ -324,7 +323,7 @@ class World:
         return message
 
     async def regroup(self, handle: str, *names: str) -> None:
-        """A user group has these members from now on, and Slack tells the bot of it."""
+        """Change the members of a user group and let Slack tell the bot."""
         group = self.slack.group(handle)
         group.members = [self.slack.user(name).id for name in names]
         delivery = await self.slack.send_event({"type": "subteam_members_changed", "subteam_id": group.id})
@@ -332,7 +331,7 @@ class World:
 
     @asynccontextmanager
     async def database_away(self) -> AsyncIterator[None]:
-        """Nobody can connect to the database, and whoever was connected is no longer."""
+        """Close all connections to the database and allow no new ones."""
         url = make_url(embedded.plain(self.settings.database_url.get_secret_value()))  # type: ignore[union-attr] # set
         server = await asyncpg.connect(url.set(database="postgres").render_as_string(hide_password=False))
         try:
@@ -346,7 +345,7 @@ class World:
             await server.close()
 
     async def pull(self, card: Card) -> Pull:
-        """The card's pull request, once there is one."""
+        """The card's pull request, once it exists."""
 
         def opened() -> list[Pull]:
             return [p for p in self.github.pulls() if p.head_ref.startswith(f"apv/{card.code}-")]
@@ -390,7 +389,7 @@ class World:
         await self.until_async(look, otherwise)
 
     async def until_async(self, holds: Callable[[], Awaitable[bool]], otherwise: Callable[[], str]) -> None:
-        """Wait for something that three servers and a queue bring about together, each in its own time."""
+        """Wait for a result of three servers and a queue that run concurrently."""
         try:
             async with asyncio.timeout(PATIENCE):
                 while not await holds():  # noqa: ASYNC110 - no one event says that all of them are done
@@ -404,7 +403,7 @@ class World:
             return [fault async for chain in audit.chains(tx) for fault in audit.broken_links(chain)]
 
     def check(self) -> None:
-        """Nothing was said twice or unseen by the test, nothing asked that should not be, nothing went wrong."""
+        """No message was posted twice or left unread, no request was unexpected, and nothing was logged as an error."""
         posted = [m for channel in self.slack.workspace.channels.values() for m in channel.messages if m.metadata]
         ids = Counter((m.channel, m.metadata["event_payload"]["outbox_id"]) for m in posted if m.metadata)
         assert not [once for once, times in ids.items() if times > 1], "a message was posted twice"
@@ -420,12 +419,12 @@ class World:
 
     @asynccontextmanager
     async def another_bot(self, role: Role = "all") -> AsyncIterator[Bot]:
-        """One more process's worth of bot on the same database."""
+        """One more bot on the same database."""
         async with running(Bot(self.settings, role, now=self.clock)) as bot:
             yield bot
 
     async def passes(self, **span: int) -> None:
-        """Time, and then two more workers, which look what is due when they start."""
+        """Advance the clock, then start two more workers, which sweep at once."""
         self.clock.advance(**span)
         async with self.another_bot("worker"), self.another_bot("worker"):
             await self.settle()
@@ -444,7 +443,7 @@ MANUAL = "celery-cve-2021-23727"
 
 @asynccontextmanager
 async def running(bot: Bot) -> AsyncIterator[Bot]:
-    """A bot from listening to stopped."""
+    """Run a bot; it listens inside the block."""
     serving = asyncio.create_task(bot.run())
     listening = asyncio.create_task(bot.listening.wait())
     await asyncio.wait({serving, listening}, return_when=asyncio.FIRST_COMPLETED)
@@ -485,7 +484,7 @@ def settings_for(slack: SlackSandbox, sandbox: SandboxServer, database_url: str,
 async def surroundings(
     database_url: str, folder: Path, *, github: type[GitHubSandbox] = GitHubSandbox, **changes: object
 ) -> AsyncIterator[World]:
-    """Everything but the bot, for which `changes` are settings; looked over when the test is over."""
+    """Everything except the bot, checked at the end of the test; `changes` are settings of the bot."""
     slack = SlackSandbox(bot_token=BOT_TOKEN, signing_secret=SIGNING_SECRET, app_token=APP_TOKEN)
     # Slack's three seconds are for a machine that does nothing else; the bot's own limits stay as they are.
     slack.sender.time_limit = PATIENCE
@@ -516,7 +515,7 @@ async def world(
     github: type[GitHubSandbox] = GitHubSandbox,
     **changes: object,
 ) -> AsyncIterator[World]:
-    """Everything, running, with a bot of this role; looked over when the test is over. `changes` are settings."""
+    """Everything, with a running bot of this role, checked at the end of the test; `changes` are settings."""
     async with (
         surroundings(database_url, folder, github=github, **changes) as made,
         running(Bot(made.settings, role, now=made.clock)) as bot,

@@ -25,7 +25,7 @@ runs = count()
 
 
 def environment(settings: Settings | None = None, **more: str) -> dict[str, str]:
-    """What the process is started with: the machine's environment, and of ours only these settings."""
+    """The environment of the process: the machine's, and none of our settings except these."""
     ours = {name.upper() for name in Settings.model_fields} | PROXIES
     env = {name: value for name, value in os.environ.items() if name.upper() not in ours}
     for name in Settings.model_fields if settings is not None else ():
@@ -39,7 +39,7 @@ def environment(settings: Settings | None = None, **more: str) -> dict[str, str]
 
 @dataclass
 class Process:
-    """One run of `apv-bot`. What it says is kept in `folder`, where it also runs."""
+    """One run of `apv-bot`, with its output in files."""
 
     running: asyncio.subprocess.Process
     out: Path
@@ -57,7 +57,7 @@ class Process:
 
     @property
     def log(self) -> list[dict[str, Any]]:
-        """The log so far, which is standard error; what is not a line of JSON fails."""
+        """The log so far (standard error); a line that is not JSON fails."""
         return [json.loads(line) for line in self.complained.splitlines()]
 
     def logged(self, event: str) -> list[dict[str, Any]]:
@@ -84,7 +84,7 @@ class Process:
             return answer.status, await answer.json()
 
     async def is_ready(self) -> None:
-        """Wait until it says so."""
+        """Wait until it reports ready."""
         await self.listens()
         async with asyncio.timeout(PATIENCE):
             while (await self.asks("/health/ready"))[0] != 200:  # noqa: ASYNC110 - it says so only when asked
@@ -108,7 +108,7 @@ class Process:
             return await self.running.wait()
 
     async def dies(self) -> None:
-        """Kill it as the kernel would: it has no time for anything."""
+        """SIGKILL: it can do nothing more."""
         self.running.kill()
         await self.ends()
 

@@ -50,7 +50,7 @@ def apvs(number: int, **changes: object) -> list[dict[str, Any]]:
 
 
 class Clock:
-    """A clock that only the test moves, as a time and as seconds."""
+    """A clock that only the test moves; it gives a time or seconds."""
 
     def __init__(self) -> None:
         self.at = datetime(2026, 11, 22, 12, tzinfo=UTC)
@@ -129,7 +129,7 @@ async def submits(client: aiohttp.ClientSession, submitted: object) -> tuple[int
 
 
 async def said_to(client: aiohttp.ClientSession, sent: bytes) -> str:
-    """All that the client's server answers to these very bytes, which must end the connection."""
+    """Everything that the server answers to exactly these bytes, which must end the connection."""
     base = client._base_url
     assert base is not None
     reader, writer = await asyncio.open_connection(base.host, base.port)
@@ -140,7 +140,7 @@ async def said_to(client: aiohttp.ClientSession, sent: bytes) -> str:
 
 
 class Relay:
-    """Stands between a pool and its server, and can fall silent on the connections there are without closing them."""
+    """Sits between a pool and its server, and can go silent on open connections without closing them."""
 
     def __init__(self, url: str, port: int = 0) -> None:
         self._there, self._port = make_url(url), port
@@ -166,7 +166,7 @@ class Relay:
         return here.render_as_string(hide_password=False)
 
     def strand(self) -> None:
-        """From now on nothing comes back on what is open, as when a cable is cut; new connections are well."""
+        """Pass nothing more on open connections, as when a cable is cut; new connections work."""
         for task in self._tasks:
             task.cancel()
 
@@ -189,7 +189,7 @@ class Relay:
 
 
 def free_port() -> int:
-    """A port at which nobody listens yet."""
+    """A port on which nothing listens."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
@@ -197,12 +197,12 @@ def free_port() -> int:
 
 
 def nowhere() -> str:
-    """The address of a database that nobody listens at."""
+    """The address of a database that does not exist."""
     return "postgresql+asyncpg://nobody@127.0.0.1:1/none"
 
 
 def dressed(headers: Mapping[str, str]) -> bool:
-    """Whether an answer carries what every answer must."""
+    """Whether a response has the headers that every response must have."""
     return all(headers.get(name) == value for name, value in SECURITY_HEADERS.items()) and bool(
         headers.get("X-Request-ID")
     )
