@@ -46,7 +46,7 @@ unhandled = Errors()
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers() -> int:
     """A test waits for a database, a socket or a clock for most of its time."""
-    return 2 * (os.cpu_count() or 1)
+    return 3 * (os.cpu_count() or 1)
 
 
 def pytest_configure() -> None:

@@ -23,6 +23,7 @@ async def branch_of(world: World, card: Card) -> str:
     return f"apv/{card.code}-{(await world.review(card))['digest'][:8]}"
 
 
+@pytest.mark.long
 async def test_what_was_done_and_not_heard_of_is_not_done_again(world: World) -> None:
     """What exists already is adopted by the next try, and nobody is told of the failure."""
     cards = [await world.submit(sample(HIGH), package_name=f"package-{n}") for n in range(len(FAULTS))]

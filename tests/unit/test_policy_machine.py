@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 
+import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
@@ -162,7 +163,7 @@ class Governing(RuleBasedStateMachine):
         assert not any(reporter in {who, person(who).email} for who, _, _ in self.ledger)
 
 
-TestNothingIsApprovedWithoutWhatThePolicyAsksFor = Governing.TestCase
+TestNothingIsApprovedWithoutWhatThePolicyAsksFor = pytest.mark.long(Governing.TestCase)
 TestNothingIsApprovedWithoutWhatThePolicyAsksFor.settings = settings(
     max_examples=150, stateful_step_count=20, deadline=None
 )

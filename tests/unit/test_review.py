@@ -627,5 +627,5 @@ def _is(who: str, reporter: str | None) -> bool:
     return reporter is not None and reporter.lower() in {n.lower() for n in names}
 
 
-TestNoSequenceApprovesWithoutItsQuorum = Gatekeeping.TestCase
+TestNoSequenceApprovesWithoutItsQuorum = pytest.mark.long(Gatekeeping.TestCase)
 TestNoSequenceApprovesWithoutItsQuorum.settings = settings(max_examples=200, stateful_step_count=25, deadline=None)
