@@ -58,7 +58,8 @@ def _text(dossier: Dossier, tally: Tally) -> str:
     apv, review = dossier.apv, dossier.review
     what = f"{apv.advisory} in {words.package(apv)}" if apv.advisory else words.package(apv)
     title = f" {plain(apv.cve_title, 300).rstrip('.')}." if apv.cve_title else ""
-    due = f"; decide by {utc(review.due_at)}" if review.due_at and review.status in AWAITING else ""
+    open_ = review.status in AWAITING and not review.unreadable
+    due = f"; decide by {utc(review.due_at)}" if review.due_at and open_ else ""
     told = f"{words.severity(apv)} {review.code}: {plain(what, 300)}.{title} {state.spoken(review, tally)}{due}."
     return mrkdwn(told, 1500, one_line=True)
 
@@ -67,7 +68,7 @@ def _top(dossier: Dossier) -> Block:
     """The severity and the package while open, the result once closed: what a reader sees while scrolling."""
     apv, review = dossier.apv, dossier.review
     what = f"{plain(apv.package_name, 60)} · {review.code}"
-    if review.status in AWAITING:
+    if review.status in AWAITING and not review.unreadable:
         escalated = " · escalated" if review.status is Status.ESCALATED else ""
         return kit.header(f"{words.severity(apv)}{escalated} · {what}")
     emoji, word = state.look(review)
@@ -109,6 +110,8 @@ def _timing(review: Review, now: datetime | None, why_due: str | None) -> dict[s
     """The deadline while the review is open, then the time of the decision."""
     if review.status not in AWAITING and review.closed_at is not None:
         return {"Decided": date(review.closed_at)}
+    if "due_at" in review.unreadable:
+        return {}
     why = f"\n{mrkdwn(why_due, 200, one_line=True)}" if why_due else ""
     if review.due_at is None:
         return {"Deadline": f"None{why}"}
@@ -165,7 +168,8 @@ def _buttons(dossier: Dossier, why_approve: bool, web_origin: str | None, decida
     review, value = dossier.review, ids.encode(dossier.review.id, dossier.review.digest)
     what = f"{review.code}, {plain(dossier.apv.package_name, 40)}"
     buttons: list[Button] = []
-    if decidable and review.status in AWAITING:
+    decidable = decidable and review.status in AWAITING and not review.unreadable
+    if decidable:
         confirm = None if why_approve else _confirm(dossier)
         buttons += [
             kit.button(ids.APPROVE, "Approve", f"Approve {what}", value=value, style="primary", confirm=confirm),
@@ -178,7 +182,7 @@ def _buttons(dossier: Dossier, why_approve: bool, web_origin: str | None, decida
         buttons.append(kit.button(ids.PULL, f"Open {name}", f"Open {name} of {what}", url=address))
     if review.has_patch:
         buttons.append(kit.button(ids.DIFF, "View diff", f"View diff of {what}", value=value))
-    if decidable and review.status in AWAITING and review.claimed_by is None:
+    if decidable and review.claimed_by is None:
         buttons.append(kit.button(ids.CLAIM, "Claim", f"Claim {what}", value=value))
     return buttons
 

@@ -112,6 +112,8 @@ def entry(dossier: Dossier, now: datetime) -> str:
 
 def _standing(dossier: Dossier, now: datetime) -> list[str]:
     review = dossier.review
+    if review.unreadable:
+        return [" ".join(state.look(review))]
     parts = [f"waiting {age(review.created_at, now)}"]
     if review.due_at is not None and review.status in AWAITING:
         parts.append(

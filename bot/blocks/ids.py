@@ -44,8 +44,7 @@ ESCALATE_REASONS: Mapping[str, str] = {
 """The options of the escalate modal: value -> words."""
 
 _UUID = r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
-_VALUE = re.compile(rf"({_UUID}):([0-9a-f]{{64}})")
-_ORIGIN = re.compile(rf"({_UUID}:[0-9a-f]{{64}}):([A-Z0-9]{{1,64}})?")
+_VALUE = re.compile(rf"({_UUID}):([0-9a-f]{{64}})(?::[A-Z0-9]{{0,64}})?")
 
 
 class NotOurs(ValueError):
@@ -53,26 +52,13 @@ class NotOurs(ValueError):
 
 
 def encode(review_id: UUID, digest: str) -> str:
-    """A button's value: the review and the full digest of the content shown on the card."""
+    """The value of a button, and of a modal: the review and the full digest of the content shown."""
     return f"{review_id}:{digest}"
 
 
 def decode(value: str) -> tuple[UUID, str]:
-    """Read a button's value; raises NotOurs."""
+    """Read such a value; raises NotOurs. Modals of earlier releases name a channel behind it."""
     match = _VALUE.fullmatch(value)
     if match is None:
-        raise NotOurs("not a button value of a review")
+        raise NotOurs("not the value of a review")
     return UUID(match[1]), match[2]
-
-
-def encode_origin(review_id: UUID, digest: str, channel: str) -> str:
-    """A modal's private_metadata: a button's value and the channel of its card (empty when Slack named none)."""
-    return f"{encode(review_id, digest)}:{channel}"
-
-
-def decode_origin(metadata: str) -> tuple[UUID, str, str]:
-    """Read a modal's private_metadata: review id, digest, channel; raises NotOurs."""
-    match = _ORIGIN.fullmatch(metadata)
-    if match is None:
-        raise NotOurs("not the private metadata of a review")
-    return *decode(match[1]), match[2] or ""

@@ -16,22 +16,22 @@ _PAGES_JSON = 220_000
 """Leaves room for everything around the code within 100 blocks and 250 kB."""
 
 
-def reject(dossier: Dossier, channel: str) -> View:
-    """Asks why; `channel` is the channel of the card, and comes back in the private metadata."""
+def reject(dossier: Dossier) -> View:
+    """Asks why."""
     lead = "One rejection closes the review. Your justification is recorded and posted in the thread."
-    return _form(ids.VIEW_REJECT, "Reject", dossier, channel, lead=lead, reasons=ids.REJECT_REASONS)
+    return _form(ids.VIEW_REJECT, "Reject", dossier, lead=lead, reasons=ids.REJECT_REASONS)
 
 
-def escalate(dossier: Dossier, channel: str) -> View:
+def escalate(dossier: Dossier) -> View:
     """Asks why a lead is needed."""
     lead = "Once escalated, only leads can decide. The justification is recorded, and the incident channel is alerted."
-    return _form(ids.VIEW_ESCALATE, "Escalate", dossier, channel, lead=lead, reasons=ids.ESCALATE_REASONS)
+    return _form(ids.VIEW_ESCALATE, "Escalate", dossier, lead=lead, reasons=ids.ESCALATE_REASONS)
 
 
-def approve_why(dossier: Dossier, channel: str) -> View:
+def approve_why(dossier: Dossier) -> View:
     """Asks why, where the policy requires a justification."""
     lead = "The policy requires a justification. It is recorded and posted in the thread."
-    return _form(ids.VIEW_APPROVE_WHY, "Approve", dossier, channel, lead=lead, reasons={})
+    return _form(ids.VIEW_APPROVE_WHY, "Approve", dossier, lead=lead, reasons={})
 
 
 def diff_view(dossier: Dossier) -> View:
@@ -51,9 +51,7 @@ def diff_view(dossier: Dossier) -> View:
     return fitted(_view(ids.VIEW_DIFF, _title("Diff of", dossier), blocks, close="Close"))
 
 
-def _form(
-    callback_id: str, verb: str, dossier: Dossier, channel: str, *, lead: str, reasons: Mapping[str, str]
-) -> View:
+def _form(callback_id: str, verb: str, dossier: Dossier, *, lead: str, reasons: Mapping[str, str]) -> View:
     blocks: list[Block] = [kit.section(_subject(dossier)), kit.context(kit.plain_text(lead))]
     if reasons:
         blocks.append(
@@ -81,7 +79,8 @@ def _form(
     )
     view = _view(callback_id, _title(verb, dossier), blocks, close="Cancel")
     view["submit"] = kit.plain_text(verb, 24)
-    view["private_metadata"] = ids.encode_origin(dossier.review.id, dossier.review.digest, channel)
+    # A process of an earlier release, which may get it back, wants the colon.
+    view["private_metadata"] = f"{ids.encode(dossier.review.id, dossier.review.digest)}:"
     return fitted(view)
 
 

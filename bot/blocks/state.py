@@ -28,13 +28,15 @@ _NAMED = 10
 
 def look(review: Review) -> tuple[str, str]:
     """The state's emoji and words."""
+    if review.unreadable:
+        return "❓", f"Unreadable by this release ({', '.join(review.unreadable)})"
     return ("❌", "Approved, but the pull request failed") if failed(review) else LOOKS[review.status]
 
 
 def spoken(review: Review, tally: Tally) -> str:
     """The state as part of a plain sentence, for screen readers and notifications."""
     _, word = look(review)
-    return f"{word}: {tally.sentence}" if review.status in AWAITING else word
+    return f"{word}: {tally.sentence}" if review.status in AWAITING and not review.unreadable else word
 
 
 def failed(review: Review) -> bool:

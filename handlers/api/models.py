@@ -200,11 +200,11 @@ def review_json(dossier: Dossier, now: datetime) -> dict[str, Json]:
         "pr_url": review.pr_url,
         "pr_branch": review.pr_branch,
         "pr_checks": review.pull.checks if review.pull else None,
-        "due_at": utc(review.due_at),
+        "due_at": None if "due_at" in review.unreadable else utc(review.due_at),
         "waiting_since": round(waited.total_seconds() / 3600, 4),
         "created_at": utc(review.created_at),
         "updated_at": utc(dossier.updated_at),
-        "metadata": dossier.metadata,
+        "metadata": dict(dossier.metadata) | ({"unreadable": review.unreadable} if review.unreadable else {}),
     }
 
 

@@ -57,7 +57,7 @@ async def view_diff(context: Context, ack: AsyncAck, request: AsyncBoltRequest) 
     await ack()
 
 
-FORMS: Mapping[Choice, Callable[[Dossier, str], View]] = {
+FORMS: Mapping[Choice, Callable[[Dossier], View]] = {
     Choice.APPROVE: modals.approve_why,
     Choice.REJECT: modals.reject,
     Choice.ESCALATE: modals.escalate,
@@ -81,7 +81,7 @@ async def _ask(context: Context, request: AsyncBoltRequest, choice: Choice) -> N
             outcome = await decisions.consider(context.gate, asker(click.who, request), review_id, decision)
             await _explain(context, click, outcome)
             if isinstance(outcome, Accepted):
-                await _open(context, click, FORMS[choice](dossier, click.channel_id))
+                await _open(context, click, FORMS[choice](dossier))
 
 
 async def _shown(context: Context, click: Click) -> Dossier | None:

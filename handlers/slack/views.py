@@ -26,7 +26,7 @@ async def decide(context: Context, ack: AsyncAck, request: AsyncBoltRequest) -> 
     if errors:
         await ack(response_action="errors", errors=errors)
         return
-    review_id, digest, _ = ids.decode_origin(view.private_metadata)
+    review_id, digest = ids.decode(view.private_metadata)
     decision = Decision(choice=CHOICES[view.callback_id], justification=justification, category=category, digest=digest)
     outcome = await decisions.decide(context.gate, asker(submission.who, request), review_id, decision)
     if isinstance(outcome, Refused):

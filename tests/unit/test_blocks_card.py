@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from bot.blocks import ids
+from bot.blocks import commands, ids
 from bot.blocks.card import card
 from bot.blocks.kit import Button, Message
 from bot.domain.quorum import Tally
@@ -191,3 +191,15 @@ def test_the_reporter_is_never_mentioned() -> None:
     case = dossier(AIOHTTP, reporter="U0ALICE")
     assert "U0ALICE" in shown(card(case, counted(case)))
     assert "<@U0ALICE>" not in shown(card(case, counted(case)))
+
+
+def test_a_review_that_cannot_be_read_says_so_and_is_not_decided() -> None:
+    """Card, queue and screen reader name the columns; there is nothing to press that would decide it."""
+    case = dossier(AIOHTTP, unreadable=("votes", "due_at"), due_at=NOW.replace(year=9000))
+    drawn = card(case, counted(case))
+    assert "Unreadable by this release (votes, due" in drawn.text
+    assert set(buttons(drawn)) == {ids.DIFF}
+    assert "9000" not in shown(drawn)
+    listed = commands.entry(case, NOW)
+    assert "❓ Unreadable by this release (votes, due_at)" in listed
+    assert "9000" not in listed

@@ -21,9 +21,9 @@ ESCALATION = "bob escalated APV-2026-17: Actively exploited. Seen in the logs of
 
 DRAWN: dict[str, Message | View | Home] = {
     **{f"card_{name}": card(case, counted(case), now=NOW, web_origin=GITHUB) for name, case in CASES.items()},
-    "modal_reject": modals.reject(CASES["fresh_high"], "C0REVIEW"),
-    "modal_escalate": modals.escalate(CASES["fresh_high"], "C0REVIEW"),
-    "modal_approve_why": modals.approve_why(CASES["critical_one_of_two"], "C0REVIEW"),
+    "modal_reject": modals.reject(CASES["fresh_high"]),
+    "modal_escalate": modals.escalate(CASES["fresh_high"]),
+    "modal_approve_why": modals.approve_why(CASES["critical_one_of_two"]),
     "modal_diff": modals.diff_view(CASES["critical_one_of_two"]),
     "alert_escalated": alerts.alert("review.escalated", ESCALATION, dossier=CASES["escalated"], channel="C0REVIEW"),
     "reply": alerts.reply(ESCALATION),

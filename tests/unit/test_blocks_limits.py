@@ -53,9 +53,9 @@ def everything(case: Dossier, count: Tally) -> Iterator[Message | View | Home]:
     yield home(mine=[case] * 20, mine_total=70_000, urgent=[case] * 20, waiting={}, decided={}, today=0, now=NOW)
     yield alerts.reply(case.review.note or "")
     yield alerts.alert("review.escalated", case.apv.package_name, dossier=case, channel="C0REVIEW")
-    yield modals.reject(case, "C0REVIEW")
-    yield modals.escalate(case, "C0REVIEW")
-    yield modals.approve_why(case, "C0REVIEW")
+    yield modals.reject(case)
+    yield modals.escalate(case)
+    yield modals.approve_why(case)
     yield modals.diff_view(case)
 
 
