@@ -192,12 +192,9 @@ def parse_any(document: object, *, default_repository: str) -> list[Submission]:
     return [parse(document, default_repository=default_repository)]
 
 
-def parse(document: object, *, default_repository: str, index: int | None = None) -> Submission:
-    """One APV from its JSON value; `index` is its place in a list. Raises `NotAccepted` with every fault."""
-    checked = check(document, default_repository=default_repository, loc=() if index is None else (index,))
-    if isinstance(checked, Submission):
-        return checked
-    raise NotAccepted(checked)
+def parse(document: object, *, default_repository: str) -> Submission:
+    """One APV from its JSON value. Raises `NotAccepted` with every fault."""
+    return all_or_faults([check(document, default_repository=default_repository, loc=())])[0]
 
 
 def parse_many(documents: object, *, default_repository: str) -> list[Submission]:

@@ -84,7 +84,7 @@ class Shop:
     url: str = ""
     client: GitHubClient = field(init=False)
     before: dict[str, Callable[[], Awaitable[None]]] = field(default_factory=dict)
-    """What happens once, just before GitHub gets a POST to a path with this end."""
+    """Called once, just before GitHub gets a POST to a path with this end."""
     truncated: bool = False
     """Whether GitHub cuts the listing of the whole tree short."""
 
@@ -187,7 +187,7 @@ async def test_odd_files_arrive_byte_for_byte(shop: Shop) -> None:
 
 
 async def test_only_the_named_files_are_read(shop: Shop) -> None:
-    """One listing of the tree, and of the contents only what the diff names: no clone in disguise."""
+    """One listing of the tree, and only the contents that the diff names: not a clone."""
     await shop.client.open_pull(REQUEST)
     asked = [entry.operation for entry in shop.github.journal]
     assert (asked.count("git/get-tree"), asked.count("git/get-blob")) == (1, 1)
@@ -216,7 +216,7 @@ WRITES = [
 @pytest.mark.parametrize("operation", WRITES)
 @pytest.mark.parametrize("fault", [GitHubFault.ERROR_502_BEFORE, GitHubFault.ERROR_500_AFTER, GitHubFault.DROP_AFTER])
 async def test_a_run_that_died_is_finished_by_the_next(shop: Shop, operation: str, fault: GitHubFault) -> None:
-    """Wherever a run dies, its work done or not, the next ends with one of each; the base moving on changes nothing."""
+    """Wherever a run stops, before or after a write, the next one ends with one of each, even on a moved base."""
     request = replace(REQUEST, diff=ODD)
     base = shop.github.branches()["main"]
     shop.github.fail(operation, fault)
@@ -248,7 +248,7 @@ async def test_a_failed_look_writes_nothing(shop: Shop, operation: str) -> None:
 
 
 async def test_the_same_request_makes_the_same_commit(shop: Shop) -> None:
-    """A run that made the commit and died before the branch leaves nothing that a second run would double."""
+    """A run that made the commit but no branch leaves nothing that a second run duplicates."""
     shop.github.fail("git/create-ref", GitHubFault.ERROR_500_BEFORE)
     with pytest.raises(Retry):
         await shop.client.open_pull(REQUEST)
@@ -260,7 +260,7 @@ async def test_the_same_request_makes_the_same_commit(shop: Shop) -> None:
 
 
 async def test_the_base_may_move_between_the_branch_and_the_pull_request(shop: Shop) -> None:
-    """The branch that is there names its base: a second run neither rebases it nor makes another."""
+    """An existing branch keeps its base: a second run neither rebases it nor makes another."""
     shop.github.fail("pulls/create", GitHubFault.DROP_BEFORE)
     with pytest.raises(Retry):
         await shop.client.open_pull(REQUEST)
@@ -273,7 +273,7 @@ async def test_the_base_may_move_between_the_branch_and_the_pull_request(shop: S
 
 @pytest.mark.parametrize("end", ["/git/refs", "/pulls"])
 async def test_two_runs_at_the_same_time_end_with_one_pull_request(shop: Shop, end: str) -> None:
-    """A run that is overtaken just before it writes adopts what the other wrote, even on a base that moved."""
+    """A run that is overtaken just before it writes adopts the other's work, even on a moved base."""
     other = shop.connect()
     results: list[Pull] = []
 
@@ -342,7 +342,7 @@ async def test_a_merged_pull_request_is_reported_as_merged(shop: Shop) -> None:
 
 
 async def test_a_pull_request_with_commits_of_people_on_top_is_ours(shop: Shop) -> None:
-    """A reviewer may push a fix onto the branch: the pull request is still the one."""
+    """A reviewer may push a fix to the branch: the pull request stays the same."""
     first = await shop.client.open_pull(REQUEST)
     sha = await shop.github.push_commit(REQUEST.branch, {"NEWS": b"fixed\n"})
     again = await shop.client.open_pull(REQUEST)
@@ -376,7 +376,7 @@ async def test_another_base_and_a_draft(shop: Shop) -> None:
 
 
 async def test_a_listing_that_github_cuts_short_is_read_in_parts(shop: Shop) -> None:
-    """A repository too large for one listing is patched all the same, on all of its files."""
+    """A repository too large for one listing is patched with all its files."""
     shop.truncated = True
     assert_one_of_each(shop, await shop.client.open_pull(REQUEST))
 
@@ -396,7 +396,7 @@ async def test_of_a_huge_repository_only_the_folders_of_the_patch_are_read(shop:
 
 
 async def test_refused_reviewers_are_a_note(shop: Shop) -> None:
-    """A reviewer whom GitHub does not accept costs the review request, not the pull request."""
+    """If GitHub refuses a reviewer, only the review request is missing, not the pull request."""
     opened = await shop.client.open_pull(replace(REQUEST, reviewers=("nobody-here",)))
     assert opened.notes == ("GitHub refused to request reviews: nobody-here",)
     assert_one_of_each(shop, opened)
@@ -423,7 +423,7 @@ async def test_an_app_opens_pull_requests_too(shop: Shop, installation: AppInsta
 
 
 async def test_an_installation_token_is_renewed(shop: Shop, installation: AppInstallation) -> None:
-    """One that has ended is replaced before the next call, with nobody noticing."""
+    """An expired token is replaced before the next call."""
     shop.github.hub.token_lifetime = timedelta(seconds=15)  # less than what the SDK keeps in reserve
     client = shop.connect(installation)
     opened = await client.open_pull(REQUEST)
@@ -459,7 +459,7 @@ async def test_an_app_may_do_with_the_least(shop: Shop, installation: AppInstall
 
 
 async def test_a_check_that_may_not_be_set_is_a_note(shop: Shop, installation: AppInstallation) -> None:
-    """It costs the check, not the pull request."""
+    """Only the check is missing, not the pull request."""
     shop.github.hub.granted = {"metadata": "read", "contents": "write", "pull_requests": "write", "checks": "read"}
     client = shop.connect(installation)
     opened = await client.open_pull(REQUEST)
@@ -484,7 +484,7 @@ async def test_a_key_that_is_none_is_refused_at_once() -> None:
     ],
 )
 async def test_what_time_can_heal_is_tried_again(shop: Shop, fault: GitHubFault, code: str, after: int | None) -> None:
-    """Rate limits and outages are `Retry`, with GitHub's own time when it gave one; nobody sleeps on it."""
+    """Rate limits and outages are `Retry`, with GitHub's time if it gave one; the thread does not sleep."""
     shop.github.fail("repos/get", fault, seconds=3000)
     with pytest.raises(Retry) as failure:
         await shop.client.check()
@@ -553,7 +553,7 @@ async def test_what_no_retry_can_help_is_said_in_our_words(
 async def test_every_answer_has_its_class(
     status: int, body: str, headers: dict[str, str], kind: type[VendorError], code: str | None
 ) -> None:
-    """Whatever a server answers becomes a `Retry` or a `Permanent` with a short code, never a foreign exception."""
+    """Every answer becomes a `Retry` or a `Permanent` with a short code, never a foreign exception."""
 
     async def answer(_: web.Request) -> web.Response:
         return web.Response(status=status, text=body, headers=headers, content_type="application/json")
@@ -573,7 +573,7 @@ async def test_every_answer_has_its_class(
 
 
 async def test_close_lets_the_call_in_hand_end(shop: Shop) -> None:
-    """A pull request that is being opened is finished, not cut in the middle."""
+    """A pull request that is being opened is finished, not interrupted."""
     client = shop.connect()
     started = asyncio.Event()
 

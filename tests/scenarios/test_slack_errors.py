@@ -1,4 +1,4 @@
-"""Whatever a call to Slack ends in, it ends in a Retry or a Permanent that says what to do, in our words."""
+"""Every failure of a call to Slack is a Retry or a Permanent that says what to do, in the bot's words."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -136,7 +136,7 @@ async def slack() -> AsyncIterator[Slack]:
     ],
 )
 async def test_each_error_code_of_slack_has_one_decision(slack: Slack, code: str, kind: type[VendorError]) -> None:
-    """A caller learns from the class what to do, from the code what it was, from the sentence why."""
+    """The class says what to do, the code what it was, the sentence why."""
     slack.answers(b'{"ok": false, "error": "%s"}' % code.encode())
     failure = await slack.failure_of_a_post()
     assert type(failure) is kind
@@ -171,7 +171,7 @@ async def test_each_error_code_of_slack_has_one_decision(slack: Slack, code: str
 async def test_a_rate_limit_says_when_to_come_back_if_slack_did(
     slack: Slack, *, status: int, content_type: str, body: bytes, header: dict[str, str], after: float | None
 ) -> None:
-    """429 is never ambiguous, whatever its body, and a Retry-After that is no number is as good as none."""
+    """429 is never ambiguous, whatever its body; a Retry-After that is not a number is ignored."""
     slack.answers(body, status=status, content_type=content_type, **header)
     failure = await slack.failure_of_a_post()
     assert type(failure) is Retry
@@ -212,7 +212,7 @@ async def test_an_answer_that_does_not_tell_the_outcome_is_ambiguous(
 
 
 async def test_a_dropped_connection_is_ambiguous(slack: Slack) -> None:
-    """Slack may have done the work before the connection went."""
+    """Slack may have done the work before the connection broke."""
 
     async def drop(request: web.Request) -> web.Response:
         assert request.transport is not None
@@ -226,7 +226,7 @@ async def test_a_dropped_connection_is_ambiguous(slack: Slack) -> None:
 
 
 async def test_an_answer_that_breaks_off_is_ambiguous(slack: Slack) -> None:
-    """Half an answer tells nothing."""
+    """Half an answer is no answer."""
 
     async def half(request: web.Request) -> web.StreamResponse:
         response = web.StreamResponse(headers={"Content-Type": "application/json", "Content-Length": "100"})
@@ -278,7 +278,7 @@ async def test_an_error_code_nobody_knows_is_permanent_and_one_word_in_the_metri
 
 
 async def test_no_text_of_a_vendor_travels_with_a_failure(slack: Slack) -> None:
-    """Neither the sentence nor the exceptions chained to it nor the log hold what the other side wrote."""
+    """Neither the sentence nor its chained exceptions nor the log contain what the other side wrote."""
     body = b'{"ok": false, "error": "%s"}' % VENDOR_TEXT.encode()
     with capture_logs() as lines:
         for status, content_type in ((200, "application/json"), (502, "text/html"), (200, "text/plain")):

@@ -1,4 +1,4 @@
-"""The Slack client against a strict Slack: nothing posted twice, nobody guessed, every failure told apart."""
+"""The Slack client against a strict Slack: nothing is posted twice, nobody is guessed, every failure has its class."""
 
 import json
 from collections.abc import AsyncIterator
@@ -94,7 +94,7 @@ async def asked() -> AsyncIterator[Asked]:
 
 @dataclass
 class Outbox:
-    """Delivers a message as a job does that may run twice: look for it first, unless it was never tried."""
+    """Deliver a message like a job that may run twice: look for it first, except at the first try."""
 
     client: SlackClient
     channel: str
@@ -113,7 +113,7 @@ class Outbox:
 
 
 def by_others(slack: SlackSandbox, channel: Channel, number: int, thread_ts: str | None) -> None:
-    """Fill a channel with what others, and the bot itself, say meanwhile."""
+    """Fill a channel with messages of others and of the bot."""
     for turn in range(number):
         author = slack.bot if turn % 2 else slack.user("alice")
         metadata = {"event_type": "apv_review", "event_payload": {"outbox_id": str(uuid4())}}
@@ -256,7 +256,7 @@ async def test_a_channel_that_cannot_be_written_to_is_told_apart(
 
 
 async def test_content_that_slack_refuses_is_our_mistake(client: SlackClient, channel: Channel) -> None:
-    """A caller can fall back to a short form."""
+    """A caller can use a shorter form."""
     too_long = {"type": "section", "text": {"type": "plain_text", "text": "x" * 3001}}
     with pytest.raises(ContentRefused):
         await client.post(channel.id, "a card", [too_long], outbox_id=uuid4())
@@ -265,7 +265,7 @@ async def test_content_that_slack_refuses_is_our_mistake(client: SlackClient, ch
 async def test_an_ephemeral_message_is_for_members_only(
     slack: SlackSandbox, client: SlackClient, channel: Channel
 ) -> None:
-    """Nobody else sees it, and who is not there cannot be told."""
+    """Nobody else sees it; a person outside the channel cannot get it."""
     alice = slack.user("alice")
     await client.ephemeral(channel.id, alice.id, "only you see this")
     assert [message.text for message in slack.ephemerals(alice)] == ["only you see this"]
@@ -276,7 +276,7 @@ async def test_an_ephemeral_message_is_for_members_only(
 
 
 async def test_the_directory_knows_who_counts(slack: SlackSandbox, client: SlackClient) -> None:
-    """Guests, bots, deactivated people and strangers are told apart from reviewers."""
+    """Guests, bots, deactivated people and strangers are distinguished from reviewers."""
     directory = SlackDirectory(client, lambda: slack.workspace.team_id)
     alice = await directory.profile(slack.user("alice").id)
     assert alice is not None
@@ -294,7 +294,7 @@ async def test_the_directory_knows_who_counts(slack: SlackSandbox, client: Slack
 async def test_leaving_a_group_is_seen_within_60_s_and_an_outage_is_not_an_answer(
     slack: SlackSandbox, client: SlackClient
 ) -> None:
-    """Membership is believed for a minute; then Slack has to say it again, or nobody is a member."""
+    """Membership is cached for a minute; then Slack must confirm it, otherwise nobody is a member."""
     now = 1000.0
     directory = SlackDirectory(client, lambda: slack.workspace.team_id, lambda: now, patience=10)
     group, carol = slack.group("leads"), slack.user("carol").id

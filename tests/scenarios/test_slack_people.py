@@ -1,4 +1,4 @@
-"""What Slack says of people and groups is believed for 60 s, asked once, and never guessed."""
+"""Answers about people and groups are cached for 60 s, requested once, and never guessed."""
 
 import asyncio
 from collections import Counter
@@ -142,7 +142,7 @@ async def test_nobody_is_nobody_and_an_unknown_group_is_empty(slack: Slack, dire
 async def test_an_answer_is_used_for_less_than_60_s_even_if_slack_is_down(
     slack: Slack, directory: SlackDirectory, clock: Clock
 ) -> None:
-    """An outage of a minute is survived; after that nobody is anybody."""
+    """The cache survives an outage of a minute; after that nobody is known."""
     slack.groups["S1"] = ["U1"]
     assert await directory.group("S1") == {"U1"}
     slack.error = "internal_error"
@@ -166,7 +166,7 @@ async def test_no_failure_of_slack_is_taken_for_an_answer(slack: Slack, director
 async def test_a_change_of_membership_is_seen_within_60_s(
     slack: Slack, directory: SlackDirectory, clock: Clock
 ) -> None:
-    """Who was removed from a group cannot decide a minute later."""
+    """A person who was removed from a group cannot decide a minute later."""
     slack.groups["S1"] = ["U1", "U2"]
     assert await directory.group("S1") == {"U1", "U2"}
     slack.groups["S1"] = ["U2"]
@@ -197,7 +197,7 @@ async def test_an_answer_in_use_is_refreshed_in_the_background(
 async def test_a_refresh_that_fails_is_not_repeated_at_once(
     slack: Slack, directory: SlackDirectory, clock: Clock
 ) -> None:
-    """A busy channel does not spend Slack's 20 calls a minute on a Slack that is down."""
+    """A busy channel does not use up Slack's 20 calls per minute while Slack is down."""
     slack.groups = {"S1": ["U1"], "S2": []}
     await directory.group("S1")
     slack.error = "internal_error"
@@ -219,7 +219,7 @@ async def test_a_refresh_that_fails_is_not_repeated_at_once(
 
 
 async def test_many_questions_about_one_person_are_one_request(slack: Slack, directory: SlackDirectory) -> None:
-    """However many click at once, Slack is asked once for each key."""
+    """Slack is asked once per key, however many people click at once."""
     slack.users["U1"] = person("U1")
     slack.gate.clear()
     questions = [asyncio.create_task(directory.profile("U1")) for _ in range(50)]
@@ -231,7 +231,7 @@ async def test_many_questions_about_one_person_are_one_request(slack: Slack, dir
 
 
 async def test_what_is_expected_is_asked_side_by_side(slack: Slack, directory: SlackDirectory) -> None:
-    """A click on a cold memory waits for one answer, not for one after another; what is believed is not asked."""
+    """With an empty cache a click asks all questions at once; what is cached is not asked."""
     slack.users["U1"] = person("U1")
     slack.gate.clear()
     directory.expect("U1", ["S1", "S2"])
@@ -299,7 +299,7 @@ async def test_an_answer_under_way_when_the_change_is_reported_is_not_kept(
 
 
 async def test_the_memory_is_bounded_and_the_oldest_answer_goes_first(slack: Slack, directories: Directories) -> None:
-    """Strangers who click cannot fill the process."""
+    """Clicking strangers cannot fill the memory."""
     directory = directories(capacity=2)
     for user_id in ("U1", "U2", "U3"):
         slack.users[user_id] = person(user_id)
@@ -312,7 +312,7 @@ async def test_the_memory_is_bounded_and_the_oldest_answer_goes_first(slack: Sla
 
 
 async def test_closing_ends_the_questions_under_way(slack: Slack, directories: Directories) -> None:
-    """A shutdown waits for no Slack."""
+    """A shutdown does not wait for Slack."""
     directory = directories(patience=0.05)
     slack.gate.clear()
     with pytest.raises(DirectoryUnavailable):

@@ -1,4 +1,4 @@
-"""A private answer goes to Slack or to the configured stand-in, once, and never fails the one who gives it."""
+"""A private reply goes to Slack or to the configured stand-in, once, and never fails its sender."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -127,7 +127,7 @@ async def test_slacks_own_response_urls_are_used(slack: Slack, replies: PrivateR
     ],
 )
 async def test_any_other_address_is_never_called(slack: Slack, replies: PrivateReplies, url: str) -> None:
-    """A payload cannot make the bot call a host of its choice; the person is told through the channel."""
+    """A payload cannot make the bot call a host of its choice; the person gets the reply in the channel."""
     assert await replies.tell(response_url=url, channel="C1", user="U1", text=SECRET_TEXT)
     assert slack.left == []
     [(path, body)] = slack.received
@@ -187,7 +187,7 @@ async def test_a_reply_that_fails_is_logged_without_its_text_and_not_repeated(
 
 @pytest.mark.parametrize("path", ["actions/1", None])
 async def test_a_reply_that_hangs_is_given_up(slack: Slack, replies: PrivateReplies, path: str | None) -> None:
-    """A slow Slack does not eat the 3 s a click has."""
+    """A slow Slack does not use up the 3 s of a click."""
     slack.held = asyncio.Event()
     url = path and slack.url + path
     with capture_logs() as lines:

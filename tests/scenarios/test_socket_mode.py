@@ -1,4 +1,4 @@
-"""The socket to Slack comes back by itself from everything that kills it, and ends when told to."""
+"""The socket to Slack reconnects after every failure, and closes when asked to."""
 
 import asyncio
 import logging
@@ -104,7 +104,7 @@ async def test_an_event_that_arrives_by_socket_is_handled_and_acknowledged(slack
 
 
 async def test_a_live_connection_is_kept(slack: SlackSandbox) -> None:
-    """The watchdog throws away what is dead and nothing else."""
+    """The watchdog replaces a dead connection and no other."""
     async with running(slack) as run:
         await within(run.watched.wait())
         assert run.states == [True] * len(run.states)
@@ -112,7 +112,7 @@ async def test_a_live_connection_is_kept(slack: SlackSandbox) -> None:
 
 
 async def test_a_wedged_connection_is_replaced(slack: SlackSandbox) -> None:
-    """After a handshake that failed, the SDK alone would try its spent URL for ever."""
+    """After a failed handshake the SDK alone would retry its used URL forever."""
     async with running(slack) as run:
         await within(run.up.wait())
         slack.sockets.refuse_handshakes = 1
@@ -125,7 +125,7 @@ async def test_a_wedged_connection_is_replaced(slack: SlackSandbox) -> None:
 
 
 async def test_an_outage_at_the_start_ends_when_slack_is_back(slack: SlackSandbox) -> None:
-    """However often apps.connections.open fails, it is asked again."""
+    """apps.connections.open is retried however often it fails."""
     slack.fail("apps.connections.open", "internal_error", times=None)
     async with running(slack, grace=0.1) as run:
         await within(run.down.wait())
@@ -145,7 +145,7 @@ async def test_stopping_closes_the_socket(slack: SlackSandbox) -> None:
 
 
 async def test_stopping_does_not_wait_for_a_connection_that_never_comes_up(slack: SlackSandbox) -> None:
-    """SIGTERM is not held up by a refused token."""
+    """A refused token does not delay SIGTERM."""
     async with running(slack, token="xapp-1-another") as run:
         await slack.changed(lambda: slack.calls("apps.connections.open"), 30)
         run.stop.set()
@@ -156,7 +156,7 @@ async def test_stopping_does_not_wait_for_a_connection_that_never_comes_up(slack
 async def test_neither_a_token_nor_a_one_time_url_is_logged(
     slack: SlackSandbox, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """What the SDK complains about is told by place and class, not by its text."""
+    """The log names the place and class of the SDK's complaints, not their text."""
     caplog.set_level(logging.INFO)
     slack.sockets.refuse_handshakes = 1
     with capture_logs() as lines:
@@ -198,7 +198,7 @@ async def test_everything_works_over_the_socket(world: World) -> None:
 
 
 async def test_an_envelope_delivered_again_has_one_effect(world: World) -> None:
-    """Slack repeats what was not acknowledged in time; the repetition changes nothing and says nothing."""
+    """Slack repeats a request that was not acknowledged in time; the repetition changes nothing."""
     card = await world.submit(harness.sample(harness.CRITICAL))
     await world.hears(card.code)
     first = await world.alice.approves(card)
@@ -225,7 +225,7 @@ async def test_clicks_work_after_slack_has_asked_for_a_new_connection(world: Wor
 
 
 async def test_a_click_in_hand_is_answered_before_the_socket_closes(database_url: str, tmp_path: Path) -> None:
-    """Told to stop, the bot commits, acknowledges, and only then says goodbye."""
+    """At a stop the bot commits, acknowledges, and only then closes the socket."""
     app_token = SecretStr(harness.APP_TOKEN)
     async with harness.surroundings(database_url, tmp_path, slack_app_token=app_token) as world:
         world.slack.socket_mode = True
@@ -244,7 +244,7 @@ async def test_a_click_in_hand_is_answered_before_the_socket_closes(database_url
 
 
 async def test_it_is_not_ready_before_there_is_a_socket(database_url: str, tmp_path: Path) -> None:
-    """A token that Slack takes is not enough where clicks come through a socket."""
+    """A valid bot token is not enough when clicks come through a socket."""
     app_token = SecretStr(harness.APP_TOKEN)
     async with harness.surroundings(database_url, tmp_path, slack_app_token=app_token) as world:
         world.slack.fail("apps.connections.open", "internal_error", times=None)

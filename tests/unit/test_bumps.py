@@ -322,7 +322,7 @@ REFUSED = [
 
 @pytest.mark.parametrize(("apv", "path", "text", "reason"), [c[1:] for c in REFUSED], ids=[c[0] for c in REFUSED])
 def test_what_is_no_plain_pin_is_refused_with_the_reason(apv: Apv, path: str, text: str, reason: str) -> None:
-    """The sentence names the file and what stands there."""
+    """The sentence names the file and its content."""
     with pytest.raises(CannotBump) as refusal:
         bump(apv, {path: text})
     assert refusal.value.reason == f"{path} {reason}"
@@ -349,7 +349,7 @@ def test_what_is_no_plain_pin_is_refused_with_the_reason(apv: Apv, path: str, te
     ],
 )  # fmt: skip
 def test_a_bump_that_cannot_be_made_says_why(apv: Apv, files: dict[str, str], reason: str) -> None:
-    """No ecosystem of ours, no version that is one, no file: each has its words."""
+    """An unknown ecosystem, an invalid version, a missing file: each has its sentence."""
     with pytest.raises(CannotBump) as refusal:
         bump(apv, files)
     assert refusal.value.reason == reason
@@ -363,7 +363,7 @@ def test_the_files_of_the_report_come_first() -> None:
 
 
 def test_what_stays_and_what_goes_stale_is_said() -> None:
-    """Several files change in one diff; one left alone, and every lock beside or above, is named."""
+    """Several files change in one diff; it names an unchanged file and every lock file in the folder or above."""
     made = bump(LODASH, {
         "package.json": '{"dependencies": {"lodash": "4.17.20"}}', "package-lock.json": "{}",
         "web/package.json": '{"dependencies": {"lodash": "^4.17.20"}}', "web/yarn.lock": "", "api/yarn.lock": "",
@@ -378,7 +378,7 @@ def test_what_stays_and_what_goes_stale_is_said() -> None:
 
 
 def test_a_file_that_is_not_utf_8_is_left_alone() -> None:
-    """It is named, never guessed at."""
+    """It is named, never guessed."""
     with pytest.raises(CannotBump, match=r"requirements\.txt is not UTF-8"):
         draft(wanted(JINJA), {"requirements.txt": b"# caf\xe9\njinja2==2.10\n"}, ["requirements.txt"])
 

@@ -21,7 +21,7 @@ DIFF = "--- a/x\r\n+++ b/x\r\n@@ -1 +1 @@\r\n-a \n+b\t\n\n\n"
 
 
 def document(**more: Any) -> dict[str, Any]:
-    """The least that is an APV, and `more`; a field given as `...` is left out."""
+    """A minimal APV with the fields of `more`; a field given as `...` is left out."""
     least = {"cve_id": "CVE-2024-12345", "severity": "high", "package_name": "leftpad", "package_ecosystem": "npm"}
     return {name: value for name, value in {**least, **more}.items() if value is not ...}
 
@@ -82,7 +82,7 @@ def test_severity_words(word: str, severity: Severity) -> None:
 
 
 def test_given_severity_wins() -> None:
-    """Neither the score nor the vector changes a severity that was given."""
+    """Neither the score nor the vector changes a given severity."""
     apv = submit(severity="low", cvss_vector=V31, cvss_score=9.8).apv
     assert (apv.severity, apv.cvss_score) == (Severity.LOW, 9.8)
 
@@ -104,7 +104,7 @@ def test_severity_of_vector(vector: str, score: float, severity: Severity, absen
 
 
 def test_given_score_is_kept() -> None:
-    """A score that was given is not replaced by the vector's, which still decides the severity."""
+    """A given score stays; the vector still decides the severity."""
     apv = submit(severity=..., cvss_vector=V31, cvss_score=5).apv
     assert (apv.severity, apv.cvss_score) == (Severity.CRITICAL, 5.0)
 
@@ -135,7 +135,7 @@ def test_verdict_words(word: str, verdict: WargameVerdict) -> None:
     ],
 )
 def test_default_strategy(given: dict[str, str], strategy: PatchStrategy) -> None:
-    """A strategy that is not given follows from the diff and the fixed version."""
+    """A missing strategy follows from the diff and the fixed version."""
     assert submit(**given).apv.patch_strategy is strategy
 
 
@@ -156,7 +156,7 @@ def test_blank_list_items_are_absent() -> None:
 
 
 def test_ids_are_stripped_and_cve_upper() -> None:
-    """Outer space of ids and names means nothing, nor does the case of a CVE id."""
+    """White space around ids and names is removed; the case of a CVE id does not matter."""
     apv = submit(cve_id=" cve-2024-12345 ", package_name=" leftpad", aliases=["GHSA-x "], base_ref="release/1.0 ").apv
     assert (apv.cve_id, apv.package_name, apv.aliases, apv.base_ref) == (
         "CVE-2024-12345",
@@ -172,7 +172,7 @@ def test_integers_are_scores() -> None:
 
 
 def test_unknown_fields_are_metadata() -> None:
-    """Fields without a name here are kept, over those of `metadata` itself."""
+    """Unknown fields are kept, and win over those of `metadata`."""
     submission = submit(scanner="x", ticket=[1, {"a": None}], metadata={"scanner": "y", "team": "core"})
     assert submission.metadata == {"scanner": "x", "team": "core", "ticket": [1, {"a": None}]}
 
@@ -183,24 +183,24 @@ def test_metadata_that_is_no_object_is_kept() -> None:
 
 
 def test_code_is_kept() -> None:
-    """A given `apv_code` is handed on."""
+    """A given `apv_code` is passed on."""
     assert submit(apv_code="APV-2026-17").apv_code == "APV-2026-17"
 
 
 @pytest.mark.parametrize("name", ["acme/shop", "Acme-Corp/web.shop_2", "a/.github", "user_corp/x"])
 def test_repository_names(name: str) -> None:
-    """Every name that GitHub gives is taken."""
+    """Every name that GitHub allows is accepted."""
     assert submit(repository=name).apv.repository == name
 
 
 @pytest.mark.parametrize("name", ["main", "release/1.x", "feature/a.b@c", "häuser"])
 def test_branch_names(name: str) -> None:
-    """Every name that git takes is taken."""
+    """Every name that git allows is accepted."""
     assert submit(base_ref=name).apv.base_ref == name
 
 
 def test_evidence_may_be_any_json() -> None:
-    """Evidence is kept as it is, numbers as the database gives them back."""
+    """Evidence is unchanged; its numbers are as the database returns them."""
     evidence = {"runs": [1, 2.5, True, None, "ä"], "huge": 1e300, "zero": -0.0}
     kept = submit(wargame_evidence=evidence).apv.wargame_evidence
     assert kept == {"runs": [1, 2.5, True, None, "ä"], "huge": int(1e300), "zero": 0.0}
@@ -236,7 +236,7 @@ FULL = document(
 
 
 def test_review_sent_back_is_the_same_content() -> None:
-    """What the API shows may be submitted as it was read: server-owned names are ignored, the digest stays."""
+    """A review from the API may be submitted unchanged: the server's fields are ignored, the digest stays."""
     first = parse(FULL, default_repository="acme/shop")
     shown = {**content(first.apv), "reporter": first.apv.reporter, "apv_code": first.apv_code}
     shown |= dict.fromkeys(SERVER_OWNED, "2026-11-22T18:00:00Z") | {"version": 3, "pr_number": None}
@@ -254,7 +254,7 @@ def test_assumed_severity_sent_back_stays_assumed() -> None:
 
 
 def test_every_fault_is_named() -> None:
-    """All that is wrong with an APV is told at once."""
+    """All faults of an APV are reported at once."""
     assert set(faults({"severity": "urgent", "cvss_score": 11, "kev": "yes", "references": ["x", 1]})) == {
         ("missing", ("package_name",)),
         ("missing", ("package_ecosystem",)),
@@ -274,10 +274,10 @@ def test_every_item_is_looked_at() -> None:
 
 
 def test_index_leads_the_place() -> None:
-    """A single APV that is part of a list names its place in it."""
+    """The fault of an APV in a list names its place in the list."""
     with pytest.raises(NotAccepted) as refused:
-        parse(document(kev=1), default_repository="", index=4)
-    assert refused.value.faults[0] == Fault("bool_type", (4, "kev"), "Input should be a valid boolean")
+        parse_many([document(), document(kev=1)], default_repository="")
+    assert refused.value.faults[0] == Fault("bool_type", (1, "kev"), "Input should be a valid boolean")
 
 
 def test_list_keeps_its_order() -> None:
@@ -295,7 +295,7 @@ def test_not_a_list_of_apvs(value: object) -> None:
 
 @pytest.mark.parametrize("value", [None, [], "x", 1, True])
 def test_not_an_object(value: object) -> None:
-    """Anything but an object is no APV."""
+    """Only an object is an APV."""
     assert faults(value) == [("dict_type", ())]
 
 
@@ -356,7 +356,7 @@ def test_refused(more: dict[str, Any], expected: tuple[str, tuple[str | int, ...
 
 
 def test_nested_too_deeply() -> None:
-    """Free JSON has a bound in depth, and an endless value is refused as well."""
+    """Free JSON has a limit of depth, and an endless value is refused."""
     value: list[Any] = []
     for _ in range(DEPTH_LIMIT):
         value = [value]
@@ -368,7 +368,7 @@ def test_nested_too_deeply() -> None:
 
 
 def test_limits_are_inclusive() -> None:
-    """What is exactly as long as allowed is taken, counted in characters."""
+    """A value of exactly the allowed length in characters is accepted."""
     apv = submit(patch_diff="ä" * DIFF_LIMIT, cve_description="ä" * TEXT_LIMIT, references=["ä"] * ITEM_LIMIT).apv
     assert (len(apv.patch_diff or ""), len(apv.cve_description or ""), len(apv.references)) == (
         DIFF_LIMIT,
@@ -389,12 +389,12 @@ REFUSED_SHAPES = ("a..b", "-x", "/a", "a/", "a//b", "a.", ".a", "a/.b", "x.lock"
 
 @pytest.mark.parametrize("name", [*(f"a{character}b" for character in REFUSED_CHARACTERS), *REFUSED_SHAPES, "x" * 251])
 def test_bad_branch(name: str) -> None:
-    """What git refuses as a branch name is refused."""
+    """A branch name that git refuses is refused."""
     assert fault(base_ref=name) == ("base_ref", ("base_ref",))
 
 
 def test_faults_do_not_hold_the_input() -> None:
-    """No sentence repeats what was sent."""
+    """No sentence repeats the input."""
     secret = "hunter2-hunter2"  # pragma: allowlist secret
     values = {name: secret for name in ApvSubmission.model_fields if name != "cve_description"}
     with pytest.raises(NotAccepted) as refused:
@@ -403,7 +403,7 @@ def test_faults_do_not_hold_the_input() -> None:
 
 
 def test_faults_are_bounded() -> None:
-    """An answer is not many times the size of what was sent."""
+    """A response is not many times larger than the input."""
     with pytest.raises(NotAccepted) as refused:
         parse_many([document(wargame_evidence=["\0"] * ITEM_LIMIT)] * 100, default_repository="")
     assert len(refused.value.faults) == 10_000
@@ -429,7 +429,7 @@ NEARLY = st.dictionaries(NAMES | TEXTS, VALUES, max_size=8).map(lambda more: {**
 @settings(max_examples=200)
 @given(JSON | NEARLY | st.dictionaries(NAMES, VALUES))
 def test_any_json_is_accepted_or_refused(value: object) -> None:
-    """No JSON value ends in anything but a submission that can be stored, or in faults that can be sent."""
+    """Every JSON value becomes a submission that can be stored, or faults that can be sent."""
     try:
         submission = parse(value, default_repository="acme/shop")
     except NotAccepted as refused:
@@ -445,7 +445,7 @@ def test_any_json_is_accepted_or_refused(value: object) -> None:
 
 @given(st.lists(NEARLY, max_size=3))
 def test_any_list_is_accepted_or_refused(value: list[object]) -> None:
-    """A list is taken whole or refused whole."""
+    """A list is accepted or refused as a whole."""
     try:
         assert len(parse_many(value, default_repository="")) == len(value)
     except NotAccepted as refused:
@@ -453,7 +453,7 @@ def test_any_list_is_accepted_or_refused(value: list[object]) -> None:
 
 
 def test_size_of_free_json_is_bounded_together() -> None:
-    """All unknown fields share one bound."""
+    """All unknown fields share one limit."""
     share = "y" * TEXT_LIMIT
     many = {f"x{n}": share for n in range(SIZE_LIMIT // TEXT_LIMIT)}
     assert fault(**many) == ("too_large", ())

@@ -1,4 +1,4 @@
-"""Which kind of input it is: each is recognised, and what is not understood is said in a sentence."""
+"""Every format is recognised; unknown input gets a sentence."""
 
 import json
 import os
@@ -40,7 +40,7 @@ def sentence(content: str | bytes, format_name: str = "auto") -> str:
 )
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
 def test_recognised(name: str, document: object, encoding: str) -> None:
-    """Every kind of input is told by its shape, in each encoding JSON files come in, and may be named as well."""
+    """Every format is recognised by its shape, in every encoding of JSON files, and may also be named."""
     content = json.dumps(document).encode(encoding)
     found = read(content, default_repository="acme/shop")
     assert len(found) == 1
@@ -55,7 +55,7 @@ def test_names_of_formats() -> None:
 
 
 def test_apv_with_a_fault_is_still_an_apv() -> None:
-    """Input that is meant as APVs gets faults, not a remark on its format."""
+    """Input that looks like APVs gets faults, not a sentence about its format."""
     with pytest.raises(NotAccepted):
         read(json.dumps([APV, 3]), default_repository="")
     with pytest.raises(NotAccepted):
@@ -73,7 +73,7 @@ def test_apv_with_a_fault_is_still_an_apv() -> None:
     ],
 )
 def test_not_understood(content: str, found: str) -> None:
-    """What is JSON of no known kind is described, and what would be understood is named."""
+    """JSON in no known format is described, and the known formats are named."""
     understood = "APV JSON (one or a list), a pip-audit JSON report, a Trivy JSON report"
     assert sentence(content) == f"{found}; expected one of: {understood}"
 
@@ -91,7 +91,7 @@ def test_not_understood(content: str, found: str) -> None:
     ],
 )
 def test_not_json(content: str | bytes, said: str) -> None:
-    """What is not JSON is named by its place."""
+    """The sentence names the place where the input is not JSON."""
     assert said in sentence(content)
 
 
@@ -102,7 +102,7 @@ def test_no_such_format() -> None:
 
 @given(st.text() | st.binary() | st.text(alphabet='[]{}",:0n \\u'))
 def test_any_content_is_read_or_refused(content: str | bytes) -> None:
-    """No content ends in another exception."""
+    """No content raises another exception."""
     try:
         read(content, default_repository="")
     except (UnknownInput, NotAccepted) as refused:
@@ -114,6 +114,6 @@ def test_any_content_is_read_or_refused(content: str | bytes) -> None:
 )
 @pytest.mark.parametrize("tool", ["grype", "npm-audit", "osv-scanner"])
 def test_other_tools_are_not_mistaken(tool: str) -> None:
-    """A real report of a tool that is not understood is said to be so, not half read."""
+    """A real report of an unknown tool is refused, not half read."""
     (report, *_) = sorted((DATA / "scanners").glob(f"{tool}-*.json"))
     assert sentence(report.read_bytes()).startswith("found a JSON object with the keys ")

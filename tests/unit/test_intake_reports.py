@@ -1,4 +1,4 @@
-"""Scanner reports: each tool's documented JSON, small and written here, and real ones where they are at hand."""
+"""Scanner reports: each tool's documented JSON, small and written here, and real ones if they are available."""
 
 import json
 import os
@@ -62,13 +62,13 @@ def test_pip_audit_finding() -> None:
 
 
 def test_pip_audit_without_fix_is_manual() -> None:
-    """Where no fixed version is known a person has to find the way."""
+    """Without a known fixed version the strategy is manual."""
     (submission,) = audit(dependency("lxml", "4.6.4", vulnerability(fixes=())))
     assert (submission.apv.fixed_version, submission.apv.patch_strategy) == (None, PatchStrategy.MANUAL)
 
 
 def test_pip_audit_older_list() -> None:
-    """The bare list of older releases, without aliases and descriptions, is read too."""
+    """The bare list of older releases, without aliases and descriptions, is read as well."""
     bare = [dependency("flask", "0.5", {"id": "PYSEC-2019-179", "fix_versions": ["1.0"]}), dependency("jinja2", "3.0")]
     (submission,) = pip_audit.parse(bare, default_repository="")
     assert (submission.apv.cve_id, submission.apv.aliases) == (None, ("PYSEC-2019-179",))
@@ -80,7 +80,7 @@ def test_pip_audit_passes_over_what_was_skipped() -> None:
 
 
 def test_pip_audit_tells_one_advisory_once() -> None:
-    """One advisory of one release is one review, under whichever id and however often it is told."""
+    """One advisory of one release is one review, whatever its id and however often it is reported."""
     pysec = vulnerability("PYSEC-2019-179", "CVE-2019-1010083")
     ghsa = vulnerability("GHSA-x", "CVE-2019-1010083", fixes=())
     submissions = audit(dependency("flask", "0.5", pysec, ghsa), dependency("flask", "0.5", pysec))
@@ -95,7 +95,7 @@ def test_pip_audit_order_of_ids_does_not_matter() -> None:
 
 
 def test_pip_audit_faults_name_the_place() -> None:
-    """What is not as pip-audit writes it is named by its place in the report, all of it."""
+    """Every place that pip-audit would not write is a fault."""
     broken = [dependency("flask", "0.5", {"fix_versions": "1.0"}), {"name": 7, "vulns": []}]
     with pytest.raises(NotAccepted) as refused:
         pip_audit.parse({"dependencies": broken}, default_repository="")
@@ -107,14 +107,14 @@ def test_pip_audit_faults_name_the_place() -> None:
 
 
 def test_content_that_cannot_be_stored_names_the_finding() -> None:
-    """A bound that an APV has is a report's too."""
+    """The limits of an APV also apply to reports."""
     with pytest.raises(NotAccepted) as refused:
         audit(dependency("fla\0sk", "0.5", vulnerability()))
     assert refused.value.faults[0].loc == ("dependencies", 0, "vulns", 0, "package_name")
 
 
 def test_long_description_is_cut() -> None:
-    """A tool's long text is no reason to refuse its report."""
+    """A long text does not refuse a report."""
     (submission,) = audit(dependency("flask", "0.5", vulnerability() | {"description": "x" * (TEXT_LIMIT + 1)}))
     assert submission.apv.cve_description == "x" * TEXT_LIMIT
 
@@ -133,7 +133,7 @@ def test_long_description_is_cut() -> None:
     ],
 )
 def test_fixed_version(installed: str | None, candidates: list[str], chosen: str | None) -> None:
-    """The smallest version above the installed one where they compare, else the first."""
+    """The smallest version above the installed one if they can be compared, otherwise the first."""
     assert fixed_version(installed, candidates) == chosen
 
 
@@ -219,7 +219,7 @@ def test_trivy_unknown_severity_is_assumed(severity: dict[str, Any]) -> None:
 
 
 def test_trivy_other_advisory_ids_are_aliases() -> None:
-    """An id that is no CVE id names the advisory all the same."""
+    """An id that is not a CVE id also names the advisory."""
     apv = scanned(name="GHSA-35jh-r3h4-6jhm").apv
     assert (apv.cve_id, apv.aliases, apv.advisory) == (None, ("GHSA-35jh-r3h4-6jhm",), "GHSA-35jh-r3h4-6jhm")
 
@@ -236,7 +236,7 @@ def test_trivy_other_advisory_ids_are_aliases() -> None:
     ],
 )
 def test_trivy_fixed_versions(fixed: str | None, chosen: str | None, strategy: PatchStrategy) -> None:
-    """Of several fixed versions the next above the installed one is proposed; without any it is by hand."""
+    """The next fixed version above the installed one is proposed; without any the strategy is manual."""
     apv = scanned(InstalledVersion="3.0.1", FixedVersion=fixed).apv
     assert (apv.fixed_version, apv.patch_strategy) == (chosen, strategy)
 
@@ -275,7 +275,7 @@ def test_trivy_tells_one_advisory_once() -> None:
 
 
 def test_trivy_first_schema() -> None:
-    """The bare list of schema version 1 is read, also without types."""
+    """The bare list of schema version 1 is read, with and without types."""
     report = [
         {"Target": "php-app/composer.lock", "Vulnerabilities": None},
         {"Target": "node-app/package-lock.json", "Vulnerabilities": [detected()]},
@@ -320,7 +320,7 @@ def test_ecosystems(kind: str, purl: str, target: str, expected: str) -> None:
 
 
 def test_trivy_faults_name_the_place() -> None:
-    """What is not as Trivy writes it is named by its place in the report, all of it."""
+    """Every place that Trivy would not write is a fault."""
     with pytest.raises(NotAccepted) as refused:
         scan(result(detected(PkgName=7), {"VulnerabilityID": "CVE-2021-23337"}), result(Target=1))
     assert {fault.loc for fault in refused.value.faults} == {
@@ -331,7 +331,7 @@ def test_trivy_faults_name_the_place() -> None:
 
 
 def test_trivy_long_lists_are_cut() -> None:
-    """More references than an APV may have are no reason to refuse a report."""
+    """More references than an APV may have do not refuse a report."""
     assert len(scanned(References=[f"https://{n}.example" for n in range(ITEM_LIMIT * 2)]).apv.references) == ITEM_LIMIT
 
 
@@ -349,7 +349,7 @@ TOOL_JSON = st.recursive(
 
 @given(TOOL_JSON | st.dictionaries(TOOL_KEYS, TOOL_JSON), st.sampled_from([pip_audit.parse, trivy.parse]))
 def test_any_json_is_read_or_refused(document: object, parse: Any) -> None:
-    """A reader takes any JSON value, or refuses it with faults; nothing else."""
+    """A reader accepts a JSON value or refuses it with faults; nothing else happens."""
     try:
         parse(document, default_repository="")
     except NotAccepted as refused:

@@ -423,7 +423,7 @@ def test_a_patch_becomes_what_git_makes_of_it(repository: Repository, case: Case
 
 @pytest.mark.parametrize("case", REFUSED, ids=name_of)
 def test_a_patch_is_refused_with_a_sentence(repository: Repository, case: Case) -> None:
-    """What cannot or may not be applied is refused whole, in words that hold no path of this machine."""
+    """A diff that cannot or may not be applied is refused completely, in a sentence without a path of this machine."""
     with pytest.raises(Permanent) as refusal:
         repository.build(case.diff)
     assert refusal.value.reason == case.refused
@@ -538,7 +538,7 @@ def test_a_listing_that_is_not_the_base_is_refused(repository: Repository) -> No
 
 
 def unread(listing: list[TreeEntry], folder: str) -> list[TreeEntry]:
-    """The listing as it is when nobody looked into a folder."""
+    """The listing when nobody opened a folder."""
     return [entry for entry in listing if not entry.path.startswith(f"{folder}/")]
 
 
@@ -547,7 +547,7 @@ BESIDE = [case for case in ACCEPTED if not any(word in case.diff for word in ("s
 
 @pytest.mark.parametrize("case", BESIDE, ids=name_of)
 def test_folders_beside_the_patch_need_not_be_read(repository: Repository, case: Case) -> None:
-    """Of a folder that the patch does not touch, the sha alone gives the same tree."""
+    """The sha of an untouched folder is enough to get the same tree."""
     listing = unread(unread(repository.listing(repository.base), "src"), "dir with space")
     assert repository.build(case.diff, base=listing).tree_sha == repository.applied_by_git(case.diff, case.strip)
 
@@ -565,7 +565,7 @@ def test_a_folder_that_was_not_read_is_not_patched(repository: Repository, diff:
 
 
 def test_a_blob_with_other_content_is_refused(repository: Repository) -> None:
-    """Content that does not have the sha it was asked for by is not used."""
+    """Content that does not match its sha is not used."""
     with pytest.raises(VendorError) as refusal:
         apply_patch(repository.listing(repository.base), lambda _: b"line 1\nline 2\nline 3\n", repository.base,
                      hunk("a/x.py", "b/x.py", ONE))  # fmt: skip
@@ -586,7 +586,7 @@ def test_nothing_is_left_behind(repository: Repository, tmp_path: Path, monkeypa
 def test_a_machine_without_room_is_not_the_patchs_fault(
     repository: Repository, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Where no temporary directory can be made, another try may help."""
+    """A retry may help when no temporary directory can be made."""
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "not there"))
     with pytest.raises(Retry) as failure:
         repository.build(hunk("a/x.py", "b/x.py", ONE))

@@ -1,4 +1,4 @@
-"""The policy file: every key becomes its value, what is left out is as built in, and each fault has line and reason."""
+"""The policy file: every key becomes its value, a missing key is built in, and each fault has a line and a reason."""
 
 from datetime import UTC, datetime
 from textwrap import dedent
@@ -50,7 +50,7 @@ def test_an_empty_file_changes_nothing() -> None:
 
 
 def test_a_severity_keeps_what_its_table_leaves_out() -> None:
-    """One key changed is one key changed: critical still needs two, in four hours."""
+    """Only the changed key changes: critical still needs two approvals in four hours."""
     rule = reads("[severity.critical]\njustification = true").rules[Severity.CRITICAL]
     assert (rule.approvals, rule.minutes, rule.justification) == (2, 240, True)
 

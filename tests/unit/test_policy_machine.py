@@ -60,7 +60,7 @@ TURNS: Mapping[str, Callable[[Review, Person, datetime], Outcome]] = {
     "snooze": lambda review, who, now: claims.snooze(review, who, 2, "Waiting for the vendor.", now),
     "wake": lambda review, who, _now: claims.wake(review, who),
 }
-"""What people do with a review beside deciding it: none of it is a vote."""
+"""What people do with a review besides deciding it. None of it is a vote."""
 WITHDRAW = "withdraw"
 
 

@@ -213,7 +213,7 @@ def test_a_quorum_that_nobody_reaches_is_found(text: str, sizes: dict[str, int],
 
 
 def test_what_is_probably_not_meant_is_warned_of() -> None:
-    """Leads asked for and not named; a route that is never taken; somebody told before the APV is there."""
+    """Leads required but not named; a route that never applies; an escalation before the APV arrives."""
     text = (
         '[severity.low]\ngroups = ["leads"]\nminutes = 60\n[[severity.low.escalation]]\nbefore = 90\nto = ["leads"]\n'
         '[[route]]\npackage = ["a"]\n[[route]]\npackage = ["a"]\n'

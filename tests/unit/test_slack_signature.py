@@ -92,7 +92,7 @@ def test_a_signature_of_another_shape_is_refused() -> None:
 
 @given(raw=st.binary(), timestamp=st.none() | st.text(), signature=st.none() | st.text())
 def test_no_header_whatever_raises(raw: bytes, timestamp: str | None, signature: str | None) -> None:
-    """Whatever arrives, the answer is yes or no."""
+    """The answer to any input is yes or no."""
     assert verified(raw, timestamp, signature, SECRET, NOW) is False
 
 
