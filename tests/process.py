@@ -18,7 +18,7 @@ from pydantic import SecretStr
 from bot.config import Settings
 from tests.harness import World
 
-PATIENCE = 60.0
+PATIENCE = 120.0
 """Seconds after which a test gives up on a process; a busy machine needs several only to start one."""
 PROXIES = {"HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"}
 runs = count()
