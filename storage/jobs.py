@@ -1,6 +1,6 @@
-"""Puts jobs into the queue, in the transaction that causes them.
+"""Puts jobs into the queue, in the same transaction as their cause.
 
-The queue's tables are PgQueuer's; its release is pinned, and a test holds QUEUED to what its own enqueue writes.
+The tables belong to PgQueuer, whose release is pinned; a test compares QUEUED with what PgQueuer's own enqueue writes.
 """
 
 import json
@@ -20,7 +20,7 @@ from storage.database import rings
 
 
 class TransactionDriver:
-    """PgQueuer's driver over our connection: enqueueing joins the transaction, and is rolled back with it."""
+    """PgQueuer's driver on our connection: it joins the transaction and is rolled back with it."""
 
     def __init__(self, connection: AsyncConnection) -> None:
         self._connection = connection
@@ -38,9 +38,9 @@ class TransactionDriver:
         return str((await self._connection.exec_driver_sql(query, args)).rowcount)
 
 
-# What PgQueuer's own enqueue does, as parts of a WITH: in the statement that records the cause of the jobs it costs no
-# round trip. It also sets the lane (`storage.lanes`): posts wait for their channel, updates of a card for no post.
-# A job that already waits or runs under the same key is left alone.
+# PgQueuer's own enqueue as parts of a WITH: inside the statement that records the cause of the jobs, it costs no round
+# trip. It also sets the lane (`storage.lanes`): a post waits for its channel, a card update never waits for a post.
+# Jobs are deduplicated by key against those queued or running.
 JOB = "j(n int, review_id uuid, priority int, task text, payload text, key text)"
 QUEUED = """queued AS (
     INSERT INTO pgqueuer (priority, entrypoint, payload, dedupe_key, status, lane)
@@ -49,7 +49,7 @@ QUEUED = """queued AS (
             SELECT m.channel || CASE WHEN task = 'slack.card' AND m.ts IS NOT NULL THEN ':update' ELSE '' END
             FROM slack_messages AS m WHERE m.review_id = job.review_id AND m.kind = 'card' AND NOT m.gone
         ), 'chat.update:update') END
-    FROM job ORDER BY n  -- equals run in the order in which they were queued
+    FROM job ORDER BY n  -- jobs of equal priority run in the order in which they were queued
     ON CONFLICT (dedupe_key) WHERE status IN ('queued', 'picked') AND dedupe_key IS NOT NULL DO NOTHING
     RETURNING id, entrypoint, priority
 ), queue_logged AS (
@@ -60,7 +60,7 @@ ENQUEUE = f"WITH job AS (SELECT * FROM jsonb_to_recordset($1::jsonb) AS {JOB}), 
 
 
 def as_row(place: int, job: Job, severity: Severity) -> dict[str, Json]:
-    """A job as JOB has it; `place` among those of one statement."""
+    """A job as a JOB row; `place` is its position within the statement."""
     return {
         "n": place,
         "review_id": str(job.review_id) if job.review_id else None,
@@ -79,7 +79,7 @@ async def enqueue(tx: AsyncConnection, jobs: Sequence[tuple[Job, Severity]]) -> 
 
 @dataclass(frozen=True, slots=True)
 class Unfinished:
-    """A job that is not done. `state` is `queued`, `running` or `held`; `error` is why it was tried again or held."""
+    """An unfinished job. `state` is `queued`, `running` or `held`; `error` is why it was retried or held."""
 
     id: int
     task: str
@@ -101,13 +101,13 @@ ORDER BY j.priority DESC, j.id
 
 
 async def unfinished(tx: AsyncConnection, ids: Sequence[int] | None = None) -> list[Unfinished]:
-    """Jobs queued, running and held, in the order in which they will run: all, or the named ones."""
+    """Jobs queued, running and held, in the order in which they will run: all, or those with these ids."""
     rows = await tx.execute(text(UNFINISHED), {"ids": list(ids) if ids is not None else None})
     return [Unfinished(**row) for row in rows.mappings()]
 
 
 async def requeue(tx: AsyncConnection, ids: Sequence[int]) -> None:
-    """Let held jobs start again, with all their tries and all their time."""
+    """Retry held jobs, with a fresh number of tries and a fresh time limit."""
     held = [JobId(i) for i in ids]
     await Queries(TransactionDriver(tx)).requeue_jobs(held)  # type: ignore[arg-type] # as in enqueue
     await tx.execute(text("UPDATE pgqueuer SET created = now() WHERE id = ANY(:ids)"), {"ids": list(ids)})
@@ -120,7 +120,7 @@ async def discard(tx: AsyncConnection, ids: Sequence[int]) -> None:
 
 
 async def drop(tx: AsyncConnection, job: Job) -> None:
-    """Delete a job that waits or is held; one that runs must find out itself that it is no longer wanted."""
+    """Delete a queued or held job; a running one must find out itself that it is no longer wanted."""
     await tx.execute(
         text("DELETE FROM pgqueuer WHERE dedupe_key = :key AND status IN ('queued', 'failed')"), {"key": job.key}
     )
@@ -128,7 +128,7 @@ async def drop(tx: AsyncConnection, job: Job) -> None:
 
 @dataclass(frozen=True, slots=True)
 class JobLoad:
-    """How many jobs are not done, by task and state, and for how long the oldest that is due has waited."""
+    """The number of unfinished jobs by task and state, and how long the oldest due job has waited."""
 
     jobs: Mapping[tuple[str, str], int]
     lag_seconds: float

@@ -1,7 +1,6 @@
-"""Which Slack job runs next: in each channel the most urgent one, and only once the channel may be used.
+"""Chooses the next Slack job: in each channel the most urgent one, once the rate limit lets the channel be used.
 
-A job keeps its place until then, so whatever arrives meanwhile and is more urgent goes first. What the queue's library
-does for other jobs is left to it.
+Until then a job stays queued, so a more urgent one that arrives meanwhile goes first. PgQueuer chooses all other jobs.
 """
 
 from dataclasses import dataclass
@@ -19,11 +18,11 @@ from storage.pace import UPDATES, Tier
 LANED = frozenset({"slack.card", "slack.reply"})
 """The tasks whose jobs have a lane (`storage.jobs` says which)."""
 MOST_AT_ONCE = 8
-"""Lanes that one worker serves at once: each may hold two of its connections to the database."""
+"""Lanes that one worker serves at once; each may hold two database connections."""
 WHOLE_UPDATES = ":update"
 
-# One job a lane, over all workers, which a unique index holds; one whose worker is silent is taken over in its place.
-# A head that another worker is just taking is passed over with its lane: the next in line is not to overtake it.
+# A unique index allows one running job per lane over all workers; a job whose worker sends no heartbeat is taken over.
+# If another worker is just taking the head of a lane, we skip the whole lane: the next job must not overtake it.
 CLAIM = f"""
 WITH tier AS (
     SELECT FROM slack_pace
@@ -66,7 +65,7 @@ class Tiers:
 
 
 class LaneQueries(Queries):
-    """PgQueuer's queries, but for which job comes next."""
+    """PgQueuer's queries, with our own choice of the next Slack job."""
 
     def __init__(self, driver: AsyncpgPoolDriver, tiers: Tiers) -> None:
         super().__init__(driver)
@@ -80,7 +79,7 @@ class LaneQueries(Queries):
         global_concurrency_limit: int | None,
         heartbeat_timeout: timedelta,
     ) -> list[Job]:
-        """As PgQueuer's, and the head of each lane that is open."""
+        """PgQueuer's choice, plus the head of each open lane."""
         others = {name: limit for name, limit in entrypoints.items() if name not in LANED}
         found = await super().dequeue(batch_size, others, queue_manager_id, global_concurrency_limit, heartbeat_timeout)
         if len(others) < len(entrypoints):
@@ -92,9 +91,9 @@ class LaneQueries(Queries):
         try:
             rows = await self.driver.fetch(CLAIM, queue_manager_id, MOST_AT_ONCE, heartbeat_timeout, *credit)
         except UniqueViolationError:
-            return []  # another worker was there first; it is looked again at once
+            return []  # another worker was first; the caller tries again at once
         return [Job.model_validate(row) for row in rows]
 
 
 KEEPS_PLACE = "SELECT lane = $2 OR ($2 = 'chat.update' AND lane LIKE '%:update') FROM pgqueuer WHERE id = $1"
-"""Whether a job ($1) waits in a lane that is closed as long as a channel or UPDATES ($2) is paused."""
+"""Whether a job ($1) waits in a lane that stays closed while a channel or UPDATES ($2) is paused."""

@@ -1,6 +1,6 @@
-"""Our own record of each Slack message: its id goes with the message, so that one posted twice can be told from one.
+"""Our record of each Slack message. Slack gets its id with the post, so a retry can find out whether it was posted.
 
-A message is written down as attempted before Slack is called, and its row is locked while it is.
+A message is recorded as attempted before Slack is called, and its row is locked during the call.
 """
 
 from collections.abc import Mapping, Sequence
@@ -35,7 +35,7 @@ class Message:
     rendered_revision: int
 
 
-# The channel's row comes first: the lane of a job is looked for among those.
+# The channel's row comes first: lanes are read from `slack_pace`.
 WANT = """
 WITH wanted AS (
     SELECT * FROM unnest(CAST(:ids AS uuid[]), CAST(:reviews AS uuid[]), CAST(:channels AS text[]))
@@ -49,14 +49,14 @@ ON CONFLICT DO NOTHING
 
 
 async def begin(tx: AsyncConnection, kind: str, subject: UUID, review_id: UUID | None, channel: str) -> UUID:
-    """Write down that a message is wanted, unless it is already; returns its outbox id."""
+    """Record that a message is wanted; idempotent; returns its outbox id."""
     message_id = outbox_id(kind, subject)
     await _want(tx, kind, [message_id], [review_id], [channel])
     return message_id
 
 
 async def want_cards(tx: AsyncConnection, channels: Mapping[UUID, str]) -> None:
-    """Write down in which channel the card of each of these reviews is wanted, unless it is already."""
+    """Record in which channel each review's card is wanted; idempotent."""
     await _want(tx, CARD, [outbox_id(CARD, review) for review in channels], list(channels), list(channels.values()))
 
 
@@ -68,7 +68,7 @@ async def _want(
 
 
 async def attempt(tx: AsyncConnection, message_id: UUID) -> Message:
-    """Write down that a post is about to be tried; returns the message as it was, with when it was first tried."""
+    """Record that a post is about to be tried; returns the message as it was before."""
     message = await lock(tx, message_id)
     if message.attempted_at is None:
         await tx.execute(update(slack_messages).where(M.id == message_id).values(attempted_at=func.clock_timestamp()))
@@ -83,18 +83,18 @@ async def lock(tx: AsyncConnection, message_id: UUID) -> Message:
 
 
 async def move(tx: AsyncConnection, message_id: UUID, channel: str) -> None:
-    """The message is to go to another channel; one that Slack has where it was is given up."""
+    """Move the message to another channel; a copy already posted in the old one is abandoned."""
     await tx.execute(insert(slack_pace).values(channel=channel).on_conflict_do_nothing())
     values = {"channel": channel, "ts": None, "rendered_revision": -1}
     await tx.execute(update(slack_messages).where(M.id == message_id).values(**values))
 
 
 async def bury(tx: AsyncConnection, message_id: UUID, ts: str) -> None:
-    """Somebody deleted the message in Slack: the dead copy is kept on record as gone, and it is to be posted anew.
+    """Somebody deleted the message in Slack: keep a record of it as gone, so that it is posted again.
 
-    Runs twice: the second run finds another `ts`.
+    Idempotent: a second run finds another `ts`.
     """
-    # Its card and a reply under it may find that at once, and there is one copy to keep.
+    # The card's job and a reply's job may find this at the same time; record the deleted message once.
     await lock(tx, message_id)
     dead = insert(slack_messages).from_select(
         ["id", "kind", "review_id", "channel", "ts", "attempted_at", "rendered_revision", "gone"],
@@ -108,7 +108,7 @@ async def bury(tx: AsyncConnection, message_id: UUID, ts: str) -> None:
 
 
 async def sent(tx: AsyncConnection, message_id: UUID, channel: str, ts: str, revision: int) -> None:
-    """Slack has the message, and it shows the review at `revision`."""
+    """Record that Slack has the message and that it shows the review at `revision`."""
     values = {"channel": channel, "ts": ts, "rendered_revision": revision}
     await tx.execute(update(slack_messages).where(M.id == message_id).values(**values))
 

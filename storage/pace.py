@@ -1,6 +1,6 @@
-"""How fast each Slack channel may be posted to, over all replicas: a row a channel, each turn one atomic statement.
+"""The rate limit of each Slack channel over all replicas: one row per channel, one atomic statement per turn.
 
-A row holds the moment from which the channel is at its ease again (GCRA), and the one until which it is paused.
+A row holds the theoretical arrival time of the next message (GCRA) and the end of a pause.
 """
 
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ UPDATES = "chat.update"
 
 @dataclass(frozen=True, slots=True)
 class Tier:
-    """One turn each `interval` on average, and `burst` at once after a rest. No interval: no limit."""
+    """A rate limit: one turn per `interval` on average, `burst` at once after a rest. Zero `interval`: no limit."""
 
     interval: timedelta
     burst: int
@@ -26,8 +26,8 @@ class Tier:
         return self.interval * (self.burst - 1)
 
 
-# A turn is taken only if it can be used within `patience`: whoever would wait longer goes back into the queue, and the
-# turn goes to whoever is most urgent then. A pause is waited out in the queue too: its first turn is the failed job's.
+# A job takes a turn only if it can use it within `patience`. Otherwise it goes back into the queue, and the most urgent
+# job gets the turn later. Jobs also wait in the queue during a pause; the job that failed gets the first turn after it.
 TAKE = """
 WITH tier AS (
     SELECT CAST(:interval AS interval) AS "every", CAST(:credit AS interval) AS credit,
@@ -46,45 +46,45 @@ SELECT EXISTS (SELECT FROM taken) AS taken, extract(epoch FROM coalesce(
 
 
 async def take(tx: AsyncConnection, channel: str, tier: Tier, patience: timedelta) -> tuple[bool, float]:
-    """Take the next turn in a channel: whether it is ours, and the seconds until it, or until one may be free."""
+    """Try to take the next turn in a channel: whether we got it, and the seconds until it or until one is free."""
     values = {"channel": channel, "interval": tier.interval, "credit": tier.credit, "patience": patience}
     row = (await tx.execute(text(TAKE), values)).one()
     return row.taken, max(0.0, row.wait or 0.0)
 
 
-# Without a time of Slack's own: twice as long with each failure in a row, at most a minute, and never in step.
+# If Slack names no time: exponential back-off with jitter, at most a minute.
 PAUSE = """
 UPDATE slack_pace SET failures = failures + 1, paused_until = greatest(paused_until, clock_timestamp() + coalesce(
         CAST(:wait AS interval), interval '1 second' * least(60, 2 ^ least(failures, 6)) * (0.5 + random() / 2)))
 WHERE channel = :channel RETURNING extract(epoch FROM paused_until - clock_timestamp())::float8
 """
-# After a pause the channel is posted to one by one: what Slack had too many of were bursts.
+# After a pause, messages go out one by one: bursts caused the rate limit.
 CALM = """
 UPDATE slack_pace SET next_at = greatest(next_at, paused_until + CAST(:credit AS interval)) WHERE channel = :channel
 """
 
 
 async def pause(tx: AsyncConnection, channel: str, tier: Tier, wait: timedelta | None) -> float:
-    """Let nobody use the channel for a while, and nobody in bursts after; returns the seconds."""
+    """Pause the channel and allow no burst after; returns the seconds."""
     seconds = (await tx.execute(text(PAUSE), {"channel": channel, "wait": wait})).scalar_one_or_none()
     await tx.execute(text(CALM), {"channel": channel, "credit": tier.credit})
     return float(seconds or 0.0)
 
 
 async def works(tx: AsyncConnection, channel: str) -> None:
-    """Slack took a message there."""
+    """Record that Slack accepted a message in the channel."""
     healed = "UPDATE slack_pace SET failures = 0, refused = NULL, refused_at = NULL WHERE channel = :channel"
     await tx.execute(text(f"{healed} AND (failures > 0 OR refused IS NOT NULL)"), {"channel": channel})
 
 
 async def refuses(tx: AsyncConnection, channel: str, code: str) -> None:
-    """Slack takes nothing there; `code` is why."""
+    """Record that Slack refuses messages in the channel; `code` is Slack's error."""
     refused = "UPDATE slack_pace SET refused = :code, refused_at = clock_timestamp() WHERE channel = :channel"
     await tx.execute(text(refused), {"channel": channel, "code": code})
 
 
 async def refusing(tx: AsyncConnection) -> bool:
-    """Whether a channel refused its last message, within a day: what was routed there goes elsewhere."""
+    """Whether Slack refused messages in any channel within the last day; they go to another channel."""
     query = "SELECT EXISTS (SELECT FROM slack_pace WHERE refused_at > now() - interval '1 day')"
     found: bool = (await tx.execute(text(query))).scalar_one()
     return found

@@ -1,4 +1,4 @@
-"""Which policy is in force, as all replicas have written it down, and the audit chain of its changes."""
+"""Stores which policy is in force, for all replicas, and the audit chain of its changes."""
 
 from dataclasses import dataclass
 
@@ -14,7 +14,7 @@ P = policy_in_force.c
 
 @dataclass(frozen=True, slots=True)
 class InForce:
-    """The policy that was recorded last; `broken` names the faulty file that was told of since, each empty if none."""
+    """The policy recorded last. `broken` is the faulty file announced since. Either is empty if there is none."""
 
     digest: str
     broken: str
@@ -22,14 +22,14 @@ class InForce:
 
 
 async def lock(tx: AsyncConnection) -> InForce:
-    """What is written down, locked: the second replica to see a change waits here and then finds it told."""
+    """Lock and read the recorded policy: a second replica waits here and then finds the change already announced."""
     await tx.execute(insert(policy_in_force).values(single=True).on_conflict_do_nothing())
     row = (await tx.execute(select(P.digest, P.broken, P.audit_seq, P.audit_head).with_for_update())).one()
     return InForce(row.digest, row.broken, Head(row.audit_seq, row.audit_head))
 
 
 async def write(tx: AsyncConnection, before: InForce, *, digest: str, broken: str, entry: Entry | None) -> None:
-    """The policy in force from now on, and the entry that tells of it."""
+    """Store the policy in force and the audit entry of the change."""
     head = before.head
     if entry is not None:
         head, row = link(before.head, entry, None, None)
@@ -39,7 +39,7 @@ async def write(tx: AsyncConnection, before: InForce, *, digest: str, broken: st
 
 
 async def keep(tx: AsyncConnection, digest: str, content: str) -> None:
-    """Keep the text of a policy."""
+    """Store the text of a policy."""
     await tx.execute(insert(policies).values(digest=digest, content=content).on_conflict_do_nothing())
 
 
@@ -49,6 +49,6 @@ async def content(tx: AsyncConnection, digest: str) -> str | None:
 
 
 async def head(tx: AsyncConnection) -> Head | None:
-    """Where the chain of policy changes ends; None when there never was one."""
+    """The head of the chain of policy changes; None when there was no change yet."""
     row = (await tx.execute(select(P.audit_seq, P.audit_head))).one_or_none()
     return Head(row.audit_seq, row.audit_head) if row else None

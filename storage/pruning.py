@@ -1,6 +1,6 @@
-"""What is thrown away once nobody can need it any more. Whatever else is kept is the record itself, or does not grow.
+"""Deletes expired rows. All other tables are the permanent record or do not grow.
 
-docs/reliability.md says of every table which it is, and a test holds it to that.
+docs/reliability.md lists every table, and a test compares the list with this module.
 """
 
 from dataclasses import dataclass
@@ -10,12 +10,12 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 BATCH = 5000
-"""Rows in one transaction: short enough that nobody waits behind it."""
+"""Rows per transaction: few enough that nothing waits long for its locks."""
 
 
 @dataclass(frozen=True, slots=True)
 class Passing:
-    """Rows that serve for a while: `since` is the column of their time, `only` says which may go."""
+    """A table whose rows expire `kept` after the time in column `since`; `only` is a condition for deleting a row."""
 
     table: str
     since: str
@@ -26,11 +26,11 @@ class Passing:
 PASSING = (
     # Slack repeats an event for five minutes; a click's signature is refused when it is older than that.
     Passing("slack_deliveries", "received_at", timedelta(days=1)),
-    # GitHub lets people send a delivery again for three days.
+    # GitHub lets people redeliver a webhook for three days.
     Passing("github_deliveries", "received_at", timedelta(days=7)),
-    # The row that says a message was posted is asked for when its job runs again, and a job that was done does not.
+    # Only a retry of its job reads the row of a posted message, and a finished job is not retried.
     Passing("slack_messages", "created_at", timedelta(days=30), "kind <> 'card' AND ts IS NOT NULL"),
-    # What a job met is only in its log as long as somebody may still retry it.
+    # The log of an unfinished job is kept: somebody may still retry the job.
     Passing(
         "pgqueuer_log",
         "created",
@@ -38,13 +38,13 @@ PASSING = (
         "NOT EXISTS (SELECT 1 FROM pgqueuer WHERE pgqueuer.id = pgqueuer_log.job_id)",
     ),
     Passing("pgqueuer_statistics", "created", timedelta(days=7)),
-    # So far back a client of the live feed may ask for what it missed.
+    # A client of the live feed may ask for missed events this far back.
     Passing("feed_events", "at", timedelta(days=7)),
 )
 
 
 async def prune(tx: AsyncConnection, what: Passing) -> int:
-    """Delete at most BATCH of the rows whose time is over; returns how many. Another replica's rows are left to it."""
+    """Delete at most BATCH expired rows; returns the number. Skips rows that another replica is deleting."""
     deleted = await tx.execute(
         text(
             f"DELETE FROM {what.table} WHERE ctid = ANY(ARRAY(SELECT ctid FROM {what.table} "  # noqa: S608 - constants

@@ -1,4 +1,4 @@
-"""When each pull request was last looked at, and which reviews a message from GitHub is about."""
+"""Stores when each pull request was last checked, and finds the reviews that a GitHub webhook is about."""
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -20,12 +20,12 @@ T = apv_reviews.c
 
 
 def pull_json(pull: PullState) -> dict[str, Json]:
-    """As the review row keeps it."""
+    """The JSON for the column `pull`."""
     return asdict(pull)
 
 
 def pull_of(kept: dict[str, Any] | None) -> PullState | None:
-    """What `pull_json` made."""
+    """The inverse of `pull_json`."""
     if kept is None:
         return None
     values = dict(kept) | {name: tuple(kept.get(name, ())) for name in ("failing", "reviewers")}
@@ -35,31 +35,31 @@ def pull_of(kept: dict[str, Any] | None) -> PullState | None:
 
 
 async def record_look(tx: AsyncConnection, review_id: UUID, began: datetime) -> None:
-    """Keep when the newest look began, by `clock`; the caller has locked the review."""
+    """Store when the newest check began, by `clock`; the caller has locked the review."""
     await tx.execute(update(apv_reviews).where(T.id == review_id).values(pull_seen_at=began))
 
 
 async def clock(tx: AsyncConnection) -> datetime:
-    """The database's clock: one for all replicas."""
+    """The database's time, the same for all replicas."""
     moment: datetime = (await tx.execute(select(func.clock_timestamp()))).scalar_one()
     return moment
 
 
 async def seen_at(tx: AsyncConnection, review_id: UUID) -> datetime | None:
-    """When the newest recorded look began."""
+    """When the newest recorded check began."""
     began: datetime | None = (await tx.execute(select(T.pull_seen_at).where(T.id == review_id))).scalar_one_or_none()
     return began
 
 
 async def first_delivery(tx: AsyncConnection, delivery: str) -> bool:
-    """Record one delivery of GitHub; False when it came before."""
+    """Record a GitHub delivery; False for a duplicate."""
     row = insert(github_deliveries).values(id=delivery).on_conflict_do_nothing()
     return (await tx.execute(row.returning(github_deliveries.c.id))).one_or_none() is not None
 
 
 @dataclass(frozen=True, slots=True)
 class Pointer:
-    """What a message from GitHub is about: pull requests of a repository by number, branch (head or base) or commit."""
+    """What a GitHub webhook is about: pull requests of a repository by number, branch (head or base) or commit."""
 
     repository: str
     numbers: frozenset[int] = frozenset()
@@ -67,7 +67,7 @@ class Pointer:
     commits: frozenset[str] = frozenset()
 
 
-# A number or a head branch names the review in any state; base and commit concern only open pull requests.
+# Numbers and head branches match reviews in any state; base branches and commits match open pull requests only.
 ABOUT = """
 SELECT id, severity FROM apv_reviews
 WHERE lower(repository) = lower(:repository) AND pr_number = ANY(:numbers)
@@ -82,7 +82,7 @@ WHERE lower(repository) = lower(:repository) AND status = 'pr_open'
 
 
 async def about(tx: AsyncConnection, pointer: Pointer) -> list[tuple[UUID, Severity]]:
-    """The reviews whose pull requests it may concern."""
+    """The reviews whose pull requests the webhook may be about."""
     values = {
         "repository": pointer.repository,
         "numbers": sorted(pointer.numbers),
@@ -97,12 +97,12 @@ UPDATE apv_reviews SET pull_polled_at = :now WHERE id IN (
     SELECT id FROM apv_reviews
     WHERE status = 'pr_open' AND (
         pull_polled_at IS NULL OR pull_polled_at <= :before
-        -- GitHub works out whether it can merge only when asked, and answers the next time.
+        -- GitHub computes mergeability only when asked, and has the answer the next time.
         OR (pull ->> 'conflict' IS NULL AND pull_polled_at <= :window))
     ORDER BY pull_polled_at NULLS FIRST
     LIMIT greatest(0, :most - (
         SELECT count(*) FROM apv_reviews WHERE status = 'pr_open' AND pull_polled_at > :window))
-    -- Another replica that polls at the same moment takes the others.
+    -- A replica that polls at the same time takes other rows.
     FOR UPDATE SKIP LOCKED
 ) RETURNING id, severity
 """
@@ -111,10 +111,10 @@ UPDATE apv_reviews SET pull_polled_at = :now WHERE id IN (
 async def take_due(
     tx: AsyncConnection, *, now: datetime, before: datetime, window: datetime, most: int
 ) -> list[tuple[UUID, Severity]]:
-    """Take open pull requests that nobody has asked about since `before`, and mark them as asked about now.
+    """Take the open pull requests last polled before `before`, and mark them as polled now.
 
-    `window` instead of `before` where GitHub did not know yet whether they merge. The longest ago first, and at most
-    `most` since `window`.
+    If GitHub had not computed mergeability yet, `window` counts instead of `before`. Oldest poll first, at most `most`
+    polls since `window`.
     """
     rows = await tx.execute(text(DUE), {"now": now, "before": before, "window": window, "most": most})
     return [(row.id, Severity(row.severity)) for row in rows]
@@ -133,7 +133,7 @@ WHERE entrypoint = :task AND status IN ('queued', 'picked')
 
 
 async def earlier_opening(tx: AsyncConnection, review_id: UUID) -> bool:
-    """Whether the pull request of an earlier review of the same APV is being opened, or waits to be."""
+    """Whether a job that opens the pull request of an earlier review of the same APV is queued or running."""
     found = await tx.execute(text(OPENING), {"task": OpenPull.task})
     query = select(T.id).where(_earlier(review_id), T.status == Status.APPROVED.value)
     return not set(found.scalars()).isdisjoint((await tx.execute(query)).scalars())

@@ -1,6 +1,6 @@
 """Records what happened: reviews, decisions, audit entries, delivery keys and jobs, in one statement.
 
-The caller has locked the review rows (`storage.reviews`), or names the versions it has seen; any other is not written.
+The caller has locked the review rows (`storage.reviews`), or names the row versions it read; others are not written.
 """
 
 from collections.abc import Mapping, Sequence
@@ -20,7 +20,7 @@ from storage.database import CommitUnknown, refused, rings
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DecisionRow:
-    """One person's decision, as the table keeps it."""
+    """One person's decision, as stored."""
 
     id: UUID
     choice: Choice
@@ -33,28 +33,28 @@ class DecisionRow:
     confidence: float | None
     action_taken: Action | None
     closing: bool
-    """It closed the review."""
+    """The decision closed the review."""
     modifications: Json = None
     metadata: dict[str, Json] | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Settlement:
-    """What became of the decisions on this review whose outcome was open."""
+    """The outcome of this review's decisions whose outcome was still open."""
 
     action: Action
     notes: str | None = None
     withdrawn_by: str | None = None
-    """The key of the person who took their approval back; then it is about their decisions alone."""
+    """The key of the person who withdrew their approval; only their decisions get this outcome."""
 
 
 PULL_ACTIONS = "'pr_opened', 'pr_merged', 'pr_closed'"
-"""What happens to a pull request replaces what happened to it before."""
+"""A later outcome among these replaces an earlier one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Change:
-    """Everything that one act of a person or program leaves behind."""
+    """Everything that one action of a person or program changes."""
 
     review: Review
     head: audit.Head
@@ -66,7 +66,7 @@ class Change:
     settlement: Settlement | None = None
     jobs: Sequence[Job] = ()
     delivery: bytes | None = None
-    """Identifies the request; when it was seen before, nothing is written."""
+    """Identifies the request; nothing is written for a duplicate."""
 
 
 RECORD = f"""
@@ -136,11 +136,11 @@ SELECT id, id IN (SELECT id FROM fresh) AS written FROM held
 async def record(
     tx: AsyncConnection, changes: Sequence[Change], seen: Mapping[UUID, str] | None = None
 ) -> dict[UUID, bool]:
-    """Write the changes, at most one per review, and queue their jobs; maps each review to whether it was written.
+    """Write the changes, at most one per review, and queue their jobs; returns for each review whether it was written.
 
-    False: its delivery was recorded before. `seen` is for reviews that are not locked: one whose row has changed since,
-    or that somebody holds, is missing from the result. With `seen` the statement commits itself, and raises
-    CommitUnknown where nobody can say whether it did.
+    False: a duplicate delivery. `seen` is for reviews that are not locked: one whose row has changed since, or that is
+    locked by somebody else, is missing from the result. With `seen` the statement commits on its own, and raises
+    CommitUnknown when it is unknown whether the commit succeeded.
     """
     reviews, decisions, entries = [], [], []
     queued: list[dict[str, Json]] = []
@@ -202,7 +202,7 @@ def _iso(moment: datetime | None) -> str | None:
 
 
 def vote_json(vote: Vote) -> dict[str, Json]:
-    """A vote in force, as the review row keeps it."""
+    """The JSON of a valid vote in the review row."""
     return {
         "person": vote.person,
         "name": vote.name,

@@ -14,11 +14,11 @@ from storage.reviews import STATE, T, review_of
 from storage.tables import hitl_decisions
 
 JUDGED = (T.patch_strategy, T.wargame_verdict, T.wargame_confidence, T.details, T.metadata)
-"""What an automatic approval looks at, beside the state; no diff is read."""
+"""The columns that an automatic approval reads besides STATE; the diff is not among them."""
 
 
 async def since(tx: AsyncConnection, moment: datetime) -> list[Past]:
-    """Every review that came since then, oldest first, with the decisions on its version in force."""
+    """Every review created since then, oldest first, with the decisions on its current version."""
     made = hitl_decisions.c
     query = (
         select(made.apv_id, made.reviewer_key, made.reviewer_name, made.reviewer_email, made.decision, made.created_at)

@@ -1,4 +1,4 @@
-"""Reads and locks reviews. What a rule looks at is locked, or is written only if it has not changed since."""
+"""Reads reviews: with a lock, or with the row version, so that a write can require that nothing has changed."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields, replace
@@ -52,11 +52,11 @@ UNSHOWN = {
 TUPLES = frozenset(f.name for f in fields(Apv) if f.default == ())
 
 FIRST, LAST = datetime(1000, 1, 1, tzinfo=UTC), datetime(9000, 1, 1, tzinfo=UTC)
-"""Another program may write `infinity`, or a year that no datetime has; between these, deadlines can be reckoned."""
+"""Other programs may write `infinity` or a year outside datetime's range; between these, deadlines can be computed."""
 
 
 def _moment(column: ColumnElement[datetime]) -> ColumnElement[datetime]:
-    """The column, moved to FIRST or LAST where a datetime could not hold it."""
+    """The column, clamped to FIRST and LAST."""
     first, last = literal(FIRST, TIME), literal(LAST, TIME)
     return case((column >= last, last), (column <= first, first), else_=column).label(column.key)
 
@@ -67,13 +67,13 @@ STATE = (
     T.votes, T.escalated_by, T.escalated_by_name, _moment(T.escalated_at), T.claimed_by, T.claimed_by_name,
     _moment(T.closed_at), _moment(T.snoozed_until), T.snooze_reason,
     T.pr_number, T.pr_url, T.pr_branch, T.hold, T.note, T.pull, T.metadata.has_key("follows").label("follows"),
-    # The length of a diff is known without reading it.
+    # The length is known without reading the diff.
     (func.coalesce(func.octet_length(T.patch_content), 0) > 0).label("has_patch"),
 )  # fmt: skip
 PLAIN = tuple({f.name for f in fields(Review)} & {column.name for column in STATE})
 MOMENTS = ("created_at", "due_at", "asked_at", "escalated_at", "closed_at", "snoozed_until")
 
-# The transaction that wrote the row: it names the row's version, whoever changes it.
+# The transaction that wrote the row; every change gives it another value, so it identifies the row's version.
 SEEN = literal_column("apv_reviews.xmin::text", Text).label("seen")
 
 
@@ -83,16 +83,16 @@ def _state(which: ColumnElement[bool]) -> Select[Any]:
 
 @dataclass(frozen=True, slots=True)
 class Locked:
-    """A review and the end of its audit chain; nobody else changes them before the caller has written."""
+    """A review and the head of its audit chain; nobody else can change them before the caller writes."""
 
     review: Review
     head: Head
     seen: str
-    """The version of its row; `storage.record` writes no other where the row is not locked."""
+    """The version of its row; if the row is not locked, `storage.record` writes only this version."""
 
 
-# Two clicks at once: the second waits here, then sees the first one's vote, which is in this same row.
-# Rows that refer to the review can still be inserted: a job keeps its message's row open while it calls Slack.
+# With two clicks at once, the second waits here and then sees the first one's vote, which is in this row.
+# key_share: rows that refer to the review can still be inserted; a job locks its message's row while it calls Slack.
 LOCK = _state(T.id == bindparam("id")).with_for_update(key_share=True)
 SEE = _state(T.id == any_(bindparam("ids", type_=ARRAY(Uuid))))
 
@@ -104,7 +104,7 @@ async def lock(tx: AsyncConnection, review_id: UUID) -> Locked | None:
 
 
 async def see(connection: AsyncConnection, review_ids: Sequence[UUID]) -> dict[UUID, Locked]:
-    """The reviews that exist among these, without a lock."""
+    """Those of these reviews that exist, without a lock."""
     rows = (await connection.execute(SEE, {"ids": review_ids})).mappings()
     return {row["id"]: _locked(row) for row in rows}
 
@@ -117,7 +117,7 @@ Value = TypeVar("Value")
 
 
 def review_of(row: RowMapping) -> Review:
-    """Where a review stands, from a row with STATE's columns. What cannot be read is named in `unreadable`."""
+    """A review's state from a row with STATE's columns. `unreadable` names the values that cannot be read."""
     unreadable = [name for name in MOMENTS if row[name] in {FIRST, LAST}]
 
     def read(name: str, how: Callable[[Any], Value], instead: Value) -> Value:
@@ -159,13 +159,13 @@ def _votes(kept: list[dict[str, Any]]) -> tuple[Vote, ...]:
 
 
 def apv_of(row: RowMapping) -> Apv:
-    """What was reported, from a whole row. Raises TypeError for details that no release up to this one writes."""
+    """The reported APV from a whole row. Raises TypeError for details that a later release wrote."""
     values: dict[str, Any] = {name: row[COLUMN_OF.get(name, name)] for name in APV_COLUMNS} | dict(row["details"])
     values["severity"] = Severity(values["severity"])
     values["patch_strategy"] = PatchStrategy(values["patch_strategy"])
     if values["wargame_verdict"] is not None:
         values["wargame_verdict"] = WargameVerdict(values["wargame_verdict"])
-    # A row of another program has no details, and may hold NaN, which JSON cannot say.
+    # Another program's row has no details and may hold NaN, which JSON cannot represent.
     values |= {name: None for name, value in values.items() if isinstance(value, float) and not isfinite(value)}
     values |= {name: tuple(values.get(name, ())) for name in TUPLES}
     return Apv(**values)
@@ -173,7 +173,7 @@ def apv_of(row: RowMapping) -> Apv:
 
 @dataclass(frozen=True, slots=True)
 class Position:
-    """A place in the order of `most_urgent`; it stays the same while reviews come and go."""
+    """A cursor in the order of `most_urgent`; it stays valid while reviews come and go."""
 
     priority: int
     due_at: datetime | None
@@ -213,7 +213,7 @@ async def get(tx: AsyncConnection, review_id: UUID) -> Dossier | None:
 
 
 async def state(tx: AsyncConnection, review_id: UUID) -> Review | None:
-    """Where one review stands, without what was reported."""
+    """One review's state, without the reported APV."""
     row = (await tx.execute(select(*STATE).where(T.id == review_id, T.digest.is_not(None)))).mappings().one_or_none()
     return review_of(row) if row else None
 
@@ -243,7 +243,7 @@ async def find(tx: AsyncConnection, name: str) -> Dossier | None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Filter:
-    """Which reviews a list holds; `statuses` None means every status."""
+    """The filter of a list; `statuses` None means every status."""
 
     statuses: frozenset[Status] | None = AWAITING
     severity: Severity | None = None
@@ -254,10 +254,10 @@ class Filter:
     snoozed: bool | None = None
 
     def conditions(self) -> list[ColumnElement[bool] | TextClause]:
-        """As SQL."""
+        """The SQL conditions."""
         found: list[ColumnElement[bool] | TextClause] = [T.digest.is_not(None)]
         if self.statuses == AWAITING:
-            # Spelled as in the partial index, so that the planner recognises it.
+            # Same text as in the partial index, so that the planner uses the index.
             found.append(text(AWAITING_SQL))
         elif self.statuses is not None:
             found.append(T.status.in_(sorted(self.statuses)))
@@ -277,7 +277,7 @@ class Filter:
 
 
 async def count(tx: AsyncConnection, what: Filter) -> int:
-    """How many reviews there are."""
+    """The number of matching reviews."""
     return (await tx.execute(select(func.count()).select_from(apv_reviews).where(*what.conditions()))).scalar_one()
 
 
@@ -296,15 +296,15 @@ def _behind(after: Position) -> list[ColumnElement[bool]]:
     columns: list[ColumnElement[Any]] = [T.created_at, T.id]
     values: list[ColumnElement[Any]] = [literal(after.created_at, TIME), literal(after.id, T.id.type)]
     if after.due_at is not None:
-        # As the position has it: the last row of a page may be one whose deadline no datetime holds.
+        # Clamped like the position: the last row of a page may have a deadline outside datetime's range.
         columns, values = [_moment(T.due_at), *columns], [literal(after.due_at, TIME), *values]
     later = tuple_(*columns) > tuple_(*values)
-    # A review without a deadline comes after all that have one, as in the order.
+    # Reviews without a deadline come last, as in the order.
     beyond = and_(T.due_at.is_(None), later) if after.due_at is None else or_(later, T.due_at.is_(None))
-    # The second condition implies the first, which is the one that the index understands.
+    # The second condition implies the first, but only the first can use the index.
     return [T.priority <= after.priority, or_(T.priority < after.priority, beyond)]
 
 
 async def set_branch(tx: AsyncConnection, review_id: UUID, branch: str) -> None:
-    """Something is about to be pushed for this review; the caller has locked it."""
+    """Record the branch that is about to be pushed for this review; the caller has locked it."""
     await tx.execute(update(apv_reviews).where(T.id == review_id).values(pr_branch=branch))

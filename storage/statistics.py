@@ -1,4 +1,4 @@
-"""Numbers over all reviews and decisions, read from counters: they cost the same however many there are."""
+"""Statistics over all reviews and decisions, read from counters, so the cost does not grow with the table."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from bot.domain.apv import Severity
 from bot.domain.review import AWAITING, Choice, Status
 
-# Counted, or changed since: exact without waiting for anybody who counts.
+# The counters plus the changes not counted yet: exact at any time.
 NUMBERS = """
 SELECT status, severity, adopted, sum(number)::bigint AS number FROM (
     SELECT status, severity, adopted, number FROM hitl_review_counts
@@ -29,7 +29,7 @@ SELECT counted.*, m.micros AS median,
 FROM (SELECT sum(number)::bigint AS number, sum(total) AS total FROM hitl_review_times WHERE level = 7) AS counted
 LEFT JOIN hitl_review_median AS m ON m.number = counted.number
 """
-# Down the levels to the lower of the two in the middle, and to the one after it: at most 256 rows each.
+# Walks down the levels to the lower of the two middle values, then to the next one; reads at most 256 rows per level.
 WALK = """
 WITH RECURSIVE counted AS (
     SELECT sum(number)::bigint AS number FROM hitl_review_times WHERE level = 7 {if_}
@@ -65,14 +65,14 @@ ON CONFLICT (one) DO UPDATE SET number = excluded.number, micros = excluded.micr
 
 @dataclass(frozen=True, slots=True)
 class ReviewNumbers:
-    """How many reviews there are, by status, severity, and whether the bot has taken the row in."""
+    """The number of reviews by status, severity, and whether the bot has adopted the row."""
 
     of: Mapping[tuple[Status, Severity, bool], int]
 
     def count(
         self, statuses: frozenset[Status] | None = None, severity: Severity | None = None, *, taken_in: bool = False
     ) -> int:
-        """Of these statuses and this severity; `taken_in`: without rows that another program has just inserted."""
+        """The number with these statuses and this severity; `taken_in` leaves out rows not adopted yet."""
         return sum(
             number
             for (status, rated, adopted), number in self.of.items()
@@ -82,13 +82,13 @@ class ReviewNumbers:
         )
 
     def waiting(self) -> dict[Severity, int]:
-        """Reviews that await a decision, by severity, the worst first."""
+        """Reviews that await a decision, by severity, worst first."""
         return {severity: self.count(AWAITING, severity) for severity in Severity}
 
 
 @dataclass(frozen=True, slots=True)
 class DecisionNumbers:
-    """How many decisions there are; day and week (from Monday) in UTC. `agreeing`: with the war game's verdict."""
+    """The number of decisions; day and week (from Monday) are in UTC. `agreeing`: those that agree with the wargame."""
 
     of: Mapping[Choice, int]
     agreeing: int
@@ -97,13 +97,13 @@ class DecisionNumbers:
 
     @property
     def total(self) -> int:
-        """All of them."""
+        """All decisions."""
         return sum(self.of.values())
 
 
 @dataclass(frozen=True, slots=True)
 class ReviewTimes:
-    """Seconds from a review's creation to the decision that closed it; zero where none was closed."""
+    """Seconds from a review's creation to the decision that closed it; zero when none was closed."""
 
     average: float = 0.0
     median: float = 0.0
@@ -112,13 +112,13 @@ class ReviewTimes:
 
 
 async def reviews(tx: AsyncConnection) -> ReviewNumbers:
-    """The reviews as they are at this moment."""
+    """The current numbers of reviews."""
     rows = (await tx.execute(text(NUMBERS))).all()
     return ReviewNumbers({(Status(r.status), Severity(r.severity), r.adopted): r.number for r in rows})
 
 
 async def decisions(tx: AsyncConnection, now: datetime) -> DecisionNumbers:
-    """The decisions that were counted (`storage.changes`)."""
+    """The decisions counted so far (`storage.counters`)."""
     today: date = now.date()
     monday = today - timedelta(days=today.weekday())
     rows = (await tx.execute(text(DECISIONS), {"today": today, "monday": monday})).all()
@@ -132,16 +132,16 @@ async def decisions(tx: AsyncConnection, now: datetime) -> DecisionNumbers:
 
 
 async def times(tx: AsyncConnection) -> ReviewTimes:
-    """Of the decisions that were counted."""
+    """The times of the decisions counted so far."""
     row = (await tx.execute(text(TIMES))).one()
     if not row.number:
         return ReviewTimes()
-    # Another release may have counted, which keeps none.
+    # An older release may have counted without storing a median.
     median = (await tx.execute(text(MEDIAN))).one().micros if row.median is None else row.median
     seconds = (row.total / row.number, median, row.least, row.most)
     return ReviewTimes(*(round(float(micros) / 1e6, 6) for micros in seconds))
 
 
 async def keep_median(tx: AsyncConnection) -> None:
-    """For those who read it, where anything was counted since it was kept last."""
+    """Store the median again if any decision was counted since."""
     await tx.execute(text(KEEP_MEDIAN))

@@ -1,4 +1,4 @@
-"""Writes what was submitted: new reviews, each with a code, and new content for those that wait."""
+"""Writes submissions: new reviews, each with a code, and new content for open reviews."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -20,13 +20,13 @@ SELECT pg_advisory_xact_lock(number) FROM (
     ORDER BY number
 ) AS numbers
 """
-"""256 numbers for all names: the server has room for some 6,400 locks in all, and a list may name 2,000."""
+"""Names share 256 locks: the server has room for some 6,400 locks in all, and a list may have 2,000 names."""
 
 
 async def lock_names(tx: AsyncConnection, names: Sequence[str]) -> None:
     """Hold identities and codes until the transaction ends, so that two reports of one APV cannot both be new.
 
-    Taken in one order by everyone: two lists that overlap wait for each other instead of deadlocking.
+    Always taken in the same order, so that two overlapping lists do not deadlock.
     """
     await tx.execute(text(LOCK_NAMES), {"names": list(names)})
 
@@ -47,7 +47,7 @@ async def by_code(tx: AsyncConnection, code: str) -> tuple[Locked, str] | None:
 
 @dataclass(frozen=True, slots=True)
 class New:
-    """A review to insert, under `code` or under the next free one of the year."""
+    """A review to insert, with `code` or with the year's next free code."""
 
     apv: Apv
     code: str | None
@@ -62,7 +62,7 @@ async def identities_known(tx: AsyncConnection, keys: Sequence[str]) -> set[str]
 
 
 async def insert_new(tx: AsyncConnection, news: Sequence[New], now: datetime) -> list[Locked]:
-    """New reviews, in the order given; a code that is taken gives way to the next free one."""
+    """Insert new reviews, in the order given; a taken code is replaced by the next free one."""
     ids = [uuid4() for _ in news]
     codes = {id_: new.code for id_, new in zip(ids, news, strict=True)}
     rows = {id_: _row(new, now) for id_, new in zip(ids, news, strict=True)}
@@ -93,12 +93,12 @@ async def replace_content(
     asked_at: datetime | None = None,
     drafted_from: str | None = None,
 ) -> Locked:
-    """Give a review that waits new content; `drafted_from` is the digest of what the bot added the diff to.
+    """Give an open review new content; `drafted_from` is the digest before the bot added the diff.
 
-    `asked_at`: the deadline counts from then, and what was said of an earlier one counts no more.
+    `asked_at` is when the deadline starts to count; it resets the reminders.
     """
     values = {**_values(apv), "version": version, "due_at": due_at, "drafted_from": drafted_from}
-    # The clock is reckoned again; another deadline has its own chain of escalation.
+    # The clock is computed again; a new deadline starts its escalation steps over.
     values |= {"clock_at": None, "steps_told": case((T.due_at == due_at, T.steps_told), else_=0)}
     if asked_at is not None:
         values |= {"asked_at": asked_at, "reminders_told": 0}
@@ -108,7 +108,7 @@ async def replace_content(
 
 
 async def drafted_from(tx: AsyncConnection, review_id: UUID) -> str | None:
-    """The digest of what was submitted, where the bot has added the diff."""
+    """The digest of the submitted content, if the bot has added the diff."""
     found: str | None = (await tx.execute(select(T.drafted_from).where(T.id == review_id))).scalar_one()
     return found
 
@@ -124,24 +124,24 @@ class Unadopted:
 
 
 async def metadata(tx: AsyncConnection, review_id: UUID) -> Mapping[str, Json]:
-    """What is kept beside a review's APV."""
+    """A review's metadata."""
     kept: Mapping[str, Json] = (await tx.execute(select(T.metadata).where(T.id == review_id))).scalar_one()
     return kept
 
 
 async def unadopted(tx: AsyncConnection, past: Sequence[UUID], limit: int) -> Sequence[UUID]:
-    """Rows of other programs that the bot has not taken in yet, oldest first, but for those in `past`."""
+    """Rows of other programs that the bot has not adopted yet, oldest first, except those in `past`."""
     query = select(T.id).where(T.digest.is_(None), T.id.not_in(past)).order_by(T.created_at).limit(limit)
     return (await tx.execute(query)).scalars().all()
 
 
 async def lock_unadopted(tx: AsyncConnection, review_id: UUID) -> Unadopted | None:
-    """Such a row, locked; None when another replica has it or had it."""
+    """Lock such a row; None when another replica has it or had it."""
     return await _unadopted(tx, T.id == review_id, skip_locked=True)
 
 
 async def unadopted_by_code(tx: AsyncConnection, code: str) -> Unadopted | None:
-    """Such a row by its code, locked."""
+    """Lock such a row by its code."""
     return await _unadopted(tx, T.apv_code == code)
 
 
@@ -180,7 +180,7 @@ async def _keep_contents(tx: AsyncConnection, kept: Sequence[tuple[UUID, int, Ap
 
 
 async def _next_codes(tx: AsyncConnection, year: int, count: int) -> list[str]:
-    """The next `count` codes that nobody has; the caller holds the year's counter until the commit."""
+    """The next `count` codes; the year's counter stays locked until the commit."""
     if not count:
         return []
     counter = insert(apv_code_years).values(year=year, last=count)

@@ -1,4 +1,4 @@
-"""The tables, with every constraint named. `migrations/` builds the same; a test holds the two equal."""
+"""The tables, with every constraint named. `migrations/` builds the same; a test compares the two."""
 
 from sqlalchemy import (
     BigInteger,
@@ -50,7 +50,7 @@ def _one_of(
 
 AWAITING_SQL = f"status IN ({', '.join(repr(s.value) for s in sorted(AWAITING))})"
 UNTOLD_SQL = "(breached_at IS NULL OR breached_at < due_at)"
-"""Nobody has been told that the deadline in force is missed; an earlier one may have been."""
+"""The current deadline has not been announced as missed (an earlier one may have been)."""
 
 apv_reviews = Table(
     "apv_reviews",
@@ -85,7 +85,7 @@ apv_reviews = Table(
     Column("created_at", TIME, nullable=False, server_default=func.now()),
     Column("updated_at", TIME, nullable=False, server_default=func.now()),
     Column("metadata", JSONB, nullable=False, server_default=text("'{}'")),
-    # Beyond what other programs may insert, every column has a default.
+    # Other programs insert only the columns above; every column below has a default.
     Column("package_ecosystem", Text, nullable=False, server_default=""),
     Column("repository", Text, nullable=False, server_default=""),
     Column("base_ref", Text),
@@ -186,11 +186,11 @@ hitl_decisions = Table(
     Column("outcome_notes", Text),
     Column("action_completed_at", TIME),
     Column("withdrawn_at", TIME),
-    # Null: another program wrote the row, and did not say.
+    # Null: another program wrote the row.
     Column("closing", Boolean),
 )
 Index("ix_hitl_decisions_apv_id", hitl_decisions.c.apv_id, hitl_decisions.c.created_at)
-# How a request of the API is known again: by what it said, and by the key that came with it.
+# How a repeated API request is recognised: by a hash of its content, or by its idempotency key.
 for _name in ("request", "idempotency_key"):
     Index(
         f"ix_hitl_decisions_{_name}",
@@ -255,7 +255,7 @@ slack_messages = Table(
     metadata,
     Column("id", Uuid, primary_key=True),
     Column("kind", Text, nullable=False),
-    # Null: an announcement that is about no review.
+    # Null: an announcement without a review.
     Column("review_id", Uuid, ForeignKey("apv_reviews.id", ondelete="RESTRICT")),
     Column("channel", Text, ForeignKey("slack_pace.channel"), nullable=False),
     Column("ts", Text),
@@ -300,7 +300,7 @@ hitl_changes = Table(
     Column("severity", Text),
     Column("adopted", Boolean),
     Column("number", BigInteger),
-    # For releases before revision 0011, which may still run beside this one; now `hitl_decisions.closing` says it.
+    # For releases before revision 0011, which may still run beside this one; replaced by `hitl_decisions.closing`.
     Column("closed_before", TIME),
     comment="What triggers saw change and nobody has counted and told of yet.",
 )

@@ -186,7 +186,7 @@ async def test_a_changed_entry_is_found(database: Database, superuser: asyncpg.C
     await tampered(superuser, statement)
     faults = (await service.verify(opened)).faults
     kind = "decision.approve" if "kind" in statement else "decision.refused"
-    assert faults == (f"APV-2026-0001: entry 2 ({kind}) is not as it was written",)
+    assert faults == (f"APV-2026-0001: entry 2 ({kind}) was altered",)
 
 
 async def test_a_changed_entry_with_a_hash_that_fits_is_found(
@@ -207,9 +207,7 @@ async def test_a_changed_entry_with_a_hash_that_fits_is_found(
         UUID(str(forged["id"])),
         forged["hash"],
     )
-    assert (await service.verify(opened)).faults == (
-        "APV-2026-0001: entry 3 (review.approved) is not as it was written",
-    )
+    assert (await service.verify(opened)).faults == ("APV-2026-0001: entry 3 (review.approved) was altered",)
 
 
 async def test_a_removed_entry_is_found(database: Database, superuser: asyncpg.Connection) -> None:
@@ -218,7 +216,7 @@ async def test_a_removed_entry_is_found(database: Database, superuser: asyncpg.C
     await decided(opened)
     await tampered(superuser, f"DELETE FROM audit_log {SECOND}")
     (fault, *_) = (await service.verify(opened)).faults
-    assert fault == "APV-2026-0001: entry 2 is missing; 3 stands in its place"
+    assert fault == "APV-2026-0001: entry 2 is missing; entry 3 follows"
 
 
 async def test_a_removed_last_entry_is_found(database: Database, superuser: asyncpg.Connection) -> None:
@@ -226,7 +224,7 @@ async def test_a_removed_last_entry_is_found(database: Database, superuser: asyn
     opened = gate(database)
     await decided(opened)
     await tampered(superuser, "DELETE FROM audit_log WHERE seq = 3")
-    assert (await service.verify(opened)).faults == ("APV-2026-0001: the log ends at entry 2, the review at 3",)
+    assert (await service.verify(opened)).faults == ("APV-2026-0001: the log ends at entry 2; its row says 3",)
 
 
 async def test_a_whole_history_that_was_removed_is_found(database: Database, superuser: asyncpg.Connection) -> None:
@@ -234,7 +232,7 @@ async def test_a_whole_history_that_was_removed_is_found(database: Database, sup
     opened = gate(database)
     await decided(opened)
     await tampered(superuser, "DELETE FROM audit_log")
-    assert (await service.verify(opened)).faults == ("APV-2026-0001: the log ends at entry 0, the review at 3",)
+    assert (await service.verify(opened)).faults == ("APV-2026-0001: the log ends at entry 0; its row says 3",)
 
 
 @pytest.mark.parametrize("seq", ["4", "NULL", "2"])
