@@ -1,6 +1,6 @@
-"""An APV: one advisory in one package, the proposed patch and the evidence, as it was reported.
+"""An APV: one advisory in one package, the proposed patch and the evidence, as reported.
 
-Values only. `digest()` covers all that a reviewer judges; `identity()` says when two reports are of the same thing.
+Values only. `digest()` covers everything that a reviewer judges; `identity()` is equal for two reports of one APV.
 """
 
 import hashlib
@@ -14,11 +14,11 @@ from typing import TypeAlias
 Json: TypeAlias = bool | int | float | str | Sequence["Json"] | Mapping[str, "Json"] | None
 
 CODE_PATTERN = re.compile(r"APV-(\d{4})-(\d{1,9})")
-"""An `apv_code`: the year of submission and a number that is unique in it."""
+"""An `apv_code`: the year of submission and a number that is unique within it."""
 
 
 class Severity(StrEnum):
-    """How bad it is, worst first."""
+    """The severity, worst first."""
 
     CRITICAL = "critical"
     HIGH = "high"
@@ -27,7 +27,7 @@ class Severity(StrEnum):
 
 
 class PatchStrategy(StrEnum):
-    """What kind of change is proposed."""
+    """The kind of change that the patch makes."""
 
     VERSION_BUMP = "version_bump"
     CODE_REWRITE = "code_rewrite"
@@ -36,7 +36,7 @@ class PatchStrategy(StrEnum):
 
 
 class WargameVerdict(StrEnum):
-    """What the trial of the patch against the exploit showed."""
+    """The result of running the exploit against the patch."""
 
     SUCCESS = "success"
     PARTIAL = "partial"
@@ -46,7 +46,7 @@ class WargameVerdict(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Apv:
-    """What was reported, with defaults resolved: severity known, repository filled in (empty only without GitHub).
+    """A report with its defaults filled in: severity and repository are set (repository is empty only without GitHub).
 
     Scores: CVSS 0-10, EPSS and all confidences 0-1. `patch_diff` is kept character for character.
     """
@@ -103,37 +103,37 @@ class Apv:
 
     @property
     def advisory(self) -> str:
-        """The id people know it by: the CVE, else the first alias, else empty."""
+        """The best-known id: the CVE, else the first alias, else empty."""
         return self.cve_id or (self.aliases[0] if self.aliases else "")
 
     @property
     def has_patch(self) -> bool:
-        """Whether an approval has something to open."""
+        """Whether there is a patch to open a pull request with."""
         return bool(self.patch_diff)
 
     @property
     def wants_bump(self) -> bool:
-        """Whether only a version is named where a diff could be, so that the bot is to make one."""
+        """Whether the report names a fixed version but has no diff, so that the bot should make one."""
         return self.patch_strategy is PatchStrategy.VERSION_BUMP and bool(self.fixed_version) and not self.has_patch
 
 
 @dataclass(frozen=True, slots=True)
 class Submission:
-    """An APV as somebody handed it in."""
+    """A submitted APV."""
 
     apv: Apv
     apv_code: str | None = None
-    """The code asked for; None takes the next free one of the year."""
+    """The requested code; None takes the year's next free one."""
     metadata: Mapping[str, Json] = field(default_factory=dict)
-    """Fields that we do not know, kept as they came."""
+    """Unknown fields, kept as submitted."""
 
 
 NOT_JUDGED = frozenset({"reporter"})
-"""Known of an APV, but no part of what a reviewer judges."""
+"""Fields of `Apv` that a reviewer does not judge."""
 
 
 def content(apv: Apv) -> dict[str, Json]:
-    """What a reviewer judges, as plain JSON values, one key for each field of `Apv` but the reporter."""
+    """What a reviewer judges, as plain JSON values: one key per field of `Apv`, except the reporter."""
     return {f.name: getattr(apv, f.name) for f in fields(apv) if f.name not in NOT_JUDGED}
 
 
@@ -146,7 +146,7 @@ def digest(apv: Apv) -> str:
 def identity(apv: Apv) -> str:
     """SHA-256 hex over repository, ecosystem, package, version and advisory: equal for two reports of one APV.
 
-    Repository, ecosystem and advisory ids are compared without case, as their owners do; package names are not.
+    Repository, ecosystem and advisory are compared case-insensitively, package names are not.
     """
     parts = (
         apv.repository.casefold(),
@@ -171,5 +171,5 @@ BASE_PRIORITY = {Severity.CRITICAL: 9, Severity.HIGH: 7, Severity.MEDIUM: 4, Sev
 
 
 def priority(apv: Apv) -> int:
-    """1-10, 10 most urgent: by severity, one more when it is known to be exploited (CISA KEV)."""
+    """1-10, 10 most urgent: by severity, plus one if it is known to be exploited (CISA KEV)."""
     return BASE_PRIORITY[apv.severity] + (1 if apv.kev else 0)

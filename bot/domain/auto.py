@@ -1,4 +1,4 @@
-"""What a policy approves automatically, without a person; nothing unless its file switches that on."""
+"""Automatic approval by the policy, without a person; off unless the policy file enables it."""
 
 from datetime import datetime
 
@@ -9,7 +9,7 @@ from bot.domain.review import Accepted, Review, Status
 
 
 def judged(came: Accepted, apv: Apv, policy: Policy, *, opens_pulls: bool, now: datetime) -> Accepted:
-    """A review that has just come or changed, also approved where the policy says so."""
+    """Approve a review that has just arrived or changed, if the policy does so automatically."""
     automatic = approved_by_policy(came.review, apv, policy, opens_pulls=opens_pulls, now=now)
     return Accepted(automatic.review, (*came.events, *automatic.events)) if automatic else came
 
@@ -17,7 +17,7 @@ def judged(came: Accepted, apv: Apv, policy: Policy, *, opens_pulls: bool, now: 
 def approved_by_policy(
     review: Review, apv: Apv, policy: Policy, *, opens_pulls: bool, now: datetime
 ) -> Accepted | None:
-    """The review approved by the policy; None leaves it to people."""
+    """The review approved by the policy; None: people decide."""
     if review.status is not Status.PENDING or not _covered(apv, policy) or policy.frozen(review, now):
         return None
     sentence = f"{review.code} was approved by policy {policy.digest[:8]}, without a person."
@@ -30,7 +30,7 @@ def _covered(apv: Apv, policy: Policy) -> bool:
         auto.enabled
         and auto.scope.covers(apv)
         and apv.has_patch
-        # Known to be exploited, or of a severity that nobody stated: that is for people to read.
+        # A known exploited vulnerability, or one without a stated severity, is left to people.
         and not apv.kev
         and not apv.severity_assumed
         and apv.validation_passed is not False

@@ -1,7 +1,7 @@
-"""CISA's Binding Operational Directive 26-04: how soon, by exploitation, exposure, automation and impact.
+"""CISA's Binding Operational Directive 26-04: deadlines by exploitation, exposure, automation and impact.
 
-The sixteen rows are those of the decision table that CERT/CC publishes for it. What a report does not say has a value
-here too, and the reason says that it was assumed.
+The sixteen rows are CERT/CC's decision table for it. Inputs missing from a report get a default value, and the reason
+marks them as assumed.
 """
 
 from collections.abc import Mapping
@@ -18,7 +18,7 @@ KEYS = ("exposed", "automatable", "technical_impact")
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One row: what it is for, and how many days it leaves; None: with the next upgrade."""
+    """One row: its inputs and its days; None: with the next upgrade."""
 
     in_kev: bool
     exposed: bool
@@ -29,7 +29,7 @@ class Row:
 
     @property
     def timeline(self) -> str:
-        """As the directive words it."""
+        """The deadline in the directive's words."""
         if self.days is None:
             return "next upgrade"
         return f"{self.days} days and forensics" if self.forensics else f"{self.days} days"
@@ -60,21 +60,21 @@ ROWS = tuple(
 BY_INPUT = {(row.in_kev, row.exposed, row.automatable, row.total): (number, row) for number, row in enumerate(ROWS, 1)}
 
 ASSUMED = {"kev": False, "exposed": True, "automatable": False, "technical_impact": True}
-"""What stands in for "unknown": not known to be exploited, reachable, not automatable, total impact."""
+"""Defaults for unknown inputs: not in KEV, exposed, not automatable, total impact."""
 
 
 @dataclass(frozen=True, slots=True)
 class Assessment:
-    """Which row applied, and what it was chosen by."""
+    """The row that applies, and which of its inputs were assumed."""
 
     number: int
     row: Row
     assumed: tuple[str, ...]
-    """What the report did not say."""
+    """The names of inputs that the report lacks."""
 
     @property
     def reason(self) -> str:
-        """For the card: the row, its timeline, and each input; an assumed one is marked."""
+        """For the card: the row, its timeline, and each input, marked if it was assumed."""
         words = {
             "kev": "in KEV" if self.row.in_kev else "not in KEV",
             "exposed": "exposed" if self.row.exposed else "not exposed",
@@ -86,7 +86,7 @@ class Assessment:
 
 
 def assess(apv: Apv, metadata: Mapping[str, Json]) -> Assessment:
-    """Choose the row. A value that is none of those in KEYS counts as unknown."""
+    """Choose the row. A value other than those described at KEYS counts as unknown."""
     impact = metadata.get("technical_impact")
     known: dict[str, bool | None] = {
         "kev": apv.kev,

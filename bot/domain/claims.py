@@ -1,4 +1,4 @@
-"""Whose turn it is to read a review. A claim binds nobody: anyone entitled may still decide."""
+"""Claims and snoozes. A claim is advisory: every reviewer may still decide."""
 
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -10,7 +10,7 @@ from bot.domain.review import UNSTORABLE, Accepted, Outcome, Review, closed_refu
 
 
 def claim(review: Review, person: Person) -> Outcome:
-    """Say that one is reading it."""
+    """Claim a review."""
     if refusal := closed_refusal(review):
         return refusal
     if review.claimed_by == person.key:
@@ -31,11 +31,11 @@ def unclaim(review: Review, person: Person) -> Outcome:
         sentence = f"{review.claimed_by_name} has claimed {review.code}; /apv reassign gives it to somebody else."
         return Refused(Reason.CLAIMED, sentence)
     free = replace(review, claimed_by=None, claimed_by_name=None)
-    return Accepted(free, (Event(Kind.UNCLAIMED, f"{person.name} no longer claims {review.code}."),))
+    return Accepted(free, (Event(Kind.UNCLAIMED, f"{person.name} released the claim on {review.code}."),))
 
 
 def reassign(review: Review, person: Person, to: Person | Refused) -> Outcome:
-    """Give the claim, taken or free, to somebody who may decide."""
+    """Give the claim to somebody who may decide, whether the review was claimed or not."""
     if refusal := closed_refusal(review):
         return refusal
     if isinstance(to, Refused):
@@ -50,12 +50,12 @@ def reassign(review: Review, person: Person, to: Person | Refused) -> Outcome:
 
 
 REASON_MAX = 300
-"""Characters of a snooze's reason: a line of the card."""
+"""Characters of a snooze's reason, which is one line of the card."""
 HOURS_MAX = 720
 
 
 def snooze(review: Review, person: Person, hours: int, reason: str, now: datetime) -> Outcome:
-    """Put it off for some hours, for a reason, and never up to its deadline; a second snooze replaces the first."""
+    """Snooze a review for some hours, until before its deadline; a second snooze replaces the first."""
     if refusal := closed_refusal(review):
         return refusal
     if not reason or len(reason) > REASON_MAX or UNSTORABLE.search(reason):

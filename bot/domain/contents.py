@@ -1,4 +1,4 @@
-"""What new content does to a review: which states take it, and what it leaves of votes, escalation and notes."""
+"""New content of a review: which statuses accept it, and what happens to votes, escalation and notes."""
 
 from dataclasses import replace
 
@@ -10,7 +10,7 @@ DRAFTING_NOTE = "The bot is making the diff of this version bump. It will be sho
 
 
 def takes_new_content(review: Review) -> bool:
-    """Whether changed content goes into this review; after the first push, or once it has ended, it opens a new one."""
+    """Whether changed content goes into this review; after the first push or once it is closed, it opens a new one."""
     if review.status is Status.APPROVED:
         return review.pr_branch is None
     return review.status in AWAITING or review.status is Status.CHANGES_REQUESTED
@@ -22,7 +22,7 @@ def drafting(review: Review) -> Review:
 
 
 def arrive(review: Review, apv: Apv, *, bump: bool) -> Accepted:
-    """A new review; `bump`: the bot will make its diff."""
+    """A new review arrives; `bump`: the bot will make its diff."""
     version = f" {apv.package_version}" if apv.package_version else ""
     advisory = f" {apv.advisory}" if apv.advisory else ""
     reported = f", reported by {apv.reporter}" if apv.reporter else ""
@@ -48,7 +48,7 @@ def revise(review: Review, *, bump: bool = False, by_bot: bool = False) -> Accep
 
 
 def bump_not_made(review: Review, reason: str) -> Accepted | None:
-    """Say why there is no diff, where one was announced; None where the review has moved on."""
+    """Note why the announced diff was not made; None if the review no longer waits for it."""
     if review.hold is not Hold.DRAFTING:
         return None
     sentence = f"No diff could be made for this version bump: {reason.rstrip('.')}."

@@ -1,4 +1,4 @@
-"""When a review must be decided, and what is said until then: arithmetic on moments that are passed in."""
+"""Deadlines, reminders and escalation steps of a review: pure arithmetic on the times passed in."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -12,7 +12,7 @@ from bot.domain.review import AWAITING, Accepted, Review, Status
 
 
 def due_at(since: datetime, rule: Rule, apv: Apv, metadata: Mapping[str, Json]) -> datetime | None:
-    """The deadline of a review that waits `since` then; None where the directive says "next upgrade"."""
+    """The deadline of a review that has waited since `since`; None if the directive says "next upgrade"."""
     if rule.deadline is Preset.FIXED:
         return since + timedelta(minutes=rule.minutes)
     days = assess(apv, metadata).row.days
@@ -25,19 +25,19 @@ def why_due(rule: Rule, apv: Apv, metadata: Mapping[str, Json]) -> str | None:
 
 
 def came_late(review: Review, now: datetime) -> bool:
-    """Whether new content comes when nobody was asked any more and the deadline is over, so that it gets its own."""
+    """Whether new content arrives on a closed review after its deadline, so that it gets a new one."""
     return review.status not in AWAITING and review.due_at is not None and review.due_at <= now
 
 
 def kept_due_at(before: Review, rule: Rule, apv: Apv, metadata: Mapping[str, Json]) -> datetime | None:
-    """The deadline of a review that gets new content in time: as it was, unless what it depends on has changed."""
+    """The deadline of a review that gets new content in time: unchanged, unless its inputs have changed."""
     kept = before.due_at is not None and apv.severity is before.severity and rule.deadline is Preset.FIXED
     return before.due_at if kept else due_at(before.waiting_since, rule, apv, metadata)
 
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """What has been said of a review so far: how many reminders, and how many steps of the escalation chain."""
+    """How many reminders and escalation steps have been posted so far."""
 
     reminders: int = 0
     steps: int = 0
@@ -45,7 +45,7 @@ class Said:
 
 @dataclass(frozen=True, slots=True)
 class Due:
-    """What to say now, what has been said then, and when to look again (None: no more)."""
+    """What to post now, the counts after that, and when to look again (None: never)."""
 
     remind: bool
     wake: bool
@@ -57,12 +57,12 @@ class Due:
 
     @property
     def tell(self) -> tuple[str, ...]:
-        """Keys of the people and user groups whom the steps name."""
+        """Keys of the people and user groups named in the steps."""
         return tuple(sorted({key for step in self.steps for key in (*step.to.users, *step.to.groups)}))
 
 
 def due(review: Review, rule: Rule, said: Said, now: datetime) -> Due:
-    """What time brings to a review that awaits a decision. What nobody said in time is said once."""
+    """What is due for a review that awaits a decision. Missed reminders are posted as one."""
     reminders = _reminders(review, rule)
     steps = [(review.due_at - timedelta(minutes=s.before), s) for s in rule.escalation] if review.due_at else []
     ends = review.due_at + timedelta(minutes=rule.expires) if review.due_at and rule.expires is not None else None
@@ -74,7 +74,7 @@ def due(review: Review, rule: Rule, said: Said, now: datetime) -> Due:
     ahead = (*reminders, *(moment for moment, _ in steps), *((ends,) if ends else ()), *((wakes,) if wakes else ()))
     later = [moment for moment in ahead if moment > now]
     return Due(
-        # What a snooze kept back is not said after it either.
+        # Reminders that a snooze suppressed are not posted after it either.
         remind=passed > said.reminders and wakes is None,
         wake=wakes is not None and wakes <= now,
         steps=reached,
@@ -85,7 +85,7 @@ def due(review: Review, rule: Rule, said: Said, now: datetime) -> Due:
 
 
 def say(review: Review, due: Due, now: datetime) -> Accepted | None:
-    """The review after what is due is said; None when there is nothing to say."""
+    """The review and its events once what is due is posted; None when there is nothing to post."""
     if due.expire:
         expired = Event(Kind.EXPIRED, f"{review.code} expired: nobody decided in time.")
         return Accepted(replace(review, status=Status.EXPIRED, closed_at=now), (expired,))
@@ -111,7 +111,7 @@ def missed(review: Review) -> Accepted:
 
 
 def _reminders(review: Review, rule: Rule) -> list[datetime]:
-    """When to remind the thread; never at or after the deadline, when the breach is told instead."""
+    """The times of the reminders, all before the deadline; at the deadline the breach is announced instead."""
     if rule.reminders is None:
         return []
     moments, moment, wait = [], review.waiting_since, float(rule.reminders.after)

@@ -1,4 +1,4 @@
-"""What a person may decide on a review, and what follows: the rule behind every button, form and API call."""
+"""The rules for decisions on a review, behind every button, form and API call."""
 
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -26,7 +26,7 @@ JUSTIFICATION_MIN, JUSTIFICATION_MAX = 10, 3000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decision:
-    """What one person decides, for the content whose digest they were shown (None: whatever is in force)."""
+    """One person's decision on the content with this digest (None: the current content)."""
 
     choice: Choice
     justification: str = ""
@@ -34,18 +34,18 @@ class Decision:
     """The reason picked from the list in Slack's modal, in words."""
     digest: str | None = None
     any_length: bool = False
-    """True for the API's older body, whose comment may have any length."""
+    """True for the API's older request body, whose comment may have any length."""
 
 
 def is_lead(review: Review, person: Person, policy: Policy) -> bool:
-    """Whether they may close this review's escalation; without LEADS, every reviewer but the one who escalated."""
+    """Whether they may close this review's escalation; without leads, every reviewer except the one who escalated."""
     return person.lead if policy.leads is not None else person.key != review.escalated_by
 
 
 def tally(review: Review, policy: Policy, now: datetime | None = None) -> Tally:
-    """Count the approvals in force; while escalated, the escalator's earlier one does not count and a lead's is needed.
+    """Count the valid approvals. While escalated, the escalator's earlier one does not count, and a lead's is needed.
 
-    With `now` it also says whether the policy freezes approvals at that time.
+    With `now`, the tally also says whether the policy freezes approvals at that time.
     """
     votes = review.votes
     lead_missing = False
@@ -112,7 +112,7 @@ def consider(review: Review, person: Person, decision: Decision, policy: Policy,
 def justification_fault(text: str) -> str | None:
     """What is wrong with a justification, as a sentence; None when nothing is."""
     if UNSTORABLE.search(text):
-        return "The justification holds a character that cannot be stored: NUL, or half of a surrogate pair."
+        return "The justification contains a character that cannot be stored: NUL, or half of a surrogate pair."
     length = len(text.strip())
     if JUSTIFICATION_MIN <= length <= JUSTIFICATION_MAX:
         return None
@@ -120,18 +120,18 @@ def justification_fault(text: str) -> str | None:
 
 
 def withdraw(review: Review, person: Person, policy: Policy) -> Outcome:
-    """Take one's own approval back while a decision is awaited; the same person may vote again."""
+    """Withdraw one's own approval of an open review; the same person may vote again."""
     if refusal := closed_refusal(review):
         return refusal
     left = replace(review, votes=tuple(v for v in review.votes if v.person != person.key))
     if left == review:
-        return Refused(Reason.NOT_VOTED, f"No approval of yours counts for {review.code}: there is none to withdraw.")
+        return Refused(Reason.NOT_VOTED, f"You have no approval of {review.code} to withdraw.")
     sentence = f"{person.name} withdrew their approval of {review.code}: {tally(left, policy).sentence}."
     return Accepted(left, (Event(Kind.VOTE_WITHDRAWN, sentence),))
 
 
 def approved(review: Review, sentence: str, *, opens_pulls: bool, now: datetime) -> Accepted:
-    """The review as it is once approved: a pull request follows, or nothing can and the note says why."""
+    """Approve the review: a pull request follows, or the note says why none can."""
     if review.has_patch and opens_pulls:
         hold, note = None, None
         sentence += " The pull request is being opened."
@@ -177,7 +177,7 @@ def _voted(review: Review, person: Person, policy: Policy) -> bool:
     escalated = review.status is Status.ESCALATED
     # A lead who approved before the escalation votes again: the escalation asks for a vote given after it.
     voted = any(v.person == person.key and (v.lead_after_escalation or not escalated) for v in review.votes)
-    # So does a person who stands for a missing group now: the policy or the group changed since they voted.
+    # So does a member of a missing group: the policy or the group has changed since they voted.
     stands_for = groups_of(person, policy)
     return voted and all(set(clause).isdisjoint(stands_for) for clause in tally(review, policy).missing)
 
@@ -190,7 +190,7 @@ def _justification_refusal(review: Review, decision: Decision, policy: Policy) -
         return Refused(Reason.JUSTIFICATION, fault) if fault else None
     if decision.choice is Choice.APPROVE and not decision.justification.strip():
         sentence = (
-            f"The policy asks for a justification with each approval of a {review.severity} review; none was given."
+            f"The policy requires a justification to approve a review of {review.severity} severity; none was given."
         )
         return Refused(Reason.JUSTIFICATION, sentence)
     return None

@@ -1,4 +1,4 @@
-"""What happened to a review: a kind, which names it in the audit log, and the sentence that tells it."""
+"""Events of a review: a kind, which the audit log stores, and a sentence for people."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -33,7 +33,7 @@ class Kind(StrEnum):
     """A step of the escalation chain."""
     DEADLINE_MISSED = "deadline.missed"
     EXPIRED = "review.expired"
-    """Nobody decided for so long after the deadline that the policy closes it."""
+    """Nobody decided, and the policy closes it some time after the deadline."""
 
     PULL_OPENED = "pull.opened"
     PULL_FAILED = "pull.failed"
@@ -58,13 +58,13 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One thing that happened, and who hears of it beside the card and its thread."""
+    """One event, and who is notified besides the card and its thread."""
 
     kind: Kind
     sentence: str
     alarm: bool = False
-    """The incident channel hears it too."""
+    """Also posted to the incident channel."""
     tell: tuple[str, ...] = ()
-    """Keys of the people whom the thread mentions."""
+    """Keys of the people to mention in the thread."""
     thread: bool = True
-    """The card's thread hears it; False where the thread itself is what failed."""
+    """Posted to the card's thread; False if posting to the thread is what failed."""

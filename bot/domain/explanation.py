@@ -1,4 +1,4 @@
-"""Explains what a review needs: each demand of the policy with its place in the file."""
+"""Explains what a review needs: each requirement of the policy with its key in the file."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -10,7 +10,7 @@ from bot.domain.review import AWAITING, Review, Status
 
 
 def explain(review: Review, policy: Policy, now: datetime) -> Iterator[tuple[str, str]]:
-    """Yield a name and a sentence for each thing that the policy says of this review."""
+    """Yield a name and a sentence for each rule of the policy that applies to this review."""
     rule, route = policy.rules[review.severity], policy.route(review)
     place = f"severity.{review.severity}"
     number = policy.routes.index(route) + 1 if route else 0

@@ -1,6 +1,6 @@
-"""What is wrong with a submission: every fault with its place and a sentence.
+"""The faults of a submission, each with its place and a sentence.
 
-No fault holds the input itself, so it may be shown and logged.
+No fault contains the input itself, so it may be shown and logged.
 """
 
 from collections.abc import Sequence
@@ -11,12 +11,12 @@ Loc: TypeAlias = tuple[str | int, ...]
 """A place in a JSON document: object keys and list positions, from the outside in."""
 
 FAULT_LIMIT = 10_000
-"""Further faults are left out: an answer must not be many times larger than the input."""
+"""Further faults are dropped: a response must not be many times larger than its request."""
 
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """One thing that is wrong: a stable machine word, its place, a sentence for people."""
+    """One fault: a stable code for programs, its place, a sentence for people."""
 
     type: str
     loc: Loc

@@ -1,4 +1,4 @@
-"""Who a person is at the moment they ask: what Slack knows of them, and whether the policy lets them decide."""
+"""Who a person is when they click or call: their Slack account, and whether the policy lets them decide."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from bot.domain.refusal import Reason, Refused
 
 @dataclass(frozen=True, slots=True)
 class SlackProfile:
-    """A Slack user as `users.info` describes them, reduced to what a decision needs."""
+    """The fields of a Slack user (`users.info`) that a decision needs."""
 
     user_id: str
     team_id: str
@@ -21,15 +21,15 @@ class SlackProfile:
     is_guest: bool = False
     """`is_restricted` or `is_ultra_restricted`."""
     is_stranger: bool = False
-    """Known only through a shared channel."""
+    """From another workspace, through a shared channel."""
 
 
 class DirectoryUnavailable(Exception):
-    """Neither Slack nor a fresh answer can say who this is: the caller must record nothing."""
+    """Slack does not answer and there is no fresh cached answer: the caller must record nothing."""
 
 
 class Directory(Protocol):
-    """Who people are and which user groups they belong to, believed for at most 60 s."""
+    """Looks up people and user groups in Slack; answers are cached for at most 60 s."""
 
     async def profile(self, user_id: str) -> SlackProfile | None:
         """The person, or None when Slack knows no such user; raises DirectoryUnavailable."""
@@ -40,41 +40,41 @@ class Directory(Protocol):
         ...
 
     def expect(self, user_id: str, groups: Iterable[str]) -> None:
-        """Ask Slack at once, side by side, for what is not fresh: these are needed next."""
+        """Start requests for whatever is not cached, concurrently: the caller needs the answers next."""
         ...
 
     def forget(self, changed_id: str) -> None:
-        """This user or group changed: ask Slack again next time."""
+        """Drop this user or group from the cache: it has changed."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """Somebody who may decide. `key` is the same for one person whatever names they use."""
+    """Somebody who may decide. `key` identifies the person under any name."""
 
     key: str
     """A Slack user id, `token:<name>`, or `claimed:<e-mail or name>` when the API asks for no token."""
     name: str
     email: str | None
     lead: bool
-    """Named as a lead by the policy."""
+    """The policy names them as a lead."""
     verified: bool = True
     """The name came from Slack or a token, not from the client."""
     member_of: frozenset[str] = frozenset()
-    """Ids of the user groups they are in, among those that the policy names."""
+    """Ids of those of the policy's user groups that they belong to."""
 
     def among(self, principals: Principals) -> bool:
         """Whether they are one of these."""
         return principals.hold(self.key, self.email, self.member_of)
 
     def may_be_among(self, principals: Principals) -> bool:
-        """Whether they are one of these or only claim to be: enough to keep somebody out, never to let them in."""
+        """Whether they are one of these or claim to be. Use it to refuse a person, never to allow one."""
         claimed = {(self.email or "").casefold(), self.key.partition(":")[2].casefold()}
         names = principals.emails | {user.casefold() for user in principals.users}
         return self.among(principals) or not claimed.isdisjoint(names)
 
     def reported(self, reporter: str | None) -> bool:
-        """Whether they are the reporter, by Slack id, e-mail or token name, without case."""
+        """Whether they are the reporter, by Slack id, e-mail or token name, case-insensitively."""
         if not reporter:
             return False
         own = {self.key, self.key.partition(":")[2] or self.key, self.email or self.key}
@@ -82,11 +82,11 @@ class Person:
 
 
 def groups_of(person: Person, policy: Policy) -> tuple[str, ...]:
-    """Names of the groups that they stand for, among those that some quorum asks for."""
+    """Those of the groups required by a quorum that the person belongs to."""
     return tuple(
         name
         for name in policy.asked_for
-        # Anyone who got this far is a reviewer, even a token, which no list names.
+        # Every `Person` may decide and so is a reviewer, even a token that no list names.
         if name == REVIEWERS or person.among(policy.members(name))
     )
 
@@ -98,7 +98,7 @@ def entitle(
     policy: Policy,
     members: Mapping[str, frozenset[str]],
 ) -> Person | Refused:
-    """Judge a Slack user who clicked in workspace `clicked_in`; ours is `team_id`.
+    """Check a Slack user who clicked in workspace `clicked_in`; ours is `team_id`.
 
     `members` maps each of `policy.groups` to the user ids in it.
     """
@@ -110,7 +110,7 @@ def entitle(
     if not policy.deciders.hold(profile.user_id, profile.email, member_of):
         return Refused(
             Reason.NOT_A_REVIEWER,
-            "You are not on the list of reviewers, so nothing was recorded as a decision.",
+            "You are not on the list of reviewers, so no decision was recorded.",
         )
     lead = policy.leads is not None and policy.leads.hold(profile.user_id, profile.email, member_of)
     return Person(profile.user_id, profile.name, profile.email, lead=lead, member_of=member_of)

@@ -1,6 +1,6 @@
-"""The policy as values: what each severity needs, who counts, where messages go. Parsed elsewhere.
+"""The policy as values: what each severity needs, who may decide, where messages go. `bot.policies` parses it.
 
-It is asked at every click, so it only compares what is in memory.
+Every click evaluates it, so it only compares values in memory.
 """
 
 import re
@@ -19,7 +19,7 @@ REVIEWERS, LEADS = "reviewers", "leads"
 
 
 class Matter(Protocol):
-    """What a policy looks at to tell one review from another; an APV and a review both have it."""
+    """The properties by which a policy matches reviews; both an APV and a review have them."""
 
     @property
     def severity(self) -> Severity: ...  # noqa: D102
@@ -32,12 +32,12 @@ class Matter(Protocol):
 
 
 class Preset(StrEnum):
-    """How a deadline comes about."""
+    """How the deadline is computed."""
 
     FIXED = "fixed"
-    """So many minutes after arrival."""
+    """`Rule.minutes` after arrival."""
     BOD_26_04 = "bod-26-04"
-    """CISA's binding operational directive, by exploitation, exposure, automation and impact."""
+    """By CISA's Binding Operational Directive 26-04 (`bot.domain.bod_26_04`)."""
 
 
 class MergeMethod(StrEnum):
@@ -59,7 +59,7 @@ class Principals:
 
     @classmethod
     def of(cls, names: tuple[str, ...]) -> "Principals":
-        """Sort a list such as `("U1", "S2", "token:ci", "ann@example.org")` by what each name is."""
+        """Parse names such as `("U1", "S2", "token:ci", "ann@example.org")`."""
         tokens = frozenset(n.removeprefix("token:") for n in names if n.startswith("token:"))
         emails = frozenset(n.casefold() for n in names if "@" in n)
         rest = frozenset(n for n in names if "@" not in n and not n.startswith("token:"))
@@ -67,7 +67,7 @@ class Principals:
         return cls(users=rest - groups, groups=groups, tokens=tokens, emails=emails)
 
     def hold(self, key: str, email: str | None, member_of: frozenset[str]) -> bool:
-        """Whether a person is among them: `key` as in `Person`, `member_of` the ids of the user groups they are in."""
+        """Whether they include a person; `key` as in `Person`, `member_of` are the ids of the person's user groups."""
         kind, named, token = key.partition(":")
         if named:
             return kind == "token" and token in self.tokens
@@ -84,7 +84,7 @@ class Principals:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """All of them as they are written in a file, in order."""
+        """All of them as written in a policy file, sorted."""
         tokens = (f"token:{token}" for token in self.tokens)
         return tuple(sorted((*self.users, *self.groups, *self.emails, *tokens)))
 
@@ -94,7 +94,7 @@ class Principals:
 
 @dataclass(frozen=True, slots=True)
 class Reminders:
-    """Words in the thread while nobody decides: the first after so many minutes, each wait `backoff` times the last."""
+    """Reminders in the thread: the first after `after` minutes, each further wait `backoff` times the previous one."""
 
     after: int
     backoff: float = 2.0
@@ -103,7 +103,7 @@ class Reminders:
 
 @dataclass(frozen=True, slots=True)
 class EscalationStep:
-    """Whom to tell so many minutes before the deadline. `names`: as written, principals and groups of the policy."""
+    """Whom to notify `before` minutes before the deadline. `names`: the same people as written in the file."""
 
     before: int
     to: Principals
@@ -112,36 +112,36 @@ class EscalationStep:
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """What one severity needs: distinct approvals, from whom, why, and in how many minutes."""
+    """What one severity needs: how many approvals, from which groups, with a justification or not, and by when."""
 
     approvals: int
     minutes: int
     justification: bool = False
     groups: tuple[tuple[str, ...], ...] = ()
-    """Each must be met: somebody of one of its groups is among those who approve. Names, as in `Policy.named`."""
+    """For each entry, at least one approver must be a member of one of its groups. Names as in `Policy.named`."""
     deadline: Preset = Preset.FIXED
     reminders: Reminders | None = None
     escalation: tuple[EscalationStep, ...] = ()
-    """The longest before the deadline first."""
+    """Earliest first."""
     expires: int | None = None
-    """Minutes after the deadline at which a review that nobody decided expires; None: never."""
+    """An undecided review expires this many minutes after its deadline; None: never."""
 
 
 @dataclass(frozen=True, slots=True)
 class Glob:
-    """Shell-style patterns (`*`, `?`, `[a-z]`), compared without case; none match anything."""
+    """Shell-style patterns (`*`, `?`, `[a-z]`), case-insensitive; no patterns match everything."""
 
     patterns: tuple[str, ...] = ()
     compiled: re.Pattern[str] | None = None
 
     def matches(self, text: str) -> bool:
-        """Whether any pattern covers the whole of `text`."""
+        """Whether any pattern matches all of `text`."""
         return self.compiled is None or self.compiled.fullmatch(text.casefold()) is not None
 
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """Which reviews something is for: all conditions must hold, one that is empty always does."""
+    """A condition on reviews: all its fields must match; an empty field matches everything."""
 
     severities: frozenset[Severity] = frozenset()
     ecosystems: frozenset[str] = frozenset()
@@ -150,7 +150,7 @@ class Scope:
     repositories: Glob = Glob()
 
     def covers(self, matter: Matter) -> bool:
-        """Whether this review is meant."""
+        """Whether the review matches."""
         return (
             (not self.severities or matter.severity in self.severities)
             and (not self.ecosystems or matter.package_ecosystem.casefold() in self.ecosystems)
@@ -161,7 +161,7 @@ class Scope:
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """Where the reviews of a scope go, and which groups must be among those who approve them, beside the rule's."""
+    """The channels for the reviews of a scope, and the groups that must approve them in addition to the rule's."""
 
     scope: Scope
     channel: str | None = None
@@ -171,7 +171,7 @@ class Route:
 
 @dataclass(frozen=True, slots=True)
 class MachineAccount:
-    """A reporter that is no person, and whose owners may not approve what it proposed."""
+    """A reporter that is not a person; its owners may not approve what it reported."""
 
     account: str
     owners: Principals
@@ -182,7 +182,7 @@ WEEK = timedelta(days=7)
 
 @dataclass(frozen=True, slots=True)
 class Freeze:
-    """A time in which nothing of its scope is approved: once, or every week (`weekly`), in UTC."""
+    """A window in which nothing in its scope can be approved: once, or every week (`weekly`), in UTC."""
 
     name: str
     scope: Scope
@@ -191,29 +191,29 @@ class Freeze:
     weekly: bool = False
 
     def until(self, now: datetime) -> datetime | None:
-        """When the window that `now` lies in ends; None when it lies in none."""
+        """The end of the window that contains `now`; None outside of any window."""
         weeks = (now - self.begins) // WEEK if self.weekly else 0
         return self.ends + weeks * WEEK if self.begins <= now - weeks * WEEK < self.ends else None
 
 
 @dataclass(frozen=True, slots=True)
 class AutoApproval:
-    """What needs nobody's approval; nothing while `enabled` is false, and never what is known to be exploited."""
+    """What the policy approves automatically: nothing while `enabled` is false, and never a known exploited one."""
 
     enabled: bool = False
     scope: Scope = Scope()
     strategies: frozenset[PatchStrategy] = frozenset({PatchStrategy.VERSION_BUMP})
     verdicts: frozenset[WargameVerdict] = frozenset({WargameVerdict.SUCCESS})
     confidence: float = 0.9
-    """The wargame's least confidence, 0-1."""
+    """The minimum wargame confidence, 0-1."""
 
 
 @dataclass(frozen=True, slots=True)
 class PullRules:
-    """What a pull request gets, and whether the bot merges it."""
+    """How pull requests are opened, and whether the bot merges them."""
 
     labels: tuple[str, ...] = ("security",)
-    """Beside `severity: <severity>`, which every one has."""
+    """In addition to `severity: <severity>`, which every pull request gets."""
     reviewers: tuple[str, ...] = ()
     """GitHub logins."""
     team_reviewers: tuple[str, ...] = ()
@@ -224,9 +224,9 @@ class PullRules:
     allow_workflows: bool = False
     """Whether a patch may touch `.github/workflows`."""
     max_files: int = 100
-    """Files that a patch may touch."""
+    """The number of files that a patch may touch."""
     max_bytes: int = 1_048_576
-    """Of the diff."""
+    """The size limit of the diff."""
 
 
 BUILT_IN_RULES: Mapping[Severity, Rule] = {
@@ -235,33 +235,33 @@ BUILT_IN_RULES: Mapping[Severity, Rule] = {
     Severity.MEDIUM: Rule(approvals=1, minutes=10_080),
     Severity.LOW: Rule(approvals=1, minutes=43_200),
 }
-"""The contract's numbers; the built-in file says the same, which a test holds."""
+"""The numbers of the contract; a test checks that the built-in file has the same."""
 
 
 @dataclass(frozen=True)
 class Policy:
-    """Who may decide, how many must, how soon, and which channels hear of it."""
+    """Who may decide, how many approvals are needed, how soon, and which channels get the messages."""
 
     reviewers: Principals
     review_channel: str
     incident_channel: str
     leads: Principals | None = None
-    """None: any reviewer but the one who escalated may close an escalation."""
+    """None: any reviewer except the one who escalated may close an escalation."""
     rules: Mapping[Severity, Rule] = field(default_factory=lambda: BUILT_IN_RULES)
     named: Mapping[str, Principals] = field(default_factory=dict)
-    """The groups that the policy names, without `reviewers` and `leads`. Their members are reviewers."""
+    """The policy's other groups, without `reviewers` and `leads`. Their members are reviewers too."""
     routes: tuple[Route, ...] = ()
-    """The first that covers a review counts."""
+    """The first that matches a review applies."""
     machines: tuple[MachineAccount, ...] = ()
     freezes: tuple[Freeze, ...] = ()
     auto: AutoApproval = AutoApproval()
     pull_request: PullRules = PullRules()
     digest: str = ""
-    """SHA-256 hex of the file's text; empty for a policy that came from no file."""
+    """SHA-256 hex of the file's text; empty without a file."""
 
     @cached_property
     def groups(self) -> frozenset[str]:
-        """Every user group whose members must be known to judge a person."""
+        """All user groups that the policy names; their members are needed to judge a person."""
         owners = (machine.owners for machine in self.machines)
         return frozenset[str]().union(*(p.groups for p in (self.deciders, *owners)))
 
@@ -275,7 +275,7 @@ class Policy:
 
     @cached_property
     def asked_for(self) -> tuple[str, ...]:
-        """The names of all groups that some quorum asks for, so that a vote can say for which of them it stands."""
+        """The names of all groups that a quorum requires; a vote records which of them its voter belongs to."""
         clauses = [
             *(c for rule in self.rules.values() for c in rule.groups),
             *(c for r in self.routes for c in r.groups),
@@ -283,32 +283,32 @@ class Policy:
         return tuple(sorted({name for clause in clauses for name in clause}))
 
     def members(self, name: str) -> Principals:
-        """Who a group's name stands for, `reviewers` and `leads` too."""
+        """The principals of a group by its name, including `reviewers` and `leads`."""
         if name == LEADS:
             return self.leads or self.reviewers
         return self.reviewers if name == REVIEWERS else self.named[name]
 
     def route(self, matter: Matter) -> Route | None:
-        """The first route that covers a review; None leaves it to the two channels of the settings."""
+        """The first route that matches a review; None: the two channels of the settings apply."""
         return next((route for route in self.routes if route.scope.covers(matter)), None)
 
     def channel_for(self, matter: Matter) -> str:
-        """Where its card goes."""
+        """The channel for a review's card."""
         route = self.route(matter)
         return (route and route.channel) or self.review_channel
 
     def incident_channel_for(self, matter: Matter) -> str:
-        """Where its alerts go."""
+        """The channel for a review's alerts."""
         route = self.route(matter)
         return (route and route.incident_channel) or self.incident_channel
 
     def groups_for(self, matter: Matter) -> tuple[tuple[str, ...], ...]:
-        """The groups that must be among those who approve: the severity's rule and the route's, each once."""
+        """The groups that must approve: the severity's and the route's, without duplicates."""
         route = self.route(matter)
         return tuple(dict.fromkeys((*self.rules[matter.severity].groups, *(route.groups if route else ()))))
 
     def frozen(self, matter: Matter, now: datetime) -> tuple[Freeze, datetime] | None:
-        """The freeze window in force for a review, with its end; the one that ends last."""
+        """The active freeze window of a review and its end; of several, the one that ends last."""
         ends = [(freeze, end) for freeze in self.freezes if freeze.scope.covers(matter) and (end := freeze.until(now))]
         return max(ends, key=lambda found: found[1], default=None)
 
@@ -320,7 +320,7 @@ class Policy:
         return f"Approvals are frozen until {end.astimezone(UTC):%Y-%m-%d %H:%M} UTC ({freeze.name})."
 
     def owners_of(self, reporter: str | None) -> Principals:
-        """The owners of the machine account that reported; nobody when it is none."""
+        """The owners of the machine account that reported; empty if the reporter is not a machine account."""
         found = Principals()
         for machine in self.machines:
             if reporter and machine.account.casefold() == reporter.casefold():
@@ -329,5 +329,5 @@ class Policy:
 
     @property
     def asks_why(self) -> bool:
-        """Whether any severity wants a justification of those who approve."""
+        """Whether any severity requires a justification for an approval."""
         return any(rule.justification for rule in self.rules.values())

@@ -1,4 +1,4 @@
-"""A pull request as GitHub has it: what was seen of it last, and what is kept of that. Values only."""
+"""A pull request on GitHub: what GitHub shows of it, and what the review keeps of that. Values only."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -6,7 +6,7 @@ from typing import Literal
 
 
 class Checks(StrEnum):
-    """What the checks of a commit come to; the values of `pr_checks`."""
+    """The combined result of a commit's checks; the values of `pr_checks`."""
 
     RUNNING = "running"
     PASSED = "passed"
@@ -14,18 +14,18 @@ class Checks(StrEnum):
 
 
 class Merging(StrEnum):
-    """How far the bot's own merging has come."""
+    """The state of the bot's own merge."""
 
     ARMED = "armed"
-    """GitHub merges by itself once its rules are met."""
+    """GitHub merges automatically once its rules are met."""
     OFF = "off"
-    """Armed, and switched off by somebody; armed again when something about the pull request changes."""
+    """Somebody disabled the automatic merge; the bot arms it again when the pull request changes."""
     REFUSED = "refused"
-    """GitHub said no; tried again when something about the pull request changes."""
+    """GitHub refused to merge; the bot tries again when the pull request changes."""
 
 
 class MergeMode(StrEnum):
-    """Whether the policy lets the bot merge; always only the commit that was approved."""
+    """When the policy lets the bot merge; it only ever merges the approved commit."""
 
     NEVER = "never"
     WHEN_GREEN = "when-green"
@@ -33,7 +33,7 @@ class MergeMode(StrEnum):
 
 
 class Step(StrEnum):
-    """What the bot itself does next with a pull request."""
+    """The bot's next action on a pull request."""
 
     MERGE = "merge"
     ARM = "arm"
@@ -42,7 +42,7 @@ class Step(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Pull:
-    """The pull request of a review, made now or found."""
+    """A review's pull request, new or already there."""
 
     number: int
     url: str
@@ -50,15 +50,15 @@ class Pull:
     base: str
     """The branch to merge into."""
     approved_head: str
-    """The bot's commit, which is what was approved."""
+    """The bot's commit: the approved content."""
     head_sha: str
-    """The newest commit: people may have added theirs."""
+    """The newest commit; people may have added more."""
     files: int
     insertions: int
     deletions: int
     state: Literal["open", "closed", "merged"]
     notes: tuple[str, ...] = ()
-    """What could not be added to the pull request, one sentence each. It is complete without them."""
+    """What could not be added to the pull request (optional extras), one sentence each."""
 
     @property
     def diffstat(self) -> str:
@@ -78,25 +78,25 @@ class Seen:
     """None: the commit has none."""
     failing: tuple[str, ...] = ()
     conflict: bool | None = None
-    """None while GitHub has not worked it out."""
+    """None while GitHub has not computed it."""
     branch_gone: bool = False
     reviewers: tuple[str, ...] = ()
-    """Logins and team names of whom a review is asked and not given yet."""
+    """Logins and team names of requested reviewers who have not reviewed yet."""
     ready: bool = False
-    """GitHub would merge it now: no draft, no conflict, every rule of the branch met."""
+    """GitHub would merge it now: not a draft, no conflict, all branch rules met."""
     waits: bool = False
-    """A rule of the branch is not met yet, which is what GitHub's automatic merge waits for."""
+    """A branch rule is not met yet; GitHub's auto-merge can only be armed then."""
     auto_merge: bool = False
     by: str | None = None
-    """The login of who merged it."""
+    """The login of the person who merged it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PullState:
-    """What is kept of a review's pull request between two looks."""
+    """What a review stores about its pull request between two checks."""
 
     approved_head: str | None = None
-    """The commit that was approved and pushed; the bot merges no other."""
+    """The approved commit; the bot merges no other."""
     head: str | None = None
     base: str | None = None
     checks: Checks | None = None
@@ -107,16 +107,16 @@ class PullState:
     ready: bool = False
     merging: Merging | None = None
     closing: str | None = None
-    """Why the bot closes it, kept before it does: GitHub's own word of it may be here first."""
+    """Why the bot closes it; stored before closing, because GitHub's webhook may arrive first."""
     unseen: str | None = None
-    """Why GitHub does not show it any more, a sentence."""
+    """Why GitHub no longer shows it, as a sentence."""
 
     @property
     def pushed_over(self) -> bool:
-        """Whether its head is another commit than the one that was approved."""
+        """Whether its head is not the approved commit."""
         return None not in (self.approved_head, self.head) and self.head != self.approved_head
 
 
 def branch_name(code: str, digest: str) -> str:
-    """The branch of an approved content: the same however often its job runs (contract, section 9)."""
+    """The branch of an approved content; deterministic, so a retry uses the same one (contract, section 9)."""
     return f"apv/{code}-{digest[:8]}"

@@ -1,4 +1,4 @@
-"""How many approvals a review has, needs and from whom: the tally explains itself in one sentence."""
+"""How many approvals a review has, and how many and whose it needs, as values and as a sentence."""
 
 from dataclasses import dataclass
 
@@ -7,10 +7,10 @@ from bot.domain.policy import LEADS
 
 @dataclass(frozen=True, slots=True)
 class Tally:
-    """Approvals in force against what is needed.
+    """Valid approvals compared with what is needed.
 
-    `lead_missing` while an escalation waits for a lead's vote; `missing` are the groups of whom nobody approved yet,
-    each a list of names of which one is enough; `frozen` says why nothing can be approved at the moment.
+    `lead_missing`: an escalation waits for a lead's vote. `missing`: the groups that have not approved yet, each a list
+    of names of which one is enough. `frozen`: why nothing can be approved at the moment.
     """
 
     have: int
@@ -26,7 +26,7 @@ class Tally:
 
     @property
     def sentence(self) -> str:
-        """For example: `1 of 2 approvals; a lead and someone of python or ruby are still needed`."""
+        """For example: `1 of 2 approvals; a lead and a member of python or ruby are still needed`."""
         count = f"{self.have} of {self.needed} approval{'s' if self.needed > 1 else ''}"
         wanted = [whom((LEADS,))] if self.lead_missing else []
         wanted += [words for clause in self.missing if (words := whom(clause)) not in wanted]
@@ -38,7 +38,7 @@ class Tally:
 
 
 def whom(clause: tuple[str, ...]) -> str:
-    """Groups of which one is enough, in words: `a lead`, `someone of python or ruby`."""
+    """A list of groups of which one is enough, in words: `a lead`, `a member of python or ruby`."""
     named = [name for name in clause if name != LEADS]
-    words = [f"someone of {' or '.join(named)}"] if named else []
+    words = [f"a member of {' or '.join(named)}"] if named else []
     return " or ".join([*words, *(["a lead"] if LEADS in clause else [])])

@@ -1,4 +1,4 @@
-"""A refusal: nothing changed, for a reason that programs read and a sentence that people read."""
+"""A refusal: nothing changed; it has a reason for programs and a sentence for people."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -33,7 +33,7 @@ class Reason(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """Nothing changed. The `sentence` is for the person who asked and for the audit log, for nobody else."""
+    """Nothing changed. Only the person who asked and the audit log get the `sentence`."""
 
     reason: Reason
     sentence: str

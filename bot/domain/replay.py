@@ -1,4 +1,4 @@
-"""Replays past reviews under another policy: the same people, the same clicks, other rules."""
+"""Replays the decisions on past reviews under another policy."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
@@ -19,7 +19,7 @@ APPROVED = frozenset({Status.APPROVED, Status.PR_OPEN, Status.MERGED, Status.PR_
 
 @dataclass(frozen=True, slots=True)
 class Cast:
-    """A decision as it was recorded, on the version in force last. `key` as in `Person`."""
+    """A recorded decision on a review's last version. `key` as in `Person`."""
 
     key: str
     name: str
@@ -30,7 +30,7 @@ class Cast:
 
 @dataclass(frozen=True, slots=True)
 class Past:
-    """A review as it ended or as it stands, and who decided what."""
+    """A review in its current state, and the decisions on it."""
 
     review: Review
     apv: Apv
@@ -39,12 +39,12 @@ class Past:
 
 
 class DifferenceKind(StrEnum):
-    """How a review may differ, in the words of the summary."""
+    """The kinds of difference; the values are the words of the summary."""
 
     WAITS = "would still wait for approvals"
     APPROVED = "would be approved already"
     AUTOMATIC = "would be approved without a person"
-    REFUSED = "would not have been closed as they were"
+    REFUSED = "would not have been closed by the same person"
     LATE = "would have missed their deadline"
     IN_TIME = "would have kept their deadline"
     ELSEWHERE = "would have their card in another channel"
@@ -52,7 +52,7 @@ class DifferenceKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """One way in which one review would differ."""
+    """One difference for one review."""
 
     code: str
     kind: DifferenceKind
@@ -64,13 +64,13 @@ def replay(
 ) -> list[Difference]:
     """List every difference that `after` would make; `before` is the policy in force.
 
-    `members`: who is in each user group; None while Slack cannot say, and then everyone who decided counts as a member.
+    `members`: the members of each user group; None if Slack does not answer: then everyone who decided counts as one.
     """
     return [difference for one in past for difference in _differences(one, before, after, members, now)]
 
 
 def summary(differences: Iterable[Difference]) -> list[tuple[DifferenceKind, int]]:
-    """How many reviews each kind concerns, in the order of `DifferenceKind`."""
+    """The number of reviews per kind, in the order of `DifferenceKind`."""
     counted = Counter(difference.kind for difference in differences)
     return [(kind, counted[kind]) for kind in DifferenceKind if counted[kind]]
 
@@ -85,7 +85,7 @@ def _differences(
     due = due_at(review.waiting_since, after.rules[review.severity], past.apv, past.metadata)
     late, was_late = (moment is not None and ended > moment for moment in (due, review.due_at))
     if review.due_at is not None and late is not was_late:
-        becomes_due = f"{due:%Y-%m-%d %H:%M}" if due else "at no time"
+        becomes_due = f"{due:%Y-%m-%d %H:%M}" if due else "never"
         told = f"due {becomes_due} instead of {review.due_at:%Y-%m-%d %H:%M} UTC"
         yield Difference(review.code, DifferenceKind.LATE if late else DifferenceKind.IN_TIME, told)
     was, becomes = before.channel_for(review), after.channel_for(review)
@@ -119,7 +119,7 @@ def _decision(
 
 
 def _counted(past: Past, after: Policy, members: Mapping[str, frozenset[str]] | None) -> tuple[tuple[Vote, ...], str]:
-    """The approvals that would count, and why others would not."""
+    """The approvals that would count, and why the others would not."""
     review, votes, left_out = past.review, {}, []
     for cast in past.decisions:
         if cast.choice is not Choice.APPROVE:
@@ -128,9 +128,9 @@ def _counted(past: Past, after: Policy, members: Mapping[str, frozenset[str]] | 
         if not _entitled(person, after):
             left_out.append(f"{cast.name} could not decide")
         elif person.reported(review.reporter) or person.may_be_among(after.owners_of(review.reporter)):
-            left_out.append(f"{cast.name} proposed it")
+            left_out.append(f"{cast.name} reported it")
         elif after.frozen(review, cast.at):
-            left_out.append(f"{cast.name} approved in a freeze window")
+            left_out.append(f"{cast.name} approved during a freeze window")
         else:
             late = review.escalated_at is not None and cast.at >= review.escalated_at
             lead = late and is_lead(review, person, after)
@@ -146,5 +146,5 @@ def _person(cast: Cast, after: Policy, members: Mapping[str, frozenset[str]] | N
 
 
 def _entitled(person: Person, after: Policy) -> bool:
-    # A token decides by its scope, and a claimed name where the API asks for no token: no list names them.
+    # No list names a token, which decides by its scope, nor a claimed name of an API without tokens.
     return ":" in person.key or person.among(after.deciders)

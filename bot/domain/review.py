@@ -1,4 +1,4 @@
-"""A review as a value: what state it is in, and what comes of asking to change it.
+"""A review as a value: its state, and the outcomes of trying to change it.
 
 Pure, like all rules: they take the review as it was read or locked and return an Outcome; no clock, no database.
 """
@@ -20,7 +20,7 @@ UNSTORABLE = re.compile("[\0\ud800-\udfff]")
 
 
 class Status(StrEnum):
-    """Where a review stands."""
+    """The status of a review."""
 
     PENDING = "pending"
     ESCALATED = "escalated"
@@ -35,7 +35,7 @@ class Status(StrEnum):
 
 
 AWAITING = frozenset({Status.PENDING, Status.ESCALATED})
-"""The statuses in which a decision is awaited."""
+"""The statuses that await a decision."""
 
 
 class Choice(StrEnum):
@@ -48,12 +48,12 @@ class Choice(StrEnum):
 
 
 class Hold(StrEnum):
-    """Why nothing follows for the moment; `Review.note` says it in words."""
+    """Why a review is on hold; `Review.note` says it in words."""
 
     DRAFTING = "drafting"
     """The bot is making the diff of a version bump."""
     NO_DRAFT = "no_draft"
-    """It could not make one."""
+    """The bot could not make one."""
     NOTHING_TO_OPEN = "nothing_to_open"
     """Approved, without a patch or without GitHub."""
     PULL_FAILED = "pull_failed"
@@ -61,7 +61,7 @@ class Hold(StrEnum):
 
 
 class Action(StrEnum):
-    """What followed from a decision; the values of `action_taken`."""
+    """The outcome of a decision; the values of `action_taken`."""
 
     PR_OPENED = "pr_opened"
     PR_MERGED = "pr_merged"
@@ -74,7 +74,7 @@ class Action(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Vote:
-    """One approval in force, given for the version in force."""
+    """One valid approval of the current version."""
 
     person: str
     name: str
@@ -82,12 +82,12 @@ class Vote:
     lead_after_escalation: bool = False
     """Cast by a lead while the review was escalated."""
     groups: tuple[str, ...] = ()
-    """The policy's groups for which it stands, as they were when it was cast."""
+    """The policy's groups that the person belonged to when voting."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Review:
-    """The thing with a state. `digest` is of the content in force, 64 hex digits; `version` counts contents from 1."""
+    """A review's state. `digest` is that of the current content, 64 hex digits; `version` counts contents from 1."""
 
     id: UUID
     code: str
@@ -105,7 +105,7 @@ class Review:
     reporter: str | None = None
     due_at: datetime | None = None
     asked_at: datetime | None = None
-    """When content came that was given a deadline of its own; None: the review has waited since `created_at`."""
+    """When content arrived that got a new deadline; None: the review has waited since `created_at`."""
     votes: tuple[Vote, ...] = ()
     escalated_by: str | None = None
     escalated_by_name: str | None = None
@@ -119,24 +119,24 @@ class Review:
     pr_url: str | None = None
     pr_branch: str | None = None
     pull: PullState | None = None
-    """What GitHub showed of the pull request last."""
+    """The pull request as GitHub showed it last."""
     follows: bool = False
     """An earlier review of the same APV exists, and may have a pull request."""
     hold: Hold | None = None
     note: str | None = None
     """A sentence for people: why it is on hold, or why the bot closed its pull request."""
     unreadable: tuple[str, ...] = ()
-    """Columns of its row that this release cannot read. The review is shown, and nothing is decided or written."""
+    """Columns that this release cannot read. The review is shown, but nobody can decide on it or change it."""
 
     @property
     def waiting_since(self) -> datetime:
-        """Since when a decision is awaited."""
+        """When the review began to await a decision."""
         return self.asked_at or self.created_at
 
 
 @dataclass(frozen=True, slots=True)
 class Dossier:
-    """A review with what was reported, and what is kept beside it."""
+    """A review with its reported APV and metadata."""
 
     apv: Apv
     review: Review
@@ -147,7 +147,7 @@ class Dossier:
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """The review as it is now, and the events that made it so; the first one tells the person who asked."""
+    """The new state of the review and the events that led to it."""
 
     review: Review
     events: tuple[Event, ...] = ()
@@ -155,7 +155,7 @@ class Accepted:
 
 @dataclass(frozen=True, slots=True)
 class Repeated:
-    """The same request came before and had its effect then: nothing is done or said again."""
+    """A duplicate request: it had its effect before, and nothing is done or said again."""
 
 
 Outcome = Accepted | Refused
@@ -173,10 +173,10 @@ CLOSED_WORDS = {
 
 
 def closed_refusal(review: Review) -> Refused | None:
-    """Why nothing can be decided on this review; None while a decision is awaited."""
+    """Why nothing can be decided on this review; None while it awaits a decision."""
     if review.status in AWAITING:
         return None
-    return Refused(Reason.CLOSED, f"{review.code} is {CLOSED_WORDS[review.status]}: no decision is awaited.")
+    return Refused(Reason.CLOSED, f"{review.code} is {CLOSED_WORDS[review.status]}: no decision is needed.")
 
 
 def unreadable_refusal(review: Review) -> Refused:

@@ -1,6 +1,6 @@
-"""What follows from how a pull request looks now, compared with how it looked last.
+"""Compares a pull request with its last known state and derives what happened.
 
-Blind to what brought the news: late, repeated and reordered messages from GitHub come to the same result.
+It does not depend on which webhook came: late, repeated and reordered ones give the same result.
 """
 
 from collections.abc import Iterator
@@ -19,7 +19,7 @@ NAMED = 5
 
 
 def opened(review: Review, pull: Pull) -> Accepted | None:
-    """The pull request exists, found or made; a second time changes nothing."""
+    """The pull request exists, new or found; idempotent."""
     if review.status is not Status.APPROVED:
         return None
     stands = replace(
@@ -28,7 +28,7 @@ def opened(review: Review, pull: Pull) -> Accepted | None:
         pr_number=pull.number,
         pr_url=pull.url,
         pr_branch=pull.branch,
-        # The first look will see what is at its head; until then it is as it was pushed.
+        # The first check reads its head; until then we assume what was pushed.
         pull=PullState(approved_head=pull.approved_head, head=pull.approved_head, base=pull.base),
         hold=None,
         note=None,
@@ -40,7 +40,7 @@ def opened(review: Review, pull: Pull) -> Accepted | None:
 
 
 def failed(review: Review, reason: str, *, pushed: bool) -> Accepted | None:
-    """No pull request comes without a person's help: the review stays approved and says why.
+    """No pull request could be opened, and a person must help: the review stays approved and says why.
 
     `pushed`: whether a branch may exist; if not, changed content may still come into this review.
     """
@@ -52,7 +52,7 @@ def failed(review: Review, reason: str, *, pushed: bool) -> Accepted | None:
 
 
 def observe(review: Review, seen: Seen) -> Accepted:
-    """The review with what GitHub shows now, and what happened since."""
+    """The review with the current state on GitHub, and the events since the last check."""
     if review.status not in OPENED:
         return Accepted(review)
     before = review.pull or PullState()
@@ -82,13 +82,13 @@ def observe(review: Review, seen: Seen) -> Accepted:
 
 
 def visible(review: Review) -> Review:
-    """The review without what nobody can see of its pull request."""
+    """The review without the parts of its pull request that the card does not show."""
     pull = review.pull
     return replace(review, pull=replace(pull, ready=False, closing=None, base=None)) if pull else review
 
 
 def _course(review: Review, status: Status, now: PullState, seen: Seen, name: str) -> Iterator[Event]:
-    """Open, merged, closed: told when it changes."""
+    """The event for a change between open, merged and closed."""
     if status is review.status:
         return
     if status is Status.MERGED:
@@ -104,7 +104,7 @@ def _course(review: Review, status: Status, now: PullState, seen: Seen, name: st
 
 
 def _details(before: PullState, now: PullState, status: Status, name: str) -> Iterator[Event]:
-    """Everything else that a reader of the card should know, each told once."""
+    """The events for everything else that readers of the card should know, each once."""
     if now.branch_gone and not before.branch_gone:
         yield Event(Kind.BRANCH_DELETED, f"The branch of {name[0].lower()}{name[1:]} was deleted.")
     if status is not Status.PR_OPEN:
@@ -129,7 +129,7 @@ def _details(before: PullState, now: PullState, status: Status, name: str) -> It
 
 
 def checks_sentence(pull: PullState) -> str:
-    """What the checks come to, without a full stop."""
+    """The result of the checks, without a full stop."""
     match pull.checks:
         case Checks.FAILED:
             more = f" and {len(pull.failing) - NAMED} more" if len(pull.failing) > NAMED else ""
@@ -152,14 +152,14 @@ def _merging(before: PullState, now: PullState, seen: Seen) -> Merging | None:
 
 
 def closing(review: Review, because: str) -> Accepted | None:
-    """The bot is about to close it; told when GitHub shows it closed."""
+    """Store why the bot is about to close it; announced when GitHub shows it closed."""
     if review.status is not Status.PR_OPEN:
         return None
     return Accepted(replace(review, pull=replace(review.pull or PullState(), closing=because)))
 
 
 def lost(review: Review, reason: str) -> Accepted | None:
-    """GitHub no longer shows the pull request; told once, until GitHub shows it again."""
+    """GitHub no longer shows the pull request; announced once, until GitHub shows it again."""
     before = review.pull or PullState()
     if review.status not in OPENED or before.unseen is not None:
         return None
@@ -170,24 +170,24 @@ def lost(review: Review, reason: str) -> Accepted | None:
 
 
 def next_step(review: Review, seen: Seen, mode: MergeMode) -> Step | None:
-    """What the policy lets the bot do with it now; never anything with a head that was not approved."""
+    """What the policy lets the bot do now; it never merges a head that was not approved."""
     pull = review.pull
     if pull is None or review.status is not Status.PR_OPEN:
         return None
     if pull.pushed_over or pull.approved_head is None:
-        # Whoever armed it, GitHub would now merge something that nobody approved.
+        # Whoever armed it, GitHub would now merge an unapproved commit.
         return Step.DISARM if seen.auto_merge and mode is MergeMode.AUTO else None
     if pull.merging is Merging.REFUSED or seen.conflict:
         return None
     if mode is MergeMode.AUTO and seen.waits and pull.merging is None:
         return Step.ARM
-    # GitHub arms nothing that it could merge at once; before the first check has reported, green means nothing.
+    # GitHub does not arm what it could merge at once. Before the first check has reported, "ready" proves nothing.
     mergeable = seen.ready and not seen.auto_merge and seen.checks is Checks.PASSED
     return Step.MERGE if mode is not MergeMode.NEVER and mergeable else None
 
 
 def stepped(review: Review, step: Step, refusal: str | None) -> Accepted | None:
-    """The bot tried a step; `refusal` is why GitHub said no."""
+    """The bot tried a step; `refusal` is GitHub's reason if it refused."""
     pull, name = review.pull, f"Pull request #{review.pr_number}"
     if pull is None or review.status is not Status.PR_OPEN:
         return None

@@ -55,7 +55,7 @@ async def test_a_claim_is_given_back(world: World) -> None:
     assert "Alice has claimed" in await world.bob.types(f"unclaim {card.code}")
     assert await world.alice.types(f"unclaim {card.code}") == f"You no longer claim {card.code}."
     await world.until(lambda: "Claim" in card.buttons, lambda: f"the buttons are {card.buttons}")
-    await card.thread_reads("Alice claimed", f"Alice no longer claims {card.code}.")
+    await card.thread_reads("Alice claimed", f"Alice released the claim on {card.code}.")
     assert (await world.audit(card))[-1] == "review.unclaimed"
 
 

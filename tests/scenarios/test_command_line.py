@@ -337,7 +337,7 @@ CHECKED = [
     ("", 0, "own.toml: OK (digest e3b0c442"),
     ("[severity.low]\naprovals = 2\n[route]", 1, "own.toml: line 2: severity.low.aprovals: unknown key\n"),
     ("[severity.low]\napprovals = 3", 1, "error: severity.low: needs 3 approvals, but at most 2 people may approve\n"),
-    ('[groups]\nops = ["token:ci"]\n[[route]]\ngroups = ["ops"]', 1, "error: route.1.groups: needs someone of ops"),
+    ('[groups]\nops = ["token:ci"]\n[[route]]\ngroups = ["ops"]', 1, "error: route.1.groups: needs a member of ops"),
 ]
 
 

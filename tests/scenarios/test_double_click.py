@@ -143,7 +143,7 @@ async def test_a_button_of_a_closed_review_is_refused(world: World) -> None:
     await card.shows("Rejected")
     for button in ("Approve", "Reject", "Escalate", "Claim"):
         assert (await world.bob.clicks(button, card, blocks=seen)).ok
-        await world.bob.is_told(f"{card.code} is already rejected: no decision is awaited.")
+        await world.bob.is_told(f"{card.code} is already rejected: no decision is needed.")
     assert len(await world.decisions(card)) == 1
     await card.thread_reads("It breaks the import.")
 

@@ -53,7 +53,7 @@ async def test_a_change_takes_effect_without_a_restart(world: Governed) -> None:
     text = f'[groups]\npython = ["{world.dan.id}"]\n[severity.high]\ngroups = ["python"]\n'
     await world.governs(text)
     await world.alice.approves(card)
-    await card.shows("1 of 1 approval; someone of python is still needed")
+    await card.shows("1 of 1 approval; a member of python is still needed")
     await world.dan.approves(card)
     await card.shows("pull request #1")
     before, after = digest_of("")[:8], digest_of(text)[:8]
@@ -67,7 +67,7 @@ async def test_a_change_takes_effect_without_a_restart(world: Governed) -> None:
     assert judged["by"] == digest_of(text)
     (kept,) = await world.rows("SELECT content FROM policies WHERE digest = :digest", digest=digest_of(text))
     assert kept["content"] == text
-    await card.thread_reads("someone of python is still needed", "Dan approved", "is open")
+    await card.thread_reads("a member of python is still needed", "Dan approved", "is open")
 
 
 async def test_a_broken_file_changes_nothing_and_is_told_of_once(world: Governed) -> None:

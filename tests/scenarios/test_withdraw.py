@@ -31,7 +31,7 @@ async def test_a_withdrawn_approval_does_not_count(world: World) -> None:
 async def test_what_cannot_be_withdrawn(world: World) -> None:
     """What was never given, and what has had its effect; the refusal says what was asked for."""
     card = await world.submit()
-    assert "there is none to withdraw" in await world.bob.types(f"withdraw {card.code}")
+    assert "You have no approval of" in await world.bob.types(f"withdraw {card.code}")
     await world.alice.approves(card)
     await world.pull(card)
     assert "already approved" in await world.alice.types(f"withdraw {card.code}")

@@ -171,7 +171,7 @@ async def test_a_refused_click_leaves_an_audit_entry_and_nothing_else(database: 
     entry = (await rows(database, "SELECT * FROM audit_log ORDER BY seq DESC LIMIT 1"))[0]
     assert (entry["kind"], entry["actor"], entry["source"]) == ("decision.refused", DAVE, "slack")
     assert entry["detail"] == {"reason": "not_a_reviewer", "asked": "approve"}
-    assert entry["sentence"] == "You are not on the list of reviewers, so nothing was recorded as a decision."
+    assert entry["sentence"] == "You are not on the list of reviewers, so no decision was recorded."
 
 
 async def test_nothing_is_recorded_while_slack_cannot_say_who_it_is(database: Database) -> None:

@@ -57,7 +57,7 @@ def test_nobody_is_a_member_before_slack_has_said_who_we_are() -> None:
 
 def test_who_is_on_no_list_is_no_reviewer() -> None:
     """Membership of the workspace is not enough."""
-    sentence = "You are not on the list of reviewers, so nothing was recorded as a decision."
+    sentence = "You are not on the list of reviewers, so no decision was recorded."
     assert refused(profile(DAVE)) == Refused(Reason.NOT_A_REVIEWER, sentence)
 
 

@@ -47,13 +47,13 @@ TALLIES = [
     (Tally(1, 2), "1 of 2 approvals", False),
     (Tally(1, 1), "1 of 1 approval", True),
     (Tally(1, 2, lead_missing=True), "1 of 2 approvals; a lead is still needed", False),
-    (Tally(1, 1, missing=(("python",),)), "1 of 1 approval; someone of python is still needed", False),
-    (Tally(1, 1, missing=(("python", "ruby"),)), "1 of 1 approval; someone of python or ruby is still needed", False),
-    (Tally(0, 1, missing=(("ruby", "leads"),)), "0 of 1 approval; someone of ruby or a lead is still needed", False),
+    (Tally(1, 1, missing=(("python",),)), "1 of 1 approval; a member of python is still needed", False),
+    (Tally(1, 1, missing=(("python", "ruby"),)), "1 of 1 approval; a member of python or ruby is still needed", False),
+    (Tally(0, 1, missing=(("ruby", "leads"),)), "0 of 1 approval; a member of ruby or a lead is still needed", False),
     (Tally(1, 2, True, (("leads",),)), "1 of 2 approvals; a lead is still needed", False),
     (
         Tally(1, 2, True, (("python",), ("ruby",))),
-        "1 of 2 approvals; a lead, someone of python and someone of ruby are still needed",
+        "1 of 2 approvals; a lead, a member of python and a member of ruby are still needed",
         False,
     ),
 ]
@@ -67,19 +67,19 @@ def test_a_tally_explains_itself(count: Tally, sentence: str, met: bool) -> None
 
 BOTH, EITHER = '[severity.high]\ngroups = ["python", "ruby"]', '[severity.high]\ngroups = [["python", "ruby"]]'
 QUORUMS = [
-    (BOTH, [person(ALICE)], "1 of 1 approval; someone of ruby is still needed"),
+    (BOTH, [person(ALICE)], "1 of 1 approval; a member of ruby is still needed"),
     (BOTH, [person(ALICE), person(BOB)], None),
-    (EITHER, [person(CAROL)], "1 of 1 approval; someone of python or ruby is still needed"),
+    (EITHER, [person(CAROL)], "1 of 1 approval; a member of python or ruby is still needed"),
     (EITHER, [person(BOB)], None),
     ('[severity.high]\ngroups = ["leads"]', [person(ALICE)], "1 of 1 approval; a lead is still needed"),
     ('[severity.high]\ngroups = ["leads"]', [person(CAROL, lead=True)], None),
     ('[severity.high]\ngroups = ["leads"]', [Person("token:ci", "ci", None, lead=True)], None),
     ('[severity.high]\ngroups = ["python"]', [replace(person(DAVE), member_of=frozenset({"S0PY"}))], None),
     ('[severity.high]\ngroups = ["python"]', [Person("claimed:S0PY", "S0PY", None, lead=False)],
-     "1 of 1 approval; someone of python is still needed"),
+     "1 of 1 approval; a member of python is still needed"),
     ("[severity.high]\napprovals = 2", [person(ALICE)], "1 of 2 approvals"),
     ('[[route]]\npackage = ["other"]\ngroups = ["python"]\n[[route]]\ngroups = ["ruby"]', [person(ALICE)],
-     "1 of 1 approval; someone of ruby is still needed"),
+     "1 of 1 approval; a member of ruby is still needed"),
 ]  # fmt: skip
 
 
@@ -199,7 +199,7 @@ CHECKS = [
      ["severity.low: needs 6 approvals, but at most 5 people may approve"]),
     ('[groups]\nx = ["S0X"]\n[severity.low]\ngroups = ["x"]', {"S0X": 0},
      ["groups.x: user group S0X has no members, or Slack does not know it",
-      "severity.low.groups: needs someone of x, but there is nobody"]),
+      "severity.low.groups: needs a member of x, but there is nobody"]),
     ('[people]\nleads = ["S0X"]\n[[route]]\ngroups = ["leads"]', {"S0X": 0},
      ["people.leads: user group S0X has no members, or Slack does not know it",
       "route.1.groups: needs a lead, but there is nobody"]),
@@ -231,10 +231,10 @@ def test_an_explanation_names_each_demand_and_its_place() -> None:
     said = [f"{what} {sentence}".strip() for what, sentence in explain(review(reporter="renovate[bot]"), under, NOW)]
     for line in (
         "needs 1 approval (severity.high.approvals)",
-        "someone of python among them (severity.high.groups)",
+        "a member of python among them (severity.high.groups)",
         "a lead among them (route.1.groups)",
         "a justification with each approval (severity.high.justification)",
-        "has 0 of 1 approval; someone of python, someone of ruby and a lead are still needed",
+        "has 0 of 1 approval; a member of python, a member of ruby and a lead are still needed",
         "not by renovate[bot], who reported it",
         "S0PY, U0ALICE, bob@example.org, token:ci, who own that account (machine.1.owners)",
         "channel C0X (route.1.channel)",

@@ -50,7 +50,7 @@ CASES = [
     (
         '[severity.high]\ngroups = ["python"]',
         past(MERGED, cast(ALICE)),
-        [(DifferenceKind.WAITS, "1 of 1 approval; someone of python is still needed")],
+        [(DifferenceKind.WAITS, "1 of 1 approval; a member of python is still needed")],
     ),
     (
         f'[people]\nreviewers = ["{ALICE}"]',
@@ -60,9 +60,13 @@ CASES = [
     (
         f'[[machine]]\naccount = "nightly-scan"\nowners = ["{ALICE}"]',
         past(MERGED, cast(ALICE)),
-        [(DifferenceKind.WAITS, "0 of 1 approval; Alice proposed it")],
+        [(DifferenceKind.WAITS, "0 of 1 approval; Alice reported it")],
     ),
-    (FREEZE, past(MERGED, cast(ALICE)), [(DifferenceKind.WAITS, "0 of 1 approval; Alice approved in a freeze window")]),
+    (
+        FREEZE,
+        past(MERGED, cast(ALICE)),
+        [(DifferenceKind.WAITS, "0 of 1 approval; Alice approved during a freeze window")],
+    ),
     ("", past(review(severity=Severity.CRITICAL, due_at=None), cast(ALICE)), []),
     (
         "[severity.critical]\napprovals = 1",

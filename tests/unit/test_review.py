@@ -417,7 +417,7 @@ SAID: list[tuple[Outcome, Reason, str]] = [
         (
             decided(review(status=status), person(ALICE), APPROVE),
             Reason.CLOSED,
-            f"{CODE} is {words}: no decision is awaited.",
+            f"{CODE} is {words}: no decision is needed.",
         )
         for status, words in {
             Status.APPROVED: "already approved",
@@ -503,9 +503,7 @@ def test_an_approval_is_withdrawn(status: Status) -> None:
     left = becomes(outcome)
     assert left == replace(voted, votes=(vote(BOB),))
     again = decisions.withdraw(left, person(ALICE), policy())
-    assert refusal(again) == Refused(
-        Reason.NOT_VOTED, f"No approval of yours counts for {CODE}: there is none to withdraw."
-    )
+    assert refusal(again) == Refused(Reason.NOT_VOTED, f"You have no approval of {CODE} to withdraw.")
     if status is Status.PENDING:
         assert becomes(decided(left, person(ALICE), APPROVE)).status is Status.APPROVED
 
