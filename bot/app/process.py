@@ -107,6 +107,7 @@ class Bot:
                 await self._finish(runner)
                 await end(*background)
                 await self.health.close()
+                await gate.commits.close()
                 await directory.aclose()
                 if github is not None:
                     await github.close()

@@ -30,17 +30,17 @@ REFUSALS = {
 """Why a server refuses a connection, by SQLSTATE."""
 
 P = ParamSpec("P")
-Command: TypeAlias = Callable[Concatenate[Settings, P], Coroutine[None, None, None]]
+Function: TypeAlias = Callable[Concatenate[Settings, P], Coroutine[None, None, None]]
 
 
 class Failure(Exception):
     """The command could not do its work; the message is for the terminal."""
 
 
-def command(group: typer.Typer, name: str, *, serving: bool = False) -> Callable[[Command[P]], Command[P]]:
+def command(group: typer.Typer, name: str, *, serving: bool = False) -> Callable[[Function[P]], Function[P]]:
     """Register a function as a command of `group`: its parameters after the settings are what people type."""
 
-    def register(function: Command[P]) -> Command[P]:
+    def register(function: Function[P]) -> Function[P]:
         @wraps(function)
         def typed(*args: P.args, **kwargs: P.kwargs) -> None:
             run(lambda settings: function(settings, *args, **kwargs), serving=serving)

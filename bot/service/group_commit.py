@@ -69,6 +69,11 @@ class GroupCommit:
             raise
         return written or await self._alone(review_id, rule)
 
+    async def close(self) -> None:
+        """Wait for the group that is being committed: whoever asked for it may have given up."""
+        if self._running is not None:
+            await self._running
+
     async def _run(self) -> None:
         try:
             while self._waiting:

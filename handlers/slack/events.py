@@ -17,7 +17,7 @@ class Named(BaseModel):
     id: str
 
 
-class Event(BaseModel):
+class PeopleChanged(BaseModel):
     """The part of an event that says who changed."""
 
     user: Named | None = None
@@ -28,7 +28,7 @@ class Event(BaseModel):
 class Envelope(BaseModel):
     """An `event_callback`."""
 
-    event: Event
+    event: PeopleChanged
 
 
 async def people_changed(context: Context, ack: AsyncAck, request: AsyncBoltRequest) -> None:

@@ -129,7 +129,7 @@ class Command(BaseModel):
         return cls.model_validate(body)
 
 
-class Kind(BaseModel):
+class BodyKind(BaseModel):
     """What every body but a command's has, and every event."""
 
     type: str
@@ -138,7 +138,7 @@ class Kind(BaseModel):
 class Happened(BaseModel):
     """An `event_callback`."""
 
-    event: Kind
+    event: BodyKind
 
 
 class ShownView(BaseModel):
@@ -179,7 +179,7 @@ SHAPES: Mapping[str, type[BaseModel]] = {
 
 def is_known(body: Mapping[str, object]) -> bool:
     """Whether a listener may exist; False for Slack's other types. Raises ValidationError."""
-    kind = "command" if "command" in body else Kind.model_validate(body).type
+    kind = "command" if "command" in body else BodyKind.model_validate(body).type
     shape = SHAPES.get(kind)
     if shape is not None:
         shape.model_validate(body)

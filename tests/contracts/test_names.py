@@ -9,12 +9,9 @@ MOST = 15
 SHARED = {
     "Action": "what a decision led to; an element of Slack's payload",
     "Choice": "what a reviewer decides; an option of Slack's payload",
-    "Command": "a command of the terminal; a slash command of Slack's payload",
     "Context": "what the functions of a folder work with, one for each folder; a Slack block",
     "Decision": "the domain's; its JSON",
-    "Event": "what happened to a review; Slack's payload",
     "Input": "an input block; its value in Slack's payload",
-    "Kind": "the kind of an event; the kind of Slack's payload",
     "Message": "what is drawn for Slack; its row in the database",
     "Review": "the domain's; its JSON",
     "Statistics": "the numbers; their JSON",

@@ -106,8 +106,11 @@ async def _watch(
 
 
 async def _close(handler: _Handler) -> None:
-    if handler.in_hand:
-        await asyncio.wait(set(handler.in_hand), timeout=_CLOSING)
+    if in_hand := set(handler.in_hand):
+        _, late = await asyncio.wait(in_hand, timeout=_CLOSING)
+        for task in late:
+            task.cancel()
+        await asyncio.gather(*late, return_exceptions=True)
     try:
         async with asyncio.timeout(_CLOSING):
             await handler.close_async()  # type: ignore[no-untyped-call]  # slack_bolt leaves it bare
