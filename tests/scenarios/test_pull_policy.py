@@ -146,7 +146,7 @@ async def test_a_refused_merge_is_told_once(world: World) -> None:
     async with desk(world, merge=MergeMode.WHEN_GREEN, merge_method=MergeMethod.REBASE) as at:  # not allowed there
         await look(world, card, at)
         await look(world, card, at)
-    await world.hears("was approved and could not be merged: a rule of the branch is not met, or the repository does")
+    await world.hears("was approved and could not be merged: a branch rule is not met, or the repository does")
     assert (await world.audit(card)).count("pull.merge_refused") == 1
     await card.shows("GitHub refused to merge it")
     await card.told_in_thread("could not be merged")

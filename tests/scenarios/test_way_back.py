@@ -187,11 +187,11 @@ async def test_github_that_hides_a_pull_request_is_told_once(world: World) -> No
     await world.hears("GitHub no longer shows pull request #1")
     await world.settle()
     assert (await world.audit(card)).count("pull.lost") == 1
-    await card.shows("It is not there, or the token may not")
+    await card.shows("it does not exist, or the token may not see it")
     world.github.hub.repositories.update(hidden)
     await world.github.set_check(pull.head_sha, "tests", "success")
     await card.shows("All checks passed")
-    assert "not there" not in card.words
+    assert "does not exist" not in card.words
     await world.settle()
     await card.told_in_thread("no longer shows")
 
