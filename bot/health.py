@@ -1,6 +1,6 @@
-"""How this process is: what its parts said last, and whether it may be given work.
+"""The health of this process: the last state of its components, and whether it is ready.
 
-Every question to a dependency is bounded, and asked once however many want to know.
+Every check of a dependency has a time limit, and concurrent requests share one check.
 """
 
 import asyncio
@@ -21,17 +21,17 @@ from storage.database import Database, NotStarted, end
 log = structlog.get_logger(__name__)
 
 CHECK_SECONDS = 2.0
-"""Longer than this, and a dependency counts as unreachable (contract, section 3)."""
+"""After this time a dependency counts as unreachable (contract, section 3)."""
 WATCH_SECONDS = 10.0
 FALLBACK = "fallback"
-"""Slack answers, but a channel refuses messages: its cards go to the incident channel until it takes them again."""
+"""Slack answers, but a channel refuses messages; its cards go to the incident channel until it accepts them again."""
 
 
 @dataclass
 class Health:
-    """The process's state. Each part's is a word: `ok`, or what is wrong with it.
+    """The process's state: one word per component, `ok` or what is wrong.
 
-    `slack`, `github` and `worker` tell what is known of them now, without asking anybody.
+    `slack`, `github` and `worker` return their last known state without a request.
     """
 
     database: Database
@@ -39,11 +39,11 @@ class Health:
     github: Callable[[], str]
     worker: Callable[[], str]
     policy: Callable[[], str] | None = None
-    """None: there is no policy file, and so nothing that could be wrong with it."""
+    """None: there is no policy file."""
     started: bool = False
-    """Start-up has ended."""
+    """Start-up has finished."""
     stopping: bool = False
-    """The end has begun: what is in hand is finished, nothing new is wanted."""
+    """Shutting down: finishes current work, accepts no more."""
     version: str = field(default_factory=lambda: version("apv-bot"), init=False)
     _began: float = field(default_factory=time.monotonic, init=False)
     _database: str = field(default="starting", init=False)
@@ -53,7 +53,7 @@ class Health:
     _measuring: asyncio.Task[None] | None = field(default=None, init=False)
 
     def report(self) -> dict[str, Json]:
-        """The body of `/health`: what is known without asking."""
+        """The body of `/health`: the last known states, without new checks."""
         components: dict[str, Json] = {
             "api": "ok",
             "database": self._database,
@@ -64,7 +64,7 @@ class Health:
         return self._body("healthy", {"api": "ok"}) | {"components": components}
 
     async def readiness(self) -> tuple[bool, dict[str, Json]]:
-        """Whether to send work here, and the body of `/health/ready`. GitHub down is told and not fatal."""
+        """Whether this process is ready, and the body of `/health/ready`. A GitHub outage is shown but not fatal."""
         if self._asking is None or self._asking.done():
             self._asking = asyncio.create_task(self._ask())
         if not await _ended(self._asking):
@@ -93,13 +93,13 @@ class Health:
         return FALLBACK if known == "ok" and self._refusing else known
 
     async def measure(self) -> None:
-        """Bring the gauges up to the database; they keep what they show while it is away."""
+        """Update the gauges from the database; they keep their values while it is unavailable."""
         if self._measuring is None or self._measuring.done():
             self._measuring = asyncio.create_task(self._measure())
         await _ended(self._measuring)
 
     async def watch(self) -> None:
-        """Keep the report fresh where nobody asks whether we are ready. Runs until cancelled."""
+        """Check readiness regularly, so that the report stays fresh. Runs until cancelled."""
         while True:
             await self.readiness()
             await asyncio.sleep(WATCH_SECONDS)

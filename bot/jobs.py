@@ -1,4 +1,4 @@
-"""Every outside effect as a frozen value: what may be queued. A job holds ids; its task reads the state."""
+"""The jobs: every side effect as a frozen value. A job holds ids; its task reads the state."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -11,7 +11,7 @@ from bot.domain.apv import Severity
 from bot.domain.review import Review
 
 URGENCY = {Severity.CRITICAL: 40, Severity.HIGH: 30, Severity.MEDIUM: 20, Severity.LOW: 10}
-"""A job's place in the queue by its review's severity; higher runs sooner."""
+"""A job's priority by its review's severity; higher runs sooner."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,13 +25,13 @@ class SyncCard:
 
     @property
     def key(self) -> str:
-        """Unique while queued or running; the revision keeps a change during a run from being lost."""
+        """Deduplicates queued and running jobs; with the revision, a change during a run is not lost."""
         return f"{self.task}:{self.review_id}:{self.revision}"
 
 
 @dataclass(frozen=True, slots=True)
 class ReplyInThread:
-    """Tell the card's thread what an audit entry says."""
+    """Post an audit entry's sentence to the card's thread."""
 
     task: ClassVar[str] = "slack.reply"
     lead: ClassVar[int] = 0
@@ -46,12 +46,12 @@ class ReplyInThread:
 
 @dataclass(frozen=True, slots=True)
 class AlertIncident:
-    """Tell the incident channel what an audit entry says."""
+    """Post an audit entry's sentence to the incident channel."""
 
     task: ClassVar[str] = "slack.alert"
     lead: ClassVar[int] = 7
     review_id: UUID | None
-    """None: it concerns no review."""
+    """None: the entry belongs to no review."""
     entry_id: UUID
 
     @property
@@ -79,25 +79,25 @@ class OpenPull:
 
 @dataclass(frozen=True, slots=True)
 class WatchPull:
-    """Look at the pull request on GitHub, and record what has become of it."""
+    """Read the pull request from GitHub and record its state."""
 
     task: ClassVar[str] = "github.watch"
     lead: ClassVar[int] = 0
     review_id: UUID
     cause: str
-    """What brought it: `opened`, `poll`, or the id of GitHub's delivery."""
+    """What caused it: `opened`, `poll`, or the id of a GitHub delivery."""
     asked: datetime | None = None
-    """By the database's clock: a look that began later makes this one needless. None: look in any case."""
+    """By the database's clock; the job is skipped if a check that began later is recorded. None: never skipped."""
 
     @property
     def key(self) -> str:
-        """One look per cause."""
+        """One check per cause."""
         return f"{self.task}:{self.review_id}:{self.cause}"
 
 
 @dataclass(frozen=True, slots=True)
 class AnswerPull:
-    """Tell the pull requests of this APV's earlier reviews what an audit entry says: rejected, or changes wanted."""
+    """Comment a rejection or a request for changes on the pull requests of this APV's earlier reviews."""
 
     task: ClassVar[str] = "github.answer"
     lead: ClassVar[int] = 0
@@ -106,7 +106,7 @@ class AnswerPull:
 
     @property
     def key(self) -> str:
-        """One answer for one audit entry."""
+        """One comment per audit entry."""
         return f"{self.task}:{self.entry_id}"
 
 
@@ -116,7 +116,7 @@ class MakeBump:
 
     task: ClassVar[str] = "github.bump"
     lead: ClassVar[int] = 6
-    """Before the card, which then has the diff from the start."""
+    """Before the card, so that the card has the diff from the start."""
     review_id: UUID
     digest: str
     version: int = 0
@@ -141,7 +141,7 @@ def is_for(job: OpenPull | MakeBump, review: Review) -> bool:
 
 
 def priority(job: Job, severity: Severity) -> int:
-    """The job's place in the queue: severity first, then what it does."""
+    """The job's priority: by severity, then by kind."""
     return URGENCY[severity] + job.lead
 
 
@@ -151,5 +151,5 @@ def payload(job: Job) -> bytes:
 
 
 def parse(task: str, raw: bytes | None) -> Job:
-    """Read what `payload` wrote; raises KeyError or pydantic's ValidationError for what no release of ours wrote."""
+    """The inverse of `payload`; raises KeyError or pydantic's ValidationError for anything else."""
     return ADAPTERS[task].validate_json(raw or b"{}")

@@ -1,4 +1,4 @@
-"""Every Prometheus metric, declared once. Labels come from bounded sets only: routes, tasks, our own error codes."""
+"""All Prometheus metrics. Label values come only from bounded sets: routes, tasks, our own error codes."""
 
 from functools import cache
 
@@ -49,7 +49,7 @@ QUICK = {True: SLO_GOOD.labels("latency"), False: SLO_BAD.labels("latency")}
 APP = Gauge("hitl_app_info", "The running release", ["version"])
 
 SLOW_SECONDS = 0.5
-"""The latency objective: an answer within this time is good."""
+"""The latency objective: a response within this time is good."""
 
 __all__ = ["REGISTRY"]
 
@@ -66,5 +66,5 @@ def observe_request(method: str, endpoint: str, status: int, seconds: float) -> 
 
 @cache
 def _of_route(method: str, endpoint: str, status: int) -> tuple[Counter, Histogram]:
-    """Finding a metric by its labels costs more than to count; there are as many as routes and statuses."""
+    """Cached: looking up a metric by its labels costs more than counting. There is one per route and status."""
     return HTTP_REQUESTS.labels(method, endpoint, str(status)), HTTP_SECONDS.labels(method, endpoint)

@@ -1,4 +1,4 @@
-"""Exports the audit log, and checks it for gaps and changes."""
+"""Exports the audit log, and checks it for gaps and alterations."""
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from storage.audit import Entry
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What a check of the log found: how much was read, and a sentence for each fault."""
+    """The result of a check: how much was read, and one sentence per fault."""
 
     entries: int
     reviews: int
@@ -20,14 +20,14 @@ class Verdict:
 
 
 async def export(gate: Gate) -> AsyncIterator[dict[str, Json]]:
-    """Every entry in the order written."""
+    """All entries in the order written."""
     async with gate.database.transaction() as tx:
         async for row in audit.stream(tx):
             yield row
 
 
 async def verify(gate: Gate) -> Verdict:
-    """Follow every review's chain from its first entry to the hash that the review row holds."""
+    """Check every review's chain from its first entry to the hash in the review row."""
     entries, reviews, faults = 0, 0, []
     async with gate.database.transaction() as tx:
         async for chain in audit.chains(tx):

@@ -1,6 +1,6 @@
-"""The live feed: what is committed on any replica reaches every subscriber of this one, in order of `seq`.
+"""The live feed: changes committed on any replica reach all subscribers of this one, in order of `seq`.
 
-The table is the truth; a notification only says that it is time to look. Nobody waits for a slow subscriber.
+The table is authoritative; a notification only triggers a read of it. Slow subscribers are dropped.
 """
 
 import asyncio
@@ -20,19 +20,19 @@ from storage.feed import FeedEvent
 log = structlog.get_logger(__name__)
 
 BOUND = 1_000
-"""Frames that wait for one subscriber; one more and it is dropped."""
+"""Queued frames per subscriber; one more, and the subscriber is dropped."""
 PATIENCE = 10.0
-"""Seconds that a subscriber who asked for what it missed may take to read on."""
+"""Seconds that a subscriber may take to read one page of the events that it missed."""
 LOOK_SECONDS = 1.0
-"""A notification may be lost with the process that sends it, so the table is looked at this often."""
+"""Poll interval: a notification may be lost with the process that sends it."""
 QUIET_SECONDS = 0.01
-"""Between two looks: what is committed in the meantime is read by one."""
+"""Pause between two reads; one covers all commits in between."""
 PAGE = 500
 
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """One JSON text frame; `channel` is empty for what only answers the subscriber."""
+    """One JSON text frame; `channel` is empty for an answer to the subscriber."""
 
     channel: str
     type: str
@@ -40,7 +40,7 @@ class Frame:
 
 
 def frame(kind: str, at: datetime, channel: str = "", **fields: object) -> Frame:
-    """Every frame says what it is and when it was."""
+    """Make a frame with its type and time."""
     stamp = at.astimezone(UTC).isoformat().replace("+00:00", "Z")
     return Frame(channel, kind, json.dumps({"type": kind, "timestamp": stamp, **fields}, separators=(",", ":")))
 
@@ -51,7 +51,7 @@ def _pushed(event: FeedEvent) -> Frame:
 
 @dataclass(eq=False)
 class Subscriber:
-    """One client: the frames on their way to it, and the channels that it listens to."""
+    """One client: the frames queued for it, and its channels."""
 
     frames: asyncio.Queue[Frame] = field(default_factory=lambda: asyncio.Queue(BOUND))
     channels: set[str] = field(default_factory=set)
@@ -59,7 +59,7 @@ class Subscriber:
     """Set once it reads too slowly."""
 
     def offer(self, told: Frame) -> None:
-        """Put a frame on its way, or give the subscriber up."""
+        """Queue a frame, or drop the subscriber if its queue is full."""
         try:
             self.frames.put_nowait(told)
         except asyncio.QueueFull:
@@ -67,7 +67,7 @@ class Subscriber:
 
 
 class Feed:
-    """The subscribers of this process. `run` keeps them told; without any it asks the database nothing."""
+    """The subscribers of this process. `run` sends them events; it queries the database only if there are any."""
 
     def __init__(self, gate: Gate) -> None:
         self._gate = gate
@@ -77,7 +77,7 @@ class Feed:
         self._looking = asyncio.Lock()
 
     async def run(self) -> None:
-        """Look whenever somebody rings. Runs until cancelled; survives the database."""
+        """Send new events after each notification. Runs until cancelled; reconnects to the database."""
         while True:
             try:
                 async with feed.listening(self._gate.database, self._bell.set) as connection:
@@ -100,18 +100,18 @@ class Feed:
             await asyncio.sleep(QUIET_SECONDS)
 
     async def subscribe(self, subscriber: Subscriber, channels: Collection[str], since: int | None) -> None:
-        """Tell them of these channels from now on, and first what came after `since`. Raises the database's error."""
+        """Subscribe to these channels, first sending the events after `since`. Raises the database's error."""
         await self._look()
         self._subscribers.add(subscriber)
         if since is not None:
-            # What is new waits in the table until what was missed is told.
+            # New events stay in the table until the missed ones are sent.
             subscriber.channels.difference_update(channels)
             while since < self._seq and not subscriber.dropped.is_set():
                 since = await self._replay(subscriber, channels, since, self._seq)
         subscriber.channels.update(channels)
 
     def leave(self, subscriber: Subscriber) -> None:
-        """Tell them nothing any more."""
+        """Remove a subscriber."""
         self._subscribers.discard(subscriber)
 
     async def _replay(self, subscriber: Subscriber, channels: Collection[str], since: int, upto: int) -> int:
@@ -126,12 +126,12 @@ class Feed:
         return missed[-1].seq if len(missed) == PAGE else upto
 
     async def _look(self) -> None:
-        """Have everything told that is committed. While nobody listens, what comes is past for whoever does next."""
+        """Send all committed events. Without subscribers, events are skipped: a later subscriber asks with `since`."""
         async with self._looking:
             await statistics.settle(self._gate)
             async with self._gate.database.transaction() as tx:
                 head = await feed.head(tx)
-                # A head behind us is another database's: begin anew.
+                # A smaller head means that the database was replaced: start over.
                 if not self._subscribers or head < self._seq:
                     self._seq = head
                 while self._seq < head:

@@ -1,4 +1,4 @@
-"""What every service function works with, put together once at start-up."""
+"""The dependencies of every service function, assembled once at start-up."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -12,21 +12,21 @@ from storage.database import Database
 
 @dataclass(frozen=True, slots=True)
 class Gate:
-    """The database, who people are, the policy in force, and the clock."""
+    """The database, the directory of people, the policy in force, and the clock."""
 
     database: Database
     directory: Directory
     policy: Callable[[], Policy]
     team_id: Callable[[], str]
-    """Our workspace; empty until Slack has said which it is, and then nobody is a member of it."""
+    """Our workspace's id; empty until Slack has returned it, and until then nobody is a member."""
     opens_pulls: bool
     default_repository: str
     """`owner/name`, empty without GitHub."""
     repositories: frozenset[str]
-    """`owner/name`, case-folded, of every repository that an APV may name; empty without GitHub: any."""
+    """`owner/name`, case-folded, of every repository that an APV may name; empty (without GitHub): any."""
     now: Callable[[], datetime]
     patience: float = 2.0
-    """Seconds that a click may take before it is refused: Slack waits three."""
+    """Seconds until a click is refused; Slack waits three."""
     commits: GroupCommit = field(init=False)
 
     def __post_init__(self) -> None:

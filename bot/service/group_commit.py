@@ -1,7 +1,7 @@
 """Commits clicks that arrive during another commit together, in one transaction.
 
-A click that comes alone does not wait. One that cannot join a group (its review is locked or has changed since it was
-read, or the group failed) gets a transaction of its own, so no click is refused because of another.
+A single click does not wait. A click that cannot join a group (its review is locked or has changed since it was read,
+or the group failed) gets its own transaction, so no click fails because of another.
 """
 
 import asyncio
@@ -18,15 +18,15 @@ from storage.record import Change, record
 from storage.reviews import Locked
 
 MOST = 32
-"""Clicks in one transaction: enough that a round trip costs each of them little."""
+"""The maximum number of clicks per transaction: enough to share the cost of a round trip."""
 
 
 class Written(Enum):
-    """What became of a click."""
+    """The result of a click."""
 
     RECORDED = "recorded"
     REPEATED = "repeated"
-    """Its delivery was recorded before, so nothing was written."""
+    """A duplicate delivery: nothing was written."""
     NOTHING = "nothing"
     """The rule had nothing to write."""
     UNKNOWN_REVIEW = "unknown review"
@@ -37,29 +37,29 @@ class _Asked:
     review_id: UUID
     rule: Callable[[Locked], Change | None]
     answer: asyncio.Future[Written | None] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
-    """None: it was in no group."""
+    """None: it was not in a group."""
     recording: bool = False
 
 
 class GroupCommit:
-    """Writes changes of reviews, several in one transaction when several wait."""
+    """Writes changes of reviews; those that wait share a transaction."""
 
     def __init__(self, database: Database, patience: float) -> None:
-        """`patience` in seconds bounds a group."""
+        """`patience`: the time limit of a group in seconds."""
         self._database, self._patience = database, patience
         self._waiting: deque[_Asked] = deque()
         self._running: asyncio.Task[None] | None = None
 
     async def write(self, review_id: UUID, rule: Callable[[Locked], Change | None]) -> Written:
-        """Read the review, ask the rule what to write, and commit that; raises what the database raises.
+        """Read the review, apply the rule and commit its change; raises the database's errors.
 
-        The rule is asked again where the review has changed meanwhile. Cancelled, nothing is written; CommitUnknown: it
-        may be.
+        If the review has changed meanwhile, the rule is applied again. If this is cancelled, nothing is written; on
+        CommitUnknown, it may be.
         """
         asked = _Asked(review_id, rule)
         self._waiting.append(asked)
         if self._running is None:
-            # A group belongs to no one request, so its log lines must not carry the first one's id.
+            # A group serves several requests, so its log lines must not carry the id of the first.
             self._running = asyncio.create_task(self._run(), context=Context())
         try:
             written = await asked.answer
@@ -82,7 +82,7 @@ class GroupCommit:
             self._running = None
 
     def _next_group(self) -> list[_Asked]:
-        """Those who wait, one per review: the second must see what the first left behind."""
+        """The waiting clicks, one per review: the second must see the change of the first."""
         group: dict[UUID, _Asked] = {}
         later = []
         while self._waiting and len(group) < MOST:
@@ -111,7 +111,7 @@ class GroupCommit:
             for asked in group:
                 if asked.recording and not asked.answer.done():
                     asked.answer.set_exception(error)
-        except Exception:  # noqa: S110 - each is tried alone, and says itself what is wrong
+        except Exception:  # noqa: S110 - each is tried alone and raises its own error
             pass
         for asked in group:
             if not asked.answer.done():
@@ -129,6 +129,6 @@ class GroupCommit:
 
 
 def _still_wanted(asked: _Asked) -> bool:
-    """A click that gave up by now was told that nothing is recorded; from here on nobody can say that any more."""
+    """False for a click that timed out, whose person was told that nothing is recorded. If True, it may be recorded."""
     asked.recording = not asked.answer.done()
     return asked.recording

@@ -1,4 +1,4 @@
-"""Held jobs: told where people look, then shown, retried or discarded. Each act is in the audit log."""
+"""Held jobs: announce, list, retry and discard them. Each action is in the audit log."""
 
 from collections.abc import Sequence
 from uuid import UUID
@@ -17,7 +17,7 @@ __all__ = ["Unfinished"]
 
 
 async def record_held(gate: Gate, review_id: UUID, task: str, reason: str) -> None:
-    """Say that a job of this review is held, where it can still be said; a held alert is only recorded."""
+    """Announce that a job of this review is held, through channels that still work; a held alert is only recorded."""
     alarm, thread = task != AlertIncident.task, task not in {AlertIncident.task, ReplyInThread.task}
 
     def rule(review: Review) -> Accepted:
@@ -28,18 +28,18 @@ async def record_held(gate: Gate, review_id: UUID, task: str, reason: str) -> No
 
 
 async def unfinished(gate: Gate) -> list[Unfinished]:
-    """Every job that is not done."""
+    """All unfinished jobs."""
     async with gate.database.transaction() as tx:
         return await jobs.unfinished(tx)
 
 
 async def retry(gate: Gate, ids: Sequence[int] | None, actor: str) -> list[Unfinished]:
-    """Retry held jobs, all or the named ones; returns those that were held."""
+    """Retry held jobs, all or those with these ids; returns them."""
     return await _settle(gate, ids, actor, "retried")
 
 
 async def discard(gate: Gate, ids: Sequence[int] | None, actor: str) -> list[Unfinished]:
-    """Discard held jobs, all or the named ones; returns those that were held."""
+    """Discard held jobs, all or those with these ids; returns them."""
     return await _settle(gate, ids, actor, "discarded")
 
 

@@ -1,4 +1,4 @@
-"""Judging who asks, at the moment they ask, from what Slack says now."""
+"""Checks who clicks or calls, each time, against Slack."""
 
 from dataclasses import dataclass
 
@@ -10,7 +10,7 @@ from bot.service.gate import Gate
 
 @dataclass(frozen=True, slots=True)
 class SlackUser:
-    """Who clicked, from the signed payload: an id and a workspace, and no claim beyond that."""
+    """Who clicked, from the signed payload: only an id and a workspace."""
 
     id: str
     team_id: str
@@ -18,7 +18,7 @@ class SlackUser:
 
 @dataclass(frozen=True, slots=True)
 class ApiCaller:
-    """Who calls the API: a token's name, or without tokens what the client says of itself."""
+    """Who calls the API: a token's name, or, without tokens, the name that the client gives."""
 
     token: str | None
     name: str
@@ -26,17 +26,17 @@ class ApiCaller:
 
     @property
     def id(self) -> str:
-        """The same for one person however many names they send."""
+        """A stable key: the token, or the e-mail address, or the name."""
         return f"token:{self.token}" if self.token else f"claimed:{(self.email or self.name).casefold()}"
 
 
 async def judge(gate: Gate, who: SlackUser | ApiCaller) -> Person | Refused:
-    """Entitled or refused; raises DirectoryUnavailable when Slack cannot be asked and nothing fresh is known."""
+    """Return the person, or a refusal; raises DirectoryUnavailable when Slack does not answer and nothing is cached."""
     policy = gate.policy()
     if isinstance(who, ApiCaller):
         return _caller(who, policy)
     groups = policy.groups
-    # Asked side by side, answered one after another: what is known costs no task, and nearly always all of it is.
+    # `expect` starts the missing requests concurrently; usually all is cached, and then no task is started.
     gate.directory.expect(who.id, groups)
     profile = await gate.directory.profile(who.id)
     members = {group: await gate.directory.group(group) for group in groups}
@@ -44,7 +44,7 @@ async def judge(gate: Gate, who: SlackUser | ApiCaller) -> Person | Refused:
 
 
 def _caller(who: ApiCaller, policy: Policy) -> Person:
-    """A token that may decide is a reviewer by itself; nobody becomes a lead by saying so."""
+    """A token with the scope to decide is a reviewer; a claimed name is never a lead."""
     if who.token is None:
         return Person(who.id, who.name, who.email, lead=False, verified=False)
     lead = policy.leads is not None and who.token in policy.leads.tokens

@@ -1,4 +1,4 @@
-"""What a changed policy file brings: it is recorded and told once, however many replicas see it."""
+"""Records and announces a changed policy file, once over all replicas."""
 
 from datetime import datetime
 
@@ -13,7 +13,7 @@ ACTOR = "apv-bot"
 
 
 async def changed(gate: Gate, digest: str, content: str, *, from_file: bool) -> None:
-    """Record that this policy is in force; nothing while it already is, or while there never was a file."""
+    """Record that this policy is in force; does nothing if it already is, or if there was never a file."""
     async with gate.database.transaction() as tx:
         if not from_file and await policies.head(tx) is None:
             return
@@ -32,9 +32,9 @@ async def changed(gate: Gate, digest: str, content: str, *, from_file: bool) -> 
 
 
 async def broken(gate: Gate, digest: str, fault: str) -> str | None:
-    """Say once in the incident channel that the file cannot be used; `digest` is its text's, empty when unreadable.
+    """Announce once in the incident channel that the file is invalid; `digest` is empty if it cannot be read.
 
-    Returns the text of the policy that stays in force: a replica may not have seen it before it was overwritten.
+    Returns the text of the policy that stays in force: this replica may not have read it before it was overwritten.
     """
     name = digest or "unreadable"
     async with gate.database.transaction() as tx:
@@ -53,6 +53,6 @@ async def broken(gate: Gate, digest: str, fault: str) -> str | None:
 
 
 async def reviews_since(gate: Gate, moment: datetime) -> list[Past]:
-    """Every review that came since then, with who decided what, to replay it under another policy."""
+    """Every review created since then, with its decisions, to replay it under another policy."""
     async with gate.database.transaction() as tx:
         return await replay.since(tx, moment)

@@ -1,4 +1,4 @@
-"""Statistics over all reviews and decisions: exact when asked for, at a cost that does not grow with them."""
+"""Statistics over all reviews and decisions: exact, at a cost that does not grow with their number."""
 
 from dataclasses import dataclass
 
@@ -11,7 +11,7 @@ __all__ = ["DecisionNumbers", "Statistics"]
 
 @dataclass(frozen=True, slots=True)
 class Statistics:
-    """How many reviews, how many decisions, and how long they took."""
+    """The numbers of reviews and decisions, and the times to a decision."""
 
     reviews: ReviewNumbers
     decisions: DecisionNumbers
@@ -19,7 +19,7 @@ class Statistics:
 
 
 async def settle(gate: Gate) -> None:
-    """Count and tell everything that is committed by now."""
+    """Count all committed changes and write their feed events."""
     folded = counters.AT_ONCE
     while folded == counters.AT_ONCE:
         async with gate.database.transaction() as tx:
@@ -27,7 +27,7 @@ async def settle(gate: Gate) -> None:
 
 
 async def collect(gate: Gate) -> Statistics:
-    """The numbers as they are now."""
+    """The current numbers."""
     await settle(gate)
     async with gate.database.transaction() as tx:
         return Statistics(

@@ -12,7 +12,7 @@ from bot.tasks.github import Context
 
 
 async def make_bump(context: Context, job: MakeBump) -> None:
-    """Runs twice: it only reads, and leaves content alone that has changed since, also by an earlier run."""
+    """Idempotent: it only reads GitHub, and does not touch content that has changed since, also by an earlier run."""
     apv = await bumps.wanted(context.gate, job)
     if apv is None:
         return

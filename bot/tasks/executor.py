@@ -1,7 +1,7 @@
-"""How a job is run: what is tried again and when, what is held, and what is said when it is.
+"""Runs jobs: decides what is retried and when, and which jobs are held.
 
-The queue delivers at least once. A job is tried again for outages, limited in tries for surprises, and held at once
-for what no repetition can help.
+The queue delivers at least once. Outages are retried for a day, unexpected errors a few times; a permanent error holds
+the job at once.
 """
 
 import random
@@ -26,43 +26,43 @@ from storage.lanes import KEEPS_PLACE
 log = structlog.get_logger(__name__)
 
 OUTAGE_PATIENCE = timedelta(hours=24)
-"""For how long outages and rate limits are waited out."""
-MOST_SURPRISES = 8
-"""Tries of a job that fails in a way nobody foresaw."""
+"""How long a job is retried during outages and rate limits."""
+MOST_UNEXPECTED = 8
+"""The number of tries for a job that fails with an unexpected error."""
 MOST_CRASHES = 3
-"""Workers that may die in one job before it is held."""
+"""A job that crashes this many workers is held (poison message)."""
 MOST_IN_FRONT = 8
-"""Failures after which a job lets the others in its lane go first: it may be what Slack stumbles over."""
+"""After this many failures a job lets the others in its lane go first: it may be the cause of the failures."""
 LONGEST_WAIT = 60.0
 """Seconds between two tries, unless the vendor names more."""
 
-# Picks since the job was last queued: a worker that died left a pick without an end.
+# How often the job was picked since it was last queued; a worker that crashed left a pick without an end.
 PICKS = """SELECT count(*) FROM pgqueuer_log WHERE job_id = $1 AND status = 'picked' AND id > coalesce(
     (SELECT max(id) FROM pgqueuer_log WHERE job_id = $1 AND status = 'queued'), 0)"""
-# PgQueuer writes a job without headers down as JSON's null.
+# PgQueuer stores missing headers as JSON null.
 NOTE = """UPDATE pgqueuer SET headers = CASE jsonb_typeof(headers) WHEN 'object' THEN headers ELSE '{}' END
     || jsonb_build_object('error', $2::text) WHERE id = $1"""
 
 
 class Held(Exception):
-    """The job is held; the message is the sentence for people."""
+    """The job is held (dead letter); the message is the sentence for people."""
 
     def __init__(self, reason: str, *, hopeless: bool) -> None:
         super().__init__(reason)
         self.reason = reason
         self.hopeless = hopeless
-        """No retry could have helped, so nothing is half-done outside."""
+        """The error is permanent, so there is no partial side effect."""
 
 
 class Abandoned(BaseException):
-    """The database is away, so nothing can be said of this job: it is left as by a worker that died, and taken over.
+    """The database is unavailable, so the job is left as if this worker had crashed; another worker takes it over.
 
-    No Exception: the queue would hold the job for one, as soon as the database is back, and nobody would be told.
+    It is not an Exception: for one, the queue would hold the job once the database is back, and notify nobody.
     """
 
 
 class Crashed(Exception):
-    """Workers died in this job, again and again."""
+    """The job has crashed its worker too often."""
 
 
 T = TypeVar("T")
@@ -70,12 +70,12 @@ T = TypeVar("T")
 
 @dataclass
 class EffectExecutor(EntrypointExecutor):
-    """Runs one job. `held` is told of each job that will not be tried again, before it is held."""
+    """Runs one job. `held` is called for each job before it is held."""
 
     held: Callable[[Job, Held], Awaitable[None]] | None = None
 
     async def execute(self, job: Job, context: Context) -> None:
-        """Run it, and turn any failure into another try or a held job."""
+        """Run the job; a failure becomes a retry or a held job."""
         pool: Pool = context.resources["pool"]
         structlog.contextvars.bind_contextvars(job_id=job.id, task=job.entrypoint)
         began = time.perf_counter()
@@ -88,7 +88,7 @@ class EffectExecutor(EntrypointExecutor):
         except Exception as error:
             reason, wait = _judge(job, error)
             if wait is not None and isinstance(error, Paused) and job.attempts < MOST_IN_FRONT:
-                # The lane is closed until then, and this job is to be its first when it opens.
+                # The lane is closed until then; with no delay, this job is the first when it opens.
                 wait = 0.0 if await _asked(pool.fetchval(KEEPS_PLACE, job.id, error.channel)) else wait
             await _asked(pool.execute(NOTE, job.id, reason))
             if wait is None:
@@ -111,12 +111,12 @@ class EffectExecutor(EntrypointExecutor):
         except Exception as error:
             if is_outage(error):
                 raise Abandoned from None
-            # Held all the same: `jobs list` shows it.
+            # The job is held anyway: `jobs list` shows it.
             log.exception("job.surprise", exc_info=error)
 
 
 async def _asked(question: Awaitable[T]) -> T:
-    """What the queue's own database answers."""
+    """Await a query; raises Abandoned if it fails."""
     try:
         return await question
     except Exception as error:
@@ -125,27 +125,27 @@ async def _asked(question: Awaitable[T]) -> T:
 
 
 def _judge(job: Job, error: Exception) -> tuple[str, float | None]:
-    """A sentence for people, and the seconds until the next try; None holds the job."""
+    """The sentence for people, and the seconds until the next try; None: hold the job."""
     patient = datetime.now(UTC) - job.created <= OUTAGE_PATIENCE
     backoff = random.uniform(0.5, 1) * min(LONGEST_WAIT, 2.0 ** min(job.attempts, 10))  # noqa: S311 - jitter
     match error:
         case Permanent(reason=reason):
             return reason, None
         case Crashed():
-            return "The worker died in this job three times.", None
+            return f"The job crashed its worker {MOST_CRASHES} times.", None
         case Retry(reason=reason, after=after):
-            # A vendor's number may be any: a wait that no patience covers would never be looked at again.
+            # The vendor may name any number; a longer wait than OUTAGE_PATIENCE would never end.
             wait = backoff if after is None else min(after, OUTAGE_PATIENCE.total_seconds())
             return reason, wait if patient else None
         case _ if is_outage(error):
             return "The database did not answer.", backoff if patient else None
         case _:
-            # The trace goes to the log, never to Slack: it may hold anything.
+            # The traceback goes to the log, never to Slack: it may contain anything.
             log.exception("job.surprise", exc_info=error)
-            reason = f"An unforeseen failure ({type(error).__name__}); the log has its trace."
-            return reason, None if job.attempts + 1 >= MOST_SURPRISES else backoff
+            reason = f"Unexpected error ({type(error).__name__}); see the log."
+            return reason, None if job.attempts + 1 >= MOST_UNEXPECTED else backoff
 
 
 def is_outage(error: Exception) -> bool:
-    """Whether the database was away or not migrated yet: to be waited out, and no surprise."""
+    """Whether a dependency failed or the database is not migrated yet: retry, and log no traceback."""
     return outage(error) is not None

@@ -1,4 +1,4 @@
-"""The jobs that speak to GitHub: open a pull request, look what has become of it, merge it, answer on it."""
+"""The GitHub jobs: open a pull request, check it, merge it, comment on it."""
 
 from collections.abc import Awaitable
 from dataclasses import dataclass
@@ -21,19 +21,19 @@ from bot.service.pulls import Push
 T = TypeVar("T")
 
 OPENING_SECONDS = 5.0
-"""Between two looks whether an earlier pull request is there to answer on."""
+"""Retry interval while an earlier pull request is still being opened."""
 
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """What the GitHub jobs work with."""
+    """The dependencies of the GitHub jobs."""
 
     gate: Gate
     github: GitHubClient
 
 
 async def open_pull(context: Context, job: OpenPull) -> None:
-    """Runs twice: branch, commit and pull request have names that follow from the content, and are adopted if there."""
+    """Idempotent: branch, commit and pull request have deterministic names and are reused if they exist."""
     push = await pulls.begin_push(context.gate, job)
     if push is None:
         return
@@ -66,7 +66,7 @@ def _request(push: Push, rules: PullRules) -> PullRequest:
 
 
 async def watch_pull(context: Context, job: WatchPull) -> None:
-    """Runs twice: it records what GitHub shows now, and a merge is bound to the approved commit."""
+    """Idempotent: it records the current state, and a merge is bound to the approved commit."""
     dossier = await queries.get(context.gate, job.review_id)
     address = _address(dossier)
     if dossier is None or address is None:
@@ -77,7 +77,7 @@ async def watch_pull(context: Context, job: WatchPull) -> None:
 
 
 async def answer_pull(context: Context, job: AnswerPull) -> None:
-    """Runs twice: a comment is found again by the audit entry's id in it, and what is closed stays closed."""
+    """Idempotent: a comment contains the audit entry's id and is found by it; closing twice changes nothing."""
     entry = await audit.entry(context.gate, job.entry_id)
     if entry is None:
         return
@@ -100,13 +100,13 @@ async def answer_pull(context: Context, job: AnswerPull) -> None:
 
 
 async def _look(context: Context, review_id: UUID, address: PullAddress) -> Step | None:
-    """Record how the pull request is now; returns what the bot does next with it."""
+    """Record the pull request's current state; returns the bot's next step."""
     began = await pulls.begin_look(context.gate, review_id, None)
     assert began is not None, "a look that nobody asked for is never superseded"
     try:
         seen = await _counted("look", context.github.look(address))
     except Permanent as error:
-        # A held job would be told again with each poll.
+        # Holding the job would announce it again with each poll.
         await pulls.record_lost(context.gate, review_id, error.reason)
         return None
     mode = context.gate.policy().pull_request.merge
@@ -114,7 +114,7 @@ async def _look(context: Context, review_id: UUID, address: PullAddress) -> Step
 
 
 async def _take(context: Context, dossier: Dossier, address: PullAddress, step: Step) -> None:
-    """Do what the policy lets the bot do, then look what came of it."""
+    """Do the step that the policy allows, then record the result."""
     review = dossier.review
     head = review.pull.approved_head if review.pull else None
     assert head is not None, "a step is for a commit that was approved"

@@ -1,4 +1,4 @@
-"""What it means for a review that one of its jobs is held: people are told where they look."""
+"""Tells people that a job of a review is held."""
 
 from pgqueuer.models import Job as QueuedJob
 
@@ -9,7 +9,7 @@ from bot.tasks.executor import Held
 
 
 async def tell_held(gate: Gate, queued: QueuedJob, held: Held) -> None:
-    """Tell it on the card, in the thread or in the incident channel. A job without a review is only in `jobs list`."""
+    """Post it on the card, in the thread or in the incident channel; a job without a review is only in `jobs list`."""
     job = parse(queued.entrypoint, queued.payload)
     if job.review_id is None:
         return

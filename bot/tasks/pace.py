@@ -1,6 +1,6 @@
-"""Slack's limits as all replicas keep them together: a turn before each message, a pause when Slack wants one.
+"""Slack's rate limits over all replicas: a turn before each message, a pause when Slack asks for one.
 
-A turn that is not to be had at once is not waited for: the job goes back to its place, and may be overtaken there.
+A job that cannot get its turn soon goes back into the queue, where a more urgent one may overtake it.
 """
 
 import asyncio
@@ -14,16 +14,16 @@ from storage.lanes import Tiers
 from storage.pace import UPDATES, Tier
 
 POST_BURST = 3
-"""Messages that may go to a channel at once after a rest. Slack allows "short bursts" and names no number."""
+"""Messages that may go to a channel at once after a rest. Slack allows "short bursts" without a number."""
 UPDATE_TIER = Tier(timedelta(seconds=1.5), 10)
-"""At most 50 changes in any minute: Slack's Tier 3 is "50+ a minute", and bursts count."""
+"""At most 50 updates in any minute: Slack's Tier 3 is "50+ per minute", and bursts count."""
 PATIENCE = timedelta(seconds=2)
-"""For how long a job in hand waits for its turn; the queue hands it out when the turn is near."""
+"""How long a running job waits for its turn; the queue starts it only when the turn is near."""
 LONGEST_PAUSE = timedelta(hours=24)
 
 
 class Paused(Retry):
-    """The channel (or UPDATES) is not to be used for `after` seconds, by nobody."""
+    """No job may use the channel (or UPDATES) for `after` seconds."""
 
     def __init__(self, reason: str, *, code: str, after: float, channel: str) -> None:
         super().__init__(reason, code=code, after=after)
@@ -31,7 +31,7 @@ class Paused(Retry):
 
 
 def tiers(per_second: float | None) -> Tiers:
-    """Slack's limits with so many messages a second and channel; None: none of them."""
+    """Slack's limits with this many messages per second and channel; None: no limits."""
     if per_second is None:
         return Tiers(Tier(timedelta(), 1), Tier(timedelta(), 1))
     return Tiers(Tier(timedelta(seconds=1 / per_second), POST_BURST), UPDATE_TIER)
@@ -39,7 +39,7 @@ def tiers(per_second: float | None) -> Tiers:
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """Who may speak when. Each use is a short transaction of its own: inside a longer one it would stop the channel."""
+    """The rate limiter. Each use is a short transaction: a longer one would block the channel for all."""
 
     database: Database
     tiers: Tiers
@@ -56,11 +56,11 @@ class Pace:
         async with self.database.transaction() as tx:
             taken, wait = await pace.take(tx, channel, tier, PATIENCE)
         if not taken:
-            raise Paused("Slack's limit for this channel is used up.", code="paced", after=wait, channel=channel)
+            raise Paused("Slack's rate limit for this channel is reached.", code="paced", after=wait, channel=channel)
         await asyncio.sleep(wait)
 
     async def pause(self, channel: str, why: Retry) -> Paused:
-        """Close a channel to everybody after a failure there: for as long as Slack says, else ever longer."""
+        """Pause a channel after a failure: for as long as Slack says, otherwise with exponential back-off."""
         wait = None if why.after is None else timedelta(seconds=min(why.after, LONGEST_PAUSE.total_seconds()))
         tier = self.tiers.updates if channel == UPDATES else self.tiers.posts
         async with self.database.transaction() as tx:

@@ -1,4 +1,4 @@
-"""The jobs that speak to Slack, each safe to run twice: it looks for a message by its id before it posts it again."""
+"""The Slack jobs. Each is idempotent: it looks for a message by its id before it posts it again."""
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
@@ -25,12 +25,12 @@ from storage.pace import UPDATES
 
 
 class Unpostable(Exception):
-    """The job is about something that is not in the database."""
+    """The job's review or audit entry does not exist."""
 
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """What the Slack jobs work with."""
+    """The dependencies of the Slack jobs."""
 
     database: Database
     slack: SlackClient
@@ -43,21 +43,21 @@ class Context:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where Slack keeps a message."""
+    """A message's address in Slack."""
 
     channel: str
     ts: str
     painted: bool = True
-    """False: it was found there, and shows the state of when it was posted."""
+    """False: the message was found in Slack and shows the state at the time it was posted."""
 
 
 async def sync_card(context: Context, job: SyncCard) -> None:
-    """Runs twice: the second run finds the revision rendered already, or renders the newest state."""
+    """Idempotent: a second run finds the revision already rendered, or renders the newest state."""
     await _ensure_card(context, job.review_id, job.revision)
 
 
 async def reply_in_thread(context: Context, job: ReplyInThread) -> None:
-    """Runs twice: the second run finds the reply's ts, or the reply itself in the thread."""
+    """Idempotent: a second run finds the reply's ts, or the reply itself in the thread."""
     place = await _newest_card(context, job.review_id)
     async with context.database.transaction() as tx:
         entry = await audit.entry(tx, job.entry_id)
@@ -68,7 +68,7 @@ async def reply_in_thread(context: Context, job: ReplyInThread) -> None:
 
 
 async def alert_incident(context: Context, job: AlertIncident) -> None:
-    """Runs twice: as a reply does."""
+    """Idempotent, like a reply."""
     policy, dossier, home, channel = context.policy(), None, "", context.policy().incident_channel
     async with context.database.transaction() as tx:
         entry = await audit.entry(tx, job.entry_id)
@@ -91,18 +91,18 @@ def _told(entry: Entry) -> Sequence[str]:
 
 
 async def _newest_card(context: Context, review_id: UUID) -> Place:
-    """The card to reply under; one that is gone is posted again, here or elsewhere, before any reply."""
+    """The card to reply under; if it is gone, it is posted again first, here or in another channel."""
     async with context.database.transaction() as tx:
         revision = await reviews.revision(tx, review_id)
     try:
         return await _ensure_card(context, review_id, revision)
     except VendorError:
-        # Updating the card is a job of its own, with its own retries; the reply can go under the card as it is.
+        # Another job updates the card and retries; the reply can go under the card as it is.
         return await _ensure_card(context, review_id, 0)
 
 
 async def _ensure_card(context: Context, review_id: UUID, revision: int) -> Place:
-    """The card, posted or updated if Slack has nothing as new as `revision`."""
+    """Post or update the card, unless Slack already shows it at `revision` or later."""
     async with context.database.transaction() as tx:
         review = await reviews.state(tx, review_id)
         if review is None:
@@ -142,15 +142,15 @@ async def _ensure(
     revision: int,
     thread_ts: str | None = None,
 ) -> Place:
-    """Make Slack have the message at `revision` or later, exactly once, whatever died before."""
+    """Make sure that Slack has the message at `revision` or later, exactly once, also after a crash."""
     fallback = context.policy().incident_channel
     while True:
-        # Committed before Slack is called: the next run after a crash knows that something may be there.
+        # Committed before Slack is called, so that after a crash the next run knows that the message may be there.
         async with context.database.transaction() as tx:
             before = await messages.attempt(tx, message_id)
         if before.ts is not None and before.rendered_revision >= revision:
             return Place(before.channel, before.ts)
-        # Before the row is locked: waiting for a turn would keep a connection from everybody else.
+        # Before the row is locked: a job that waits for its turn must not hold a connection.
         await (context.pace.turn_to_post(before.channel) if before.ts is None else context.pace.turn_to_update())
         try:
             async with context.database.transaction() as tx:
@@ -159,7 +159,7 @@ async def _ensure(
                     return Place(message.channel, message.ts)
                 said, shown = await content(tx)
                 place = await _put(context.slack, message, said, before.attempted_at, thread_ts)
-                # Somebody may have clicked a card that was there before we knew of it: it still needs an update.
+                # Somebody may have clicked the card before we found it, so it still needs an update.
                 rendered = shown if place.painted else 0
                 await messages.sent(tx, message_id, place.channel, place.ts, rendered)
                 await pace.works(tx, place.channel)
@@ -167,7 +167,7 @@ async def _ensure(
                 return place
         except MessageGone:
             if message.ts is None:
-                raise  # it is the thread that is gone
+                raise  # the thread is gone
             async with context.database.transaction() as tx:
                 await messages.bury(tx, message_id, message.ts)
         except ChannelUnavailable as error:
@@ -176,8 +176,8 @@ async def _ensure(
             if thread_ts is not None or message.channel == fallback:
                 raise
             async with context.database.transaction() as tx:
-                # A card that cannot be changed where it is moves too: its review must stay decidable.
-                # Written down before the fallback is tried, so that it is looked for there after a crash.
+                # A card that cannot be updated is moved too: people must still be able to decide.
+                # Recorded before the fallback is tried, so that a retry after a crash looks there.
                 await messages.move(tx, message_id, fallback)
         except Retry as error:
             if message.ts is None:
@@ -190,7 +190,7 @@ async def _ensure(
 async def _put(
     slack: SlackClient, message: messages.Message, said: Message, tried: datetime | None, thread_ts: str | None
 ) -> Place:
-    """Update the message, or find it, or post it; in a public channel that the bot is not in, join first."""
+    """Update, find or post the message; the bot first joins a public channel that it is not in."""
     try:
         return await _put_as_member(slack, message, said, tried, thread_ts)
     except ChannelUnavailable as error:

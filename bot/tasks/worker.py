@@ -1,4 +1,4 @@
-"""The queue's worker, supervised: it comes back from everything but a stop, and finishes the jobs in hand first."""
+"""The queue's worker, supervised: it restarts after every error, and on a stop it finishes its running jobs."""
 
 import asyncio
 import logging
@@ -26,39 +26,39 @@ from storage.lanes import LaneQueries, Tiers
 log = structlog.get_logger(__name__)
 
 DEQUEUE_TIMEOUT = timedelta(seconds=2)
-"""Retries send no notification, so the queue is looked at this often."""
+"""The poll interval: retries send no notification."""
 HEARTBEAT_TIMEOUT = timedelta(seconds=10)
-"""Another worker takes over a job whose worker has been silent for so long."""
+"""The lease of a job: without a heartbeat for this long, another worker takes it over."""
 SWEEP_SECONDS = 10.0
 """How often the worker looks for due reviews and rows of other programs (contract: within 30 s)."""
 PRUNE_SECONDS = 3600.0
-"""How often rows that nobody needs any more are deleted."""
+"""How often expired rows are deleted."""
 
 LONGEST_PAUSE = 2.0
-"""Seconds between two tries to reach the database."""
+"""The longest back-off, in seconds, between two tries to reach the database."""
 
-# Only our own: what another worker left is taken over when its heartbeat has been silent for HEARTBEAT_TIMEOUT.
+# Only our own jobs: those of another worker are taken over when their heartbeat is older than HEARTBEAT_TIMEOUT.
 TAKE_BACK = """WITH mine AS (
     UPDATE pgqueuer SET status = 'queued', execute_after = now(), updated = now(), queue_manager_id = NULL
     WHERE queue_manager_id = ANY($1::uuid[]) AND status = 'picked' RETURNING id, entrypoint, priority
 ) INSERT INTO pgqueuer_log (job_id, status, entrypoint, priority) SELECT id, 'queued', entrypoint, priority FROM mine"""
 
 REPEATED_SECONDS = 10.0
-"""The queue's library says every tenth of a second that the database is away; we say it this often."""
+"""PgQueuer logs ten times a second that the database is unavailable; we log it this often."""
 
 J = TypeVar("J", bound=jobs.Job)
 
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """One kind of job: how it is carried out, and how many at once over all workers."""
+    """One kind of job: its function, and how many may run at once over all workers."""
 
     run: Callable[[jobs.Job], Awaitable[None]]
     at_once: int
 
 
 def work(kind: type[J], run: Callable[[J], Awaitable[None]], *, at_once: int) -> Work:
-    """`run` carries out the jobs of one kind."""
+    """The work of one kind of job."""
 
     async def checked(job: jobs.Job) -> None:
         assert isinstance(job, kind), "the queue keeps one kind of job under each name"
@@ -81,10 +81,10 @@ class Worker:
     running: bool = field(default=False, init=False)
     _pause: float = field(default=0.0, init=False)
     _names: list[UUID] = field(default_factory=list, init=False)
-    """The names under which the queue may still hold jobs of this process."""
+    """The queue manager ids under which jobs of this process may still be picked."""
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Work until `stop` is set and the jobs in hand are finished."""
+        """Work until `stop` is set and the running jobs are finished."""
         for library in ("pgqueuer", "asyncpg.pool"):
             logging.getLogger(library).addFilter(QUEUE_LOG)
         while not stop.is_set():
@@ -92,23 +92,23 @@ class Worker:
             try:
                 await self._work(stop)
             except Exception as error:
-                # A database that is down at start or restarts is an ordinary day: one line, no trace.
+                # An unavailable database is expected now and then: one line, no traceback.
                 log.warning("worker.down", error=type(error).__name__)
             self.running = False
             if not stop.is_set():
                 await _stopped(stop, self._pause * random.uniform(0.8, 1.2))  # noqa: S311 - jitter
 
     async def _work(self, stop: asyncio.Event) -> None:
-        # The driver too: a queue that does not even start leaves it its connection, and the pool would wait for that.
+        # Close the driver too: if the queue fails to start, the driver keeps its connection, and the pool waits for it.
         async with (
             asyncpg.create_pool(self.dsn, min_size=2, max_size=5, timeout=5) as pool,
             AsyncpgPoolDriver(pool) as driver,
         ):
-            # LISTEN first: a health probe that is sent before it ends the worker.
+            # LISTEN first: PgQueuer's health probe ends the worker if it is sent before.
             await driver.add_listener("ch_pgqueuer", lambda _payload: None)
             queue = PgQueuer(driver, resources={"pool": pool}, queries=LaneQueries(driver, self.tiers))
             self._register(queue)
-            # Nothing of an earlier round runs any more: without this its jobs would wait to be taken over.
+            # The previous run has ended; requeue its jobs now instead of waiting for HEARTBEAT_TIMEOUT.
             await pool.execute(TAKE_BACK, self._names)
             self._names = [queue.qm.queue_manager_id]
             self._pause = 0.0
@@ -129,7 +129,7 @@ class Worker:
             finally:
                 self.running = False
                 queue.shutdown.set()
-                # A sweep that is cancelled in a commit must be told again, which `end` does.
+                # A sweep that is cancelled during a commit must be cancelled again, which `end` does.
                 await end(stopping, sweeping, pruning)
                 await running
 
@@ -148,14 +148,14 @@ class Worker:
 
 
 class QueueLog(logging.Filter):
-    """Reports the queue library's troubles by place and class: its texts hold SQL, and an outage needs no trace."""
+    """Logs PgQueuer's warnings by function and error class only: their texts contain SQL."""
 
     def __init__(self) -> None:
         super().__init__()
         self._said: dict[tuple[str, str], float] = {}
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Say it in our words, not too often; a held job was told already."""
+        """Log a warning in our words, at a limited rate; held jobs were logged already."""
         if record.levelno < logging.WARNING:
             return True
         kind = record.exc_info[0] if record.exc_info else None
@@ -163,7 +163,7 @@ class QueueLog(logging.Filter):
         now = time.monotonic()
         if kind is not Held and now - self._said.get(trouble, -REPEATED_SECONDS) >= REPEATED_SECONDS:
             self._said[trouble] = now
-            log.warning("queue.trouble", where=trouble[0], error=trouble[1])
+            log.warning("queue.warning", where=trouble[0], error=trouble[1])
         return False
 
 
@@ -180,7 +180,7 @@ def _entrypoint(
 
 
 async def _repeat(do: Callable[[], Awaitable[object]], seconds: float, over: asyncio.Event) -> None:
-    """Do it now, and again that long after each run."""
+    """Run it now, and again `seconds` after each run."""
     # A commit may swallow a cancellation, hence the event.
     while not over.is_set():
         try:

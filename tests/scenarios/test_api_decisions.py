@@ -361,7 +361,7 @@ async def test_while_the_database_is_away(method: str, path: str) -> None:
     async with serving_api(away, holder=None, api_auth="none") as client:
         answer = await asks(client, method, path, json={"apv_id": UNKNOWN} if method == "POST" else None)
     await away.close()
-    assert answer == (503, {"detail": "The database is away"})
+    assert answer == (503, {"detail": "The database is unavailable"})
 
 
 # Reading

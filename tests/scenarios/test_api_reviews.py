@@ -554,13 +554,13 @@ async def test_while_the_database_is_away(method: str, path: str) -> None:
     async with serving_api(database) as client:
         answer = await asks(client, method, path, data=json.dumps(APV))
     await database.close()
-    assert answer == (503, {"detail": "The database is away"})
+    assert answer == (503, {"detail": "The database is unavailable"})
 
 
 async def test_before_the_embedded_database_has_started() -> None:
     """503, as for any unavailable database."""
     async with serving_api(Database()) as client:
-        assert await asks(client, "GET", "/hitl/reviews") == (503, {"detail": "The database is away"})
+        assert await asks(client, "GET", "/hitl/reviews") == (503, {"detail": "The database is unavailable"})
 
 
 async def test_before_the_database_is_migrated(empty_database_url: str) -> None:

@@ -216,7 +216,7 @@ async def test_nothing_is_recorded_while_the_database_is_away(world: World) -> N
         sent = world.bob.fills(view, reason="Other", justification=WHY)
         answers = await asyncio.gather(*asked, *typed, sent)
     assert [answer.status for answer in answers] == [503] * 5 + [200] * 3
-    away = "Nothing was recorded: the database is away."
+    away = "Nothing was recorded: the database is unavailable."
     assert len([words for words in world.alice.told if words.startswith(away)]) == 7
     assert away in "".join(view.errors.values())
     await nothing_happened(world, card)

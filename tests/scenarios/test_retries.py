@@ -166,7 +166,7 @@ async def test_a_job_that_kills_its_workers_is_held(
             "SELECT id, 'picked', entrypoint, priority FROM pgqueuer, generate_series(1, 3) RETURNING 1"
         )
         async with world.another_bot("worker"):
-            await world.hears("The worker died in this job three times.")
+            await world.hears("The job crashed its worker 3 times.")
             await world.settle()
             (line,) = await jobs_list(world, capsys)
             assert line[1:5] == ["slack.card", "held", "0", code]
