@@ -14,118 +14,105 @@ URGENCY = {Severity.CRITICAL: 40, Severity.HIGH: 30, Severity.MEDIUM: 20, Severi
 """A job's priority by its review's severity; higher runs sooner."""
 
 
+class Effect:
+    """What every job has. `lead` ranks it among the jobs of its severity; higher runs sooner."""
+
+    __slots__ = ()
+    task: ClassVar[str]
+    lead: ClassVar[int]
+    unique: ClassVar[tuple[str, ...]]
+    """The fields that tell it from the other jobs of its task."""
+
+    @property
+    def key(self) -> str:
+        """One job per key is queued or running at a time."""
+        return ":".join((self.task, *(str(getattr(self, name)) for name in self.unique)))
+
+
 @dataclass(frozen=True, slots=True)
-class SyncCard:
+class SyncCard(Effect):
     """Make the Slack card show the review at `revision` or later: post it once, then update it."""
 
     task: ClassVar[str] = "slack.card"
     lead: ClassVar[int] = 5
+    unique: ClassVar[tuple[str, ...]] = ("review_id", "revision")
     review_id: UUID
     revision: int
 
-    @property
-    def key(self) -> str:
-        """Deduplicates queued and running jobs; with the revision, a change during a run is not lost."""
-        return f"{self.task}:{self.review_id}:{self.revision}"
-
 
 @dataclass(frozen=True, slots=True)
-class ReplyInThread:
+class ReplyInThread(Effect):
     """Post an audit entry's sentence to the card's thread."""
 
     task: ClassVar[str] = "slack.reply"
     lead: ClassVar[int] = 0
+    unique: ClassVar[tuple[str, ...]] = ("entry_id",)
     review_id: UUID
     entry_id: UUID
 
-    @property
-    def key(self) -> str:
-        """One reply for one audit entry."""
-        return f"{self.task}:{self.entry_id}"
-
 
 @dataclass(frozen=True, slots=True)
-class AlertIncident:
+class AlertIncident(Effect):
     """Post an audit entry's sentence to the incident channel."""
 
     task: ClassVar[str] = "slack.alert"
     lead: ClassVar[int] = 7
+    unique: ClassVar[tuple[str, ...]] = ("entry_id",)
     review_id: UUID | None
     """None: the entry belongs to no review."""
     entry_id: UUID
 
-    @property
-    def key(self) -> str:
-        """One alert for one audit entry."""
-        return f"{self.task}:{self.entry_id}"
-
 
 @dataclass(frozen=True, slots=True)
-class OpenPull:
+class OpenPull(Effect):
     """Turn the approved patch into a branch, a commit and a pull request."""
 
     task: ClassVar[str] = "github.pull"
     lead: ClassVar[int] = 0
+    unique: ClassVar[tuple[str, ...]] = ("review_id", "version")
     review_id: UUID
     digest: str
     version: int = 0
     """0: queued by a release that named only the digest."""
 
-    @property
-    def key(self) -> str:
-        """One pull request per version."""
-        return f"{self.task}:{self.review_id}:{self.version}"
-
 
 @dataclass(frozen=True, slots=True)
-class WatchPull:
+class WatchPull(Effect):
     """Read the pull request from GitHub and record its state."""
 
     task: ClassVar[str] = "github.watch"
     lead: ClassVar[int] = 0
+    unique: ClassVar[tuple[str, ...]] = ("review_id", "cause")
     review_id: UUID
     cause: str
     """What caused it: `opened`, `poll`, or the id of a GitHub delivery."""
     asked: datetime | None = None
     """By the database's clock; the job is skipped if a check that began later is recorded. None: never skipped."""
 
-    @property
-    def key(self) -> str:
-        """One check per cause."""
-        return f"{self.task}:{self.review_id}:{self.cause}"
-
 
 @dataclass(frozen=True, slots=True)
-class AnswerPull:
+class AnswerPull(Effect):
     """Comment a rejection or a request for changes on the pull requests of this APV's earlier reviews."""
 
     task: ClassVar[str] = "github.answer"
     lead: ClassVar[int] = 0
+    unique: ClassVar[tuple[str, ...]] = ("entry_id",)
     review_id: UUID
     entry_id: UUID
 
-    @property
-    def key(self) -> str:
-        """One comment per audit entry."""
-        return f"{self.task}:{self.entry_id}"
-
 
 @dataclass(frozen=True, slots=True)
-class MakeBump:
+class MakeBump(Effect):
     """Make the diff of a version bump that came without one."""
 
     task: ClassVar[str] = "github.bump"
     lead: ClassVar[int] = 6
+    unique: ClassVar[tuple[str, ...]] = ("review_id", "version")
     """Before the card, so that the card has the diff from the start."""
     review_id: UUID
     digest: str
     version: int = 0
     """As in `OpenPull`."""
-
-    @property
-    def key(self) -> str:
-        """One diff per version."""
-        return f"{self.task}:{self.review_id}:{self.version}"
 
 
 Job: TypeAlias = SyncCard | ReplyInThread | AlertIncident | OpenPull | WatchPull | AnswerPull | MakeBump

@@ -111,11 +111,7 @@ class _Connection(web.RequestHandler):
             log.error("http.surprise", exc_info=exc_info)
 
     def handle_error(
-        self,
-        request: web.BaseRequest,
-        status: int = 500,
-        exc: BaseException | None = None,
-        message: str | None = None,
+        self, request: web.BaseRequest, status: int = 500, exc: BaseException | None = None, message: str | None = None
     ) -> web.StreamResponse:
         """aiohttp calls this when it cannot parse a request, or when an error escapes every middleware.
 

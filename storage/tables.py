@@ -157,10 +157,7 @@ apv_contents = Table(
 )
 
 apv_code_years = Table(
-    "apv_code_years",
-    metadata,
-    Column("year", Integer, primary_key=True),
-    Column("last", Integer, nullable=False),
+    "apv_code_years", metadata, Column("year", Integer, primary_key=True), Column("last", Integer, nullable=False)
 )
 
 hitl_decisions = Table(

@@ -8,17 +8,7 @@ from bot.domain.people import Person, groups_of
 from bot.domain.policy import Policy
 from bot.domain.quorum import Tally
 from bot.domain.refusal import Reason, Refused
-from bot.domain.review import (
-    UNSTORABLE,
-    Accepted,
-    Choice,
-    Hold,
-    Outcome,
-    Review,
-    Status,
-    Vote,
-    closed_refusal,
-)
+from bot.domain.review import UNSTORABLE, Accepted, Choice, Hold, Outcome, Review, Status, Vote, closed_refusal
 
 JUSTIFICATION_MIN, JUSTIFICATION_MAX = 10, 3000
 """Characters without outer white space (contract, section 8; 3000 is Slack's limit for an input)."""

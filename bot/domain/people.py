@@ -92,11 +92,7 @@ def groups_of(person: Person, policy: Policy) -> tuple[str, ...]:
 
 
 def entitle(
-    profile: SlackProfile | None,
-    clicked_in: str,
-    team_id: str,
-    policy: Policy,
-    members: Mapping[str, frozenset[str]],
+    profile: SlackProfile | None, clicked_in: str, team_id: str, policy: Policy, members: Mapping[str, frozenset[str]]
 ) -> Person | Refused:
     """Check a Slack user who clicked in workspace `clicked_in`; ours is `team_id`.
 
@@ -108,10 +104,7 @@ def entitle(
         return refusal
     member_of = frozenset(group for group, ids in members.items() if profile.user_id in ids)
     if not policy.deciders.hold(profile.user_id, profile.email, member_of):
-        return Refused(
-            Reason.NOT_A_REVIEWER,
-            "You are not on the list of reviewers, so no decision was recorded.",
-        )
+        return Refused(Reason.NOT_A_REVIEWER, "You are not on the list of reviewers, so no decision was recorded.")
     lead = policy.leads is not None and policy.leads.hold(profile.user_id, profile.email, member_of)
     return Person(profile.user_id, profile.name, profile.email, lead=lead, member_of=member_of)
 
@@ -123,8 +116,7 @@ def _account_refusal(profile: SlackProfile, clicked_in: str, team_id: str) -> Re
         return Refused(Reason.BOT, "Bots cannot decide.")
     if profile.is_stranger or not (profile.team_id == clicked_in == team_id):
         return Refused(
-            Reason.OTHER_WORKSPACE,
-            "Only members of this workspace can decide; your account belongs to another.",
+            Reason.OTHER_WORKSPACE, "Only members of this workspace can decide; your account belongs to another."
         )
     if profile.is_guest:
         return Refused(Reason.GUEST, "Guest accounts cannot decide.")

@@ -107,29 +107,12 @@ def _jobs(review: Review, event: Event, entry: Entry) -> list[Job]:
         case Kind.REMINDED | Kind.DEADLINE_NEAR | Kind.JOB_HELD:
             return [*reply, *alert]
         case (
-            Kind.APPROVAL_RECORDED
-            | Kind.VOTE_WITHDRAWN
-            | Kind.ESCALATED
-            | Kind.CLAIMED
-            | Kind.UNCLAIMED
-            | Kind.REASSIGNED
-            | Kind.SNOOZED
-            | Kind.WOKEN
-            | Kind.DEADLINE_MISSED
-            | Kind.EXPIRED
-            | Kind.PULL_FAILED
-            | Kind.CHECKS_REPORTED
-            | Kind.REVIEW_REQUESTED
-            | Kind.CONFLICT_REPORTED
-            | Kind.PUSHED_OVER
-            | Kind.BRANCH_DELETED
-            | Kind.PULL_MERGED
-            | Kind.PULL_CLOSED
-            | Kind.PULL_REOPENED
-            | Kind.PULL_LOST
-            | Kind.MERGE_ARMED
-            | Kind.MERGE_REFUSED
-        ):
+            Kind.APPROVAL_RECORDED | Kind.VOTE_WITHDRAWN | Kind.ESCALATED | Kind.CLAIMED | Kind.UNCLAIMED
+            | Kind.REASSIGNED | Kind.SNOOZED | Kind.WOKEN | Kind.DEADLINE_MISSED | Kind.EXPIRED | Kind.PULL_FAILED
+            | Kind.CHECKS_REPORTED | Kind.REVIEW_REQUESTED | Kind.CONFLICT_REPORTED | Kind.PUSHED_OVER
+            | Kind.BRANCH_DELETED | Kind.PULL_MERGED | Kind.PULL_CLOSED | Kind.PULL_REOPENED | Kind.PULL_LOST
+            | Kind.MERGE_ARMED | Kind.MERGE_REFUSED
+        ):  # fmt: skip
             return [card, *reply, *alert]
         case _:
             assert_never(event.kind)

@@ -16,17 +16,7 @@ from bot.domain.apv import Json
 from bot.domain.decisions import Decision
 from bot.domain.people import Person
 from bot.domain.refusal import Reason, Refused
-from bot.domain.review import (
-    AWAITING,
-    Accepted,
-    Action,
-    Choice,
-    Outcome,
-    Repeated,
-    Review,
-    Status,
-    unreadable_refusal,
-)
+from bot.domain.review import AWAITING, Accepted, Action, Choice, Outcome, Repeated, Review, Status, unreadable_refusal
 from bot.service.consequences import Cause, change
 from bot.service.gate import Gate
 from bot.service.group_commit import Written

@@ -19,14 +19,8 @@ log = structlog.get_logger(__name__)
 Find = Callable[[Gate, Sequence[UUID]], Awaitable[Sequence[UUID]]]
 Handle = Callable[[Gate, UUID], Awaitable[bool]]
 
-DUE: tuple[tuple[Find, Handle], ...] = (
-    (deadlines.overdue, deadlines.miss),
-    (deadlines.due, deadlines.keep_time),
-)
-NEW: tuple[tuple[Find, Handle], ...] = (
-    (adoption.waiting, adoption.adopt),
-    (deadlines.unreckoned, deadlines.keep_time),
-)
+DUE: tuple[tuple[Find, Handle], ...] = ((deadlines.overdue, deadlines.miss), (deadlines.due, deadlines.keep_time))
+NEW: tuple[tuple[Find, Handle], ...] = ((adoption.waiting, adoption.adopt), (deadlines.unreckoned, deadlines.keep_time))
 
 
 async def sweep(gate: Gate, poll_every: timedelta | None) -> None:

@@ -139,11 +139,7 @@ class Worker:
 
         for name, work in self.work.items():
             queue.entrypoint(
-                name,
-                concurrency_limit=work.at_once,
-                accepts_context=True,
-                on_failure="hold",
-                executor_factory=executor,
+                name, concurrency_limit=work.at_once, accepts_context=True, on_failure="hold", executor_factory=executor
             )(_entrypoint(name, work.run))
 
 

@@ -145,10 +145,7 @@ def add_routes(app: web.Application, endpoints: Sequence[Endpoint]) -> None:
     def document() -> str:
         return json.dumps(openapi(endpoints), separators=(",", ":"))
 
-    pages = {
-        "docs": _page("swagger-ui-bundle.js", "swagger-ui.css"),
-        "redoc": _page("redoc.standalone.js"),
-    }
+    pages = {"docs": _page("swagger-ui-bundle.js", "swagger-ui.css"), "redoc": _page("redoc.standalone.js")}
 
     async def shown(_request: web.Request) -> web.Response:
         # In a thread: the first request makes the document, which takes longer than a click may wait.
