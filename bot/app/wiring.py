@@ -71,8 +71,7 @@ def bolt_app(
     )
     replies = PrivateReplies(session, slack, settings.slack_api_url)
     register(
-        bolt,
-        Context(gate=gate, replies=replies, views=Dialogs(slack), web_origin=web_origin(settings.github_api_url)),
+        bolt, Context(gate=gate, replies=replies, views=Dialogs(slack), web_origin=web_origin(settings.github_api_url))
     )
     return bolt
 

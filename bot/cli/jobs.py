@@ -17,8 +17,7 @@ commands = typer.Typer(name="jobs", help="Unfinished jobs: queued, running or he
 COLUMNS = ("id", "task", "state", "attempts", "apv_code", "error")
 JobId: TypeAlias = Annotated[int, typer.Argument(min=1, max=2**63 - 1, help="The job's id from `jobs list`.")]
 JobIds: TypeAlias = Annotated[
-    list[int] | None,
-    typer.Argument(min=1, max=2**63 - 1, help="Ids of held jobs from `jobs list`."),
+    list[int] | None, typer.Argument(min=1, max=2**63 - 1, help="Ids of held jobs from `jobs list`.")
 ]
 All: TypeAlias = Annotated[bool, typer.Option("--all", help="Every held job.")]
 

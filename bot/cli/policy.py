@@ -89,8 +89,7 @@ async def group_members(settings: Settings, policy: Policy) -> Mapping[str, froz
 
 @command(commands, "explain")
 async def explain(
-    settings: Settings,
-    name: Annotated[str, typer.Argument(metavar="ID", help="A review's code or UUID.")],
+    settings: Settings, name: Annotated[str, typer.Argument(metavar="ID", help="A review's code or UUID.")]
 ) -> None:
     """Show what a review needs and has, and which policy key says so."""
     async with opening.gate(settings) as opened:

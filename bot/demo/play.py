@@ -183,8 +183,7 @@ class Actors:
     async def _pull(self, code: str) -> Pull:
         github = self.stage.github
         return await self._seen(
-            f"a pull request for {code}",
-            lambda: next((p for p in github.pulls() if f"/{code}-" in p.head_ref), None),
+            f"a pull request for {code}", lambda: next((p for p in github.pulls() if f"/{code}-" in p.head_ref), None)
         )
 
     def _tell(self, pull: Pull) -> None:

@@ -234,9 +234,7 @@ def check(document: object, *, default_repository: str, loc: Loc) -> Submission 
     if faults:
         return faults
     return Submission(
-        apv=_apv(fields_given, default_repository),
-        apv_code=fields_given.apv_code,
-        metadata=_metadata(document),
+        apv=_apv(fields_given, default_repository), apv_code=fields_given.apv_code, metadata=_metadata(document)
     )
 
 

@@ -160,9 +160,5 @@ def _vector(found: DetectedVulnerability) -> str | None:
     sources = found.CVSS or {}
     order = dict.fromkeys((found.SeveritySource or "", *SOURCES, *sorted(sources)))
     vectors = [vectors for source in order if (vectors := sources.get(source))]
-    candidates = (
-        *(v.V3Vector for v in vectors),
-        *(v.V40Vector for v in vectors),
-        *(v.V2Vector for v in vectors),
-    )
+    candidates = (*(v.V3Vector for v in vectors), *(v.V40Vector for v in vectors), *(v.V2Vector for v in vectors))
     return next((vector for vector in candidates if vector and base_score(vector) is not None), None)

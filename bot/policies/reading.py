@@ -14,16 +14,7 @@ from types import MappingProxyType
 from pydantic import ValidationError
 
 from bot.domain.apv import Severity
-from bot.domain.policy import (
-    LEADS,
-    REVIEWERS,
-    EscalationStep,
-    MachineAccount,
-    Policy,
-    Principals,
-    Route,
-    Rule,
-)
+from bot.domain.policy import LEADS, REVIEWERS, EscalationStep, MachineAccount, Policy, Principals, Route, Rule
 from bot.policies.lines import line_of
 from bot.policies.schema import PolicyFile, SeverityTable
 
@@ -133,10 +124,7 @@ def _dangling(file: PolicyFile) -> Iterator[tuple[tuple[str | int, ...], str]]:
         table: SeverityTable = getattr(file.severity, severity.value)
         for index, clause in enumerate(table.groups):
             for name in set(clause) - known:
-                yield (
-                    ("severity", severity.value, "groups", index),
-                    f"unknown group `{name}`; add it under [groups]",
-                )
+                yield (("severity", severity.value, "groups", index), f"unknown group `{name}`; add it under [groups]")
         for index, step in enumerate(table.escalation):
             for name in step.to:
                 if not _is_principal(name) and name not in known:

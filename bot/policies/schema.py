@@ -12,16 +12,7 @@ from typing import Annotated, Self
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from bot.domain.apv import PatchStrategy, Severity, WargameVerdict
-from bot.domain.policy import (
-    AutoApproval,
-    Freeze,
-    Glob,
-    MergeMethod,
-    Preset,
-    PullRules,
-    Reminders,
-    Scope,
-)
+from bot.domain.policy import AutoApproval, Freeze, Glob, MergeMethod, Preset, PullRules, Reminders, Scope
 from bot.domain.pull import MergeMode
 
 

@@ -277,11 +277,7 @@ def _create_pull(repository: Repository, request: PullRequest) -> GitHubPull:
 
 
 def _opened(
-    pull: GitHubPull,
-    request: PullRequest,
-    commit: GitCommit,
-    change: PatchedTree,
-    notes: tuple[str, ...],
+    pull: GitHubPull, request: PullRequest, commit: GitCommit, change: PatchedTree, notes: tuple[str, ...]
 ) -> Pull:
     with asking_github(f"show the pull requests of {request.repository}"):
         opened = Pull(

@@ -40,13 +40,7 @@ class PrivateReplies:
         self._origins = {_HOOKS} if _is_slack(api[1] or "") else {_HOOKS, api}
 
     async def tell(
-        self,
-        *,
-        response_url: str | None,
-        channel: str | None,
-        user: str,
-        text: str,
-        blocks: Blocks | None = None,
+        self, *, response_url: str | None, channel: str | None, user: str, text: str, blocks: Blocks | None = None
     ) -> bool:
         """Send `text` through `response_url` if that is allowed, otherwise as an ephemeral message.
 

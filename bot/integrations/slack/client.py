@@ -213,20 +213,11 @@ class SlackClient:
         # Without include_all_metadata Slack returns the event's type but not its payload.
         if thread_ts is None:
             call = self._web.conversations_history(
-                channel=channel,
-                oldest=f"{oldest:.6f}",
-                include_all_metadata=True,
-                limit=_PAGE,
-                cursor=cursor,
+                channel=channel, oldest=f"{oldest:.6f}", include_all_metadata=True, limit=_PAGE, cursor=cursor
             )
             return await self._call("conversations.history", call, _History)
         call = self._web.conversations_replies(
-            channel=channel,
-            ts=thread_ts,
-            oldest=f"{oldest:.6f}",
-            include_all_metadata=True,
-            limit=_PAGE,
-            cursor=cursor,
+            channel=channel, ts=thread_ts, oldest=f"{oldest:.6f}", include_all_metadata=True, limit=_PAGE, cursor=cursor
         )
         return await self._call("conversations.replies", call, _History)
 

@@ -143,21 +143,11 @@ _TABLE: tuple[tuple[type[VendorError], str, tuple[str, ...]], ...] = (
     (
         TriggerExpired,
         "The click was too old for Slack to open a dialog.",
-        (
-            "expired_trigger_id",
-            "exchanged_trigger_id",
-            "invalid_trigger_id",
-            "trigger_expired",
-            "trigger_exchanged",
-        ),
+        ("expired_trigger_id", "exchanged_trigger_id", "invalid_trigger_id", "trigger_expired", "trigger_exchanged"),
     ),
     (Permanent, "Something else changed the dialog at the same time.", ("hash_conflict",)),
     (Permanent, "The dialog is no longer open.", ("not_found", "view_not_found")),
-    (
-        Permanent,
-        "Slack does not know this person.",
-        ("user_not_found", "user_not_visible", "users_not_found"),
-    ),
+    (Permanent, "Slack does not know this person.", ("user_not_found", "user_not_visible", "users_not_found")),
     (Permanent, "The person is not in the Slack channel.", ("user_not_in_channel",)),
     (
         Permanent,
