@@ -3,6 +3,8 @@
 Every sentence is the bot's own and safe to show. It never contains a vendor's text.
 """
 
+import math
+
 
 class VendorError(Exception):
     """A call to Slack, GitHub or git failed, or nobody knows whether it had its effect."""
@@ -25,3 +27,12 @@ class Retry(VendorError):
 
 class Permanent(VendorError):
     """A retry cannot help: the job is held at once and a person hears of it."""
+
+
+def number(header: str | None) -> float | None:
+    """The number in a header; None when it is missing, another text or not finite."""
+    try:
+        value = float(header or "")
+    except ValueError:
+        return None
+    return value if math.isfinite(value) else None

@@ -5,7 +5,6 @@ No exception of PyGithub or its HTTP library passes.
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,7 +13,7 @@ from email.utils import parsedate_to_datetime
 import requests
 from github import BadAttributeException, GithubException, IncompletableObject, RateLimitExceededException
 
-from bot.integrations.errors import Permanent, Retry, VendorError
+from bot.integrations.errors import Permanent, Retry, VendorError, number
 
 SECONDARY_LIMIT_SECONDS = 60.0
 """GitHub asks for at least a minute when it sends no header; from its "Best practices for using the REST API"."""
@@ -35,18 +34,13 @@ def asking_github(to: str) -> Iterator[None]:
     """Turn what a call raises into a `VendorError`. `to` ends the sentence "GitHub refused to ..."."""
     try:
         yield
-    except (
-        BadAttributeException,
-        IncompletableObject,
-        AssertionError,
-    ):  # PyGithub asserts when an answer lacks a field
+    # PyGithub asserts when an answer lacks a field.
+    except (BadAttributeException, IncompletableObject, AssertionError, requests.JSONDecodeError):
         raise _unreadable() from None
     except GithubException as error:
         raise _classified(error, to) from None
     except requests.Timeout:
         raise Retry("GitHub did not answer in time", code="timeout") from None
-    except requests.JSONDecodeError:
-        raise _unreadable() from None
     except requests.RequestException:
         raise Retry("GitHub cannot be reached", code="unreachable") from None
     except (ValueError, RuntimeError):  # broken JSON or base64; a redirect to another server
@@ -64,22 +58,19 @@ def _classified(error: GithubException, to: str) -> VendorError:
         return Retry("GitHub's rate limit is reached", code="rate_limited", after=_wait(headers))
     if error.status >= 500 or error.status == 408:
         return Retry("GitHub is failing", code="server_error", after=_retry_after(headers))
-    match error.status:
-        case 401:
-            return Permanent("GitHub does not accept the token", code="bad_credentials")
-        case 403:
-            return Permanent(f"The GitHub token may not {to}", code="forbidden")
-        case 404:
-            return NotFound(f"GitHub refused to {to}: it does not exist, or the token may not see it", code="not_found")
-        case 422:
-            return ValidationFailed(f"GitHub refused to {to}", code="unprocessable")
-        case 409:
-            return Permanent(
-                f"GitHub refused to {to}: the repository is empty, or something else changed it at the same time",
-                code="conflict",
-            )
-        case _:
-            return Permanent(f"GitHub refused to {to}", code="refused")
+    refused = f"GitHub refused to {to}"
+    kind, reason, code = {
+        401: (Permanent, "GitHub does not accept the token", "bad_credentials"),
+        403: (Permanent, f"The GitHub token may not {to}", "forbidden"),
+        404: (NotFound, f"{refused}: it does not exist, or the token may not see it", "not_found"),
+        409: (
+            Permanent,
+            f"{refused}: the repository is empty, or something else changed it at the same time",
+            "conflict",
+        ),
+        422: (ValidationFailed, refused, "unprocessable"),
+    }.get(error.status, (Permanent, refused, "refused"))
+    return kind(reason, code=code)
 
 
 def _wait(headers: dict[str, str]) -> float:
@@ -88,7 +79,7 @@ def _wait(headers: dict[str, str]) -> float:
     if after is not None:
         return after
     if headers.get("x-ratelimit-remaining") == "0":
-        reset = _number(headers.get("x-ratelimit-reset", ""))
+        reset = number(headers.get("x-ratelimit-reset"))
         if reset is not None:
             # One more second: the limit may end at any moment of its second.
             return min(max(reset - time.time(), 0.0) + 1.0, PRIMARY_LIMIT_SECONDS)
@@ -98,18 +89,10 @@ def _wait(headers: dict[str, str]) -> float:
 def _retry_after(headers: dict[str, str]) -> float | None:
     """The header in seconds; it may be a number or a date (RFC 9110, 10.2.3)."""
     value = headers.get("retry-after", "")
-    seconds = _number(value)
+    seconds = number(value)
     if seconds is not None:
         return max(seconds, 0.0)
     try:
         return max(parsedate_to_datetime(value).timestamp() - time.time(), 0.0)
     except ValueError:
         return None
-
-
-def _number(text: str) -> float | None:
-    try:
-        number = float(text)
-    except ValueError:
-        return None
-    return number if math.isfinite(number) else None
