@@ -12,11 +12,10 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain
 from pathlib import Path
-from types import TracebackType
-from typing import NamedTuple, Self
+from typing import NamedTuple
 
 from bot.integrations.errors import Permanent, Retry
 
@@ -36,11 +35,7 @@ OPTIONS = (
 
 
 class GitError(Exception):
-    """Git failed; `line` is its last line without its prefix. Not a text to show to people."""
-
-    def __init__(self, line: str) -> None:
-        super().__init__(line)
-        self.line = line
+    """Git failed; the message is its last line without its prefix. Not a text to show to people."""
 
 
 def git_failed() -> Retry:
@@ -82,12 +77,22 @@ def tree_sha(files: Mapping[str, IndexEntry], folders: Mapping[str, str] | None 
     raise AssertionError("the root is the last of all directories")
 
 
-class ScratchRepository:
-    """A bare repository in a private temporary directory, for the length of a `with` block."""
+@contextlib.contextmanager
+def scratch_repository() -> Iterator[ScratchRepository]:
+    """A repository for the length of a `with` block; raises `Retry` when git or the disk fails in it."""
+    try:
+        with tempfile.TemporaryDirectory(prefix="apv-bot-git-", ignore_cleanup_errors=True) as directory:
+            yield ScratchRepository(directory)
+    except (GitError, OSError):
+        raise git_failed() from None
 
-    def __enter__(self) -> Self:
-        self._directory = tempfile.TemporaryDirectory(prefix="apv-bot-git-", ignore_cleanup_errors=True)
-        git_dir = Path(self._directory.name) / "scratch.git"
+
+class ScratchRepository:
+    """A bare repository in a private directory."""
+
+    def __init__(self, directory: str) -> None:
+        self._directory = directory
+        git_dir = str(Path(directory) / "scratch.git")
         self._environment = {
             "PATH": os.environ.get("PATH", os.defpath),
             "HOME": "/nonexistent",
@@ -95,25 +100,14 @@ class ScratchRepository:
             "GIT_CONFIG_NOSYSTEM": "1",
             "GIT_CONFIG_GLOBAL": "/dev/null",
             "GIT_TERMINAL_PROMPT": "0",
-            "GIT_DIR": str(git_dir),
+            "GIT_DIR": git_dir,
         }
-        try:
-            self.run("init", "--quiet", "--bare", "--template=", str(git_dir))
-        except BaseException:
-            self._directory.cleanup()
-            raise
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._directory.cleanup()
+        self.run("init", "--quiet", "--bare", "--template=", git_dir)
 
     def run(self, *arguments: str, stdin: bytes = b"") -> bytes:
         """Run `git <arguments>` with `stdin` and return its output.
 
-        Raises `GitError` when git fails, `Permanent` when it is not installed,
-        `Retry` when it takes more than 20 seconds.
+        Raises `GitError` when git fails, `Permanent` when it is not installed, `Retry` when it takes more than 20 s.
         """
         git = shutil.which("git")
         if git is None:
@@ -123,7 +117,7 @@ class ScratchRepository:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
-            cwd=self._directory.name,
+            cwd=self._directory,
             env=self._environment,
         ) as process:
             _limit_memory(process.pid)

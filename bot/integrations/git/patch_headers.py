@@ -60,10 +60,7 @@ def read_headers(diff: bytes) -> Headers:
         else:
             at += 1
     if {0, 1} <= set(levels):
-        raise Permanent(
-            "The patch is malformed: some of its file names have the prefixes a/ and b/, others do not",
-            code="patch_malformed",
-        )
+        raise malformed("some of its file names have the prefixes a/ and b/, others do not")
     return Headers(strip=0 if 0 in levels else 1, files=len(levels), state_modes=state_modes)
 
 
@@ -133,5 +130,14 @@ def _same_file(old: bytes, new: bytes) -> bool:
 
 
 def _unclear(text: bytes) -> Permanent:
-    shown = "".join(c if c.isprintable() else "?" for c in text[:160].decode("utf-8", "replace"))
-    return Permanent(f"The patch is malformed: it is not clear which file {shown} means", code="patch_malformed")
+    return malformed(f"it is not clear which file {shown(text[:160].decode('utf-8', 'replace'))} means")
+
+
+def malformed(what: str) -> Permanent:
+    """The refusal of a patch that git cannot read, or could read in more than one way."""
+    return Permanent(f"The patch is malformed: {what}", code="patch_malformed")
+
+
+def shown(text: str) -> str:
+    """Foreign text for use in a sentence: printable and short."""
+    return "".join(c if c.isprintable() else "?" for c in text[:200])

@@ -11,8 +11,15 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from bot.integrations.errors import Permanent, VendorError
-from bot.integrations.git.command import GitError, IndexEntry, ScratchRepository, git_failed, tree_sha
-from bot.integrations.git.patch_headers import Headers, read_headers
+from bot.integrations.git.command import (
+    GitError,
+    IndexEntry,
+    ScratchRepository,
+    git_failed,
+    scratch_repository,
+    tree_sha,
+)
+from bot.integrations.git.patch_headers import Headers, malformed, read_headers, shown
 
 REGULAR_MODES = frozenset({"100644", "100755"})
 MAX_PATH_BYTES = 4096
@@ -21,8 +28,6 @@ MISMATCH = re.compile(
     r"(?P<path>.+): (?P<what>patch does not apply|(?:already exists|does not exist|does not match) in(?: the)? index"
     r"|wrong type|has type \d+, expected \d+|.*removal patch leaves file contents)"
 )
-
-
 MACHINE = re.compile(r"unable to (?:create temporary|write)|No space left|insufficient permission")
 """Git's messages when the disk is at fault, not the patch."""
 
@@ -89,24 +94,16 @@ def apply_patch(
     Raises `Permanent` when the diff cannot or may not be applied, `Retry` when git was too slow, and
     the exceptions of `fetch`.
     """
-    policy = policy or PathPolicy()
-    patch = _encoded(diff, policy)
-    try:
-        with ScratchRepository() as repository:
-            return _applied(repository, base, fetch, base_tree, _Patch(patch, read_headers(patch), policy))
-    except (GitError, OSError):
-        raise git_failed() from None
+    patch = _read(diff, policy)
+    with scratch_repository() as repository:
+        return _applied(repository, base, fetch, base_tree, patch)
 
 
 def touched_paths(diff: str, policy: PathPolicy | None = None) -> tuple[str, ...]:
     """Every path that the diff names, old and new, sorted; raises as `apply_patch` does."""
-    policy = policy or PathPolicy()
-    patch = _encoded(diff, policy)
-    try:
-        with ScratchRepository() as repository:
-            return tuple(_touched(repository, _Patch(patch, read_headers(patch), policy))[0])
-    except (GitError, OSError):
-        raise git_failed() from None
+    patch = _read(diff, policy)
+    with scratch_repository() as repository:
+        return tuple(_touched(repository, patch)[0])
 
 
 class _Patch(NamedTuple):
@@ -164,16 +161,15 @@ def _apply(repository: ScratchRepository, patch: _Patch, *options: str) -> bytes
         raise _refusal(refused, patch.text) from None
 
 
-def _encoded(diff: str, policy: PathPolicy) -> bytes:
+def _read(diff: str, policy: PathPolicy | None) -> _Patch:
+    policy = policy or PathPolicy()
     try:
         patch = diff.encode()
     except UnicodeEncodeError:
-        raise _malformed("it contains a character that UTF-8 cannot encode") from None
+        raise malformed("it contains a character that UTF-8 cannot encode") from None
     if len(patch) > policy.max_diff_bytes:
-        raise Permanent(
-            f"The patch has {len(patch):,} bytes; at most {policy.max_diff_bytes:,} are allowed", code="patch_too_large"
-        )
-    return patch
+        raise _too_large(f"The patch has {len(patch):,} bytes; at most {policy.max_diff_bytes:,} are allowed")
+    return _Patch(patch, read_headers(patch), policy)
 
 
 class _Row(NamedTuple):
@@ -187,20 +183,17 @@ def _numstat(repository: ScratchRepository, patch: _Patch, *options: str) -> lis
     out = _apply(repository, patch, *options, "--numstat", "-z")
     rows = [row.split(b"\t", 2) for row in out.split(b"\0")[:-1]]
     if len(rows) != patch.headers.files:
-        raise _malformed(f"its headers name {patch.headers.files} files, but git finds {len(rows)}")
+        raise malformed(f"its headers name {patch.headers.files} files, but git finds {len(rows)}")
     try:
         return [_Row(int(plus.replace(b"-", b"0")), int(minus.replace(b"-", b"0")), path.decode())
                 for plus, minus, path in rows]  # fmt: skip
     except UnicodeDecodeError:
-        raise _malformed("it names a file whose name is not UTF-8") from None
+        raise malformed("it names a file whose name is not UTF-8") from None
 
 
 def _check_paths(touched: list[str], policy: PathPolicy) -> None:
     if len(touched) > policy.max_files:
-        raise Permanent(
-            f"The patch touches {len(touched):,} files; at most {policy.max_files:,} are allowed",
-            code="patch_too_large",
-        )
+        raise _too_large(f"The patch touches {len(touched):,} files; at most {policy.max_files:,} are allowed")
     for path in touched:
         parts = path.lower().split("/")
         if path.startswith("/"):
@@ -251,7 +244,7 @@ def _check_unread(touched: list[str], unread: dict[str, str]) -> None:
     """Refuse paths in unopened folders, or in the place of one: git does not see them."""
     for path in touched:
         if path in unread:
-            raise _malformed(f"{_shown(path)} is a folder in the repository")
+            raise malformed(f"{shown(path)} is a folder in the repository")
         if any(path.startswith(f"{folder}/") for folder in unread):
             raise Permanent("GitHub's list of files leaves out a folder that the patch names", code="tree_mismatch")
 
@@ -270,7 +263,7 @@ def _changed_paths(
     if not changed:
         raise Permanent("The patch changes nothing", code="patch_empty")
     if not set(changed) <= set(touched):
-        raise _malformed("it changes a file that it does not name")
+        raise malformed("it changes a file that it does not name")
     for path in after.keys() & changed:
         _check_mode(path, after[path].mode)
         if path in before and before[path].mode != after[path].mode and not headers.state_modes:
@@ -281,26 +274,24 @@ def _changed_paths(
 def _contents(repository: ScratchRepository, shas: list[str], policy: PathPolicy) -> dict[str, bytes]:
     size = sum(repository.blob_sizes(shas))
     if size > policy.max_result_bytes:
-        raise Permanent(
-            f"The patched files have {size:,} bytes; at most {policy.max_result_bytes:,} are allowed",
-            code="patch_too_large",
-        )
+        raise _too_large(f"The patched files have {size:,} bytes; at most {policy.max_result_bytes:,} are allowed")
     return dict(zip(shas, repository.blobs(shas), strict=True))
 
 
 def _refusal(refused: GitError, patch: bytes) -> VendorError:
     """Git's last line as a sentence for the card."""
-    if MACHINE.search(refused.line):
+    line = str(refused)
+    if MACHINE.search(line):
         return git_failed()
-    if match := MISMATCH.fullmatch(refused.line):
+    if match := MISMATCH.fullmatch(line):
         what = re.sub(r" in(?: the)? index", " in the repository", match["what"])
         return Permanent(
-            f"{_shown(match['path'])} does not match the patch: {what}{_hint(patch)}", code="patch_conflict"
+            f"{shown(match['path'])} does not match the patch: {what}{_hint(patch)}", code="patch_conflict"
         )
-    if refused.line.startswith("Out of memory"):
-        return Permanent("git needs more memory for this patch than the bot allows", code="patch_too_large")
-    line = re.sub(r" \(allow with .*\)", "", refused.line)
-    return _malformed(f"{_shown(line)}{_hint(patch)}")
+    if line.startswith("Out of memory"):
+        return _too_large("git needs more memory for this patch than the bot allows")
+    line = re.sub(r" \(allow with .*\)", "", line)
+    return malformed(f"{shown(line)}{_hint(patch)}")
 
 
 def _hint(patch: bytes) -> str:
@@ -312,14 +303,9 @@ def _hint(patch: bytes) -> str:
     return ""
 
 
-def _malformed(what: str) -> Permanent:
-    return Permanent(f"The patch is malformed: {what}", code="patch_malformed")
+def _too_large(reason: str) -> Permanent:
+    return Permanent(reason, code="patch_too_large")
 
 
 def _forbidden(path: str, what: str) -> Permanent:
-    return Permanent(f"The patch may not touch {_shown(path)}: it is {what}", code="forbidden_path")
-
-
-def _shown(text: str) -> str:
-    """Foreign text for use in a sentence: printable and short."""
-    return "".join(c if c.isprintable() else "?" for c in text[:200])
+    return Permanent(f"The patch may not touch {shown(path)}: it is {what}", code="forbidden_path")
