@@ -68,14 +68,12 @@ def github_client(settings: Settings) -> GitHubClient | None:
             installation_id=settings.github_installation_id or 0,
             private_key=private_key(secret(settings.github_app_private_key)),
         )
-    owner, _, name = settings.default_repository.partition("/")
     # GitHub asks its clients for one write a second at most; a server on this machine does not.
     local = urlsplit(settings.github_api_url).hostname in LOOPBACK
     try:
         return GitHubClient(
             credentials,
-            owner=owner,
-            name=name,
+            repository=settings.default_repository,
             api_url=settings.github_api_url,
             seconds_between_writes=0.0 if local else 1.0,
         )

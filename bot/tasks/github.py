@@ -44,10 +44,9 @@ async def open_pull(context: Context, job: OpenPull) -> None:
 
 def _request(push: Push, rules: PullRules) -> PullRequest:
     apv, review = push.dossier.apv, push.dossier.review
-    owner, _, name = apv.repository.partition("/")
+    owner = apv.repository.partition("/")[0]
     return PullRequest(
-        owner=owner,
-        name=name,
+        repository=apv.repository,
         base_ref=apv.base_ref,
         branch=push.branch,
         title=pull_request.title(apv),
@@ -136,8 +135,7 @@ async def _take(context: Context, dossier: Dossier, address: PullAddress, step: 
 def _address(dossier: Dossier | None) -> PullAddress | None:
     if dossier is None or dossier.review.pr_number is None:
         return None
-    owner, _, name = dossier.apv.repository.partition("/")
-    return PullAddress(owner, name, dossier.review.pr_number, dossier.review.pr_branch or "")
+    return PullAddress(dossier.apv.repository, dossier.review.pr_number, dossier.review.pr_branch or "")
 
 
 async def _counted(operation: str, call: Awaitable[T]) -> T:

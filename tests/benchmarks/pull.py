@@ -61,7 +61,7 @@ async def measure(rounds: int = ROUNDS) -> list[Figure]:
         await web.TCPSite(runner, "127.0.0.1", 0).start()
         host, port = runner.addresses[0][:2]
         client = GitHubClient(
-            TOKEN, owner="sample", name="shop", api_url=f"http://{host}:{port}/github", seconds_between_writes=0.0
+            TOKEN, repository="sample/shop", api_url=f"http://{host}:{port}/github", seconds_between_writes=0.0
         )
         ours = []
         for release in range(rounds):
@@ -78,8 +78,7 @@ async def measure(rounds: int = ROUNDS) -> list[Figure]:
 
 def _request(release: int) -> PullRequest:
     return PullRequest(
-        owner="sample",
-        name="shop",
+        repository="sample/shop",
         base_ref="main",
         branch=f"apv/APV-2026-{release:04}-abcdef12",
         title="fix(deps): bump requests",

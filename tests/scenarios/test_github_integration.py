@@ -59,8 +59,7 @@ new file mode 100755
 +echo "é"
 """
 REQUEST = PullRequest(
-    owner="acme",
-    name="shop",
+    repository="acme/shop",
     base_ref=None,
     branch="apv/APV-2026-17-0a1b2c3d",
     title="Bump jinja2 to 3.1.6",
@@ -100,8 +99,7 @@ class Shop:
     def connect(self, credentials: str | AppInstallation = TOKEN, *, timeout_seconds: int = 15) -> GitHubClient:
         return GitHubClient(
             credentials,
-            owner="acme",
-            name="shop",
+            repository="acme/shop",
             api_url=self.url,
             seconds_between_writes=0,
             timeout_seconds=timeout_seconds,
@@ -372,7 +370,7 @@ async def test_another_base_and_a_draft(shop: Shop) -> None:
     opened = await shop.client.open_pull(replace(REQUEST, base_ref="release/2.x", draft=True))
     [pull] = shop.github.pulls()
     assert (pull.base_ref, pull.draft, opened.state) == ("release/2.x", True, "open")
-    assert await shop.client.base_head("release/2.x") == shop.github.branches()["release/2.x"]
+    assert shop.git("rev-parse", f"{opened.approved_head}^") == shop.github.branches()["release/2.x"]
 
 
 async def test_a_listing_that_github_cuts_short_is_read_in_parts(shop: Shop) -> None:
@@ -418,7 +416,7 @@ async def test_an_app_opens_pull_requests_too(shop: Shop, installation: AppInsta
     await client.open_pull(REQUEST)
     (run,) = shop.github.repository().records.check_runs.values()
     assert (run.name, run.head_sha, run.conclusion) == ("apv-bot/approved", opened.approved_head, "success")
-    assert (await client.look(PullAddress("acme", "shop", opened.number, opened.branch))).checks is None
+    assert (await client.look(PullAddress("acme/shop", opened.number, opened.branch))).checks is None
     await client.close()
 
 
@@ -427,7 +425,7 @@ async def test_an_installation_token_is_renewed(shop: Shop, installation: AppIns
     shop.github.hub.token_lifetime = timedelta(seconds=15)  # less than what the SDK keeps in reserve
     client = shop.connect(installation)
     opened = await client.open_pull(REQUEST)
-    await client.look(PullAddress("acme", "shop", opened.number, opened.branch))
+    await client.look(PullAddress("acme/shop", opened.number, opened.branch))
     await client.close()
     fetched = [e for e in shop.github.journal if e.operation == "apps/create-installation-access-token"]
     assert len(fetched) > 1
@@ -451,7 +449,7 @@ async def test_an_app_may_do_with_the_least(shop: Shop, installation: AppInstall
     client = shop.connect(installation)
     opened = await client.open_pull(REQUEST)
     assert opened.notes == ()
-    address = PullAddress("acme", "shop", opened.number, opened.branch)
+    address = PullAddress("acme/shop", opened.number, opened.branch)
     await client.answer(address, "<!-- 1 --> no", "<!-- 1 -->", close=False)
     await client.merge(address, opened.approved_head, "squash")
     assert (await client.look(address)).state == "merged"
@@ -471,7 +469,7 @@ async def test_a_check_that_may_not_be_set_is_a_note(shop: Shop, installation: A
 async def test_a_key_that_is_none_is_refused_at_once() -> None:
     """A wrong private key is found when the client is made, not at the first approved patch."""
     with pytest.raises(Permanent, match="private key"):
-        GitHubClient(AppInstallation("1", 1, "not a key"), owner="acme", name="shop")
+        GitHubClient(AppInstallation("1", 1, "not a key"), repository="acme/shop")
 
 
 @pytest.mark.parametrize(
@@ -506,7 +504,7 @@ async def test_a_slow_github_is_given_up(shop: Shop) -> None:
 async def test_a_github_that_is_not_there_is_tried_again() -> None:
     """A refused connection is `Retry`."""
     url = f"http://127.0.0.1:{unused_port()}"
-    client = GitHubClient(TOKEN, owner="acme", name="shop", api_url=url)
+    client = GitHubClient(TOKEN, repository="acme/shop", api_url=url)
     with pytest.raises(Retry) as failure:
         await client.check()
     assert (failure.value.code, failure.value.reason) == ("unreachable", "GitHub cannot be reached")
@@ -517,7 +515,11 @@ async def test_a_github_that_is_not_there_is_tried_again() -> None:
     ("token", "change", "reason"),
     [
         ("wrong", {}, "GitHub does not accept the token"),
-        (TOKEN, {"name": "gone"}, "GitHub does not know the repository acme/gone, or the token may not see it"),
+        (
+            TOKEN,
+            {"repository": "acme/gone"},
+            "GitHub does not know the repository acme/gone, or the token may not see it",
+        ),
         (TOKEN, {"base_ref": "gone"}, "The repository acme/shop has no branch gone"),
     ],
     ids=["token", "repository", "branch"],
@@ -562,9 +564,9 @@ async def test_every_answer_has_its_class(
     app.router.add_route("*", "/{any:.*}", answer)
     server = TestServer(app)
     await server.start_server()
-    client = GitHubClient(TOKEN, owner="acme", name="shop", api_url=str(server.make_url("/")))
+    client = GitHubClient(TOKEN, repository="acme/shop", api_url=str(server.make_url("/")))
     with pytest.raises(VendorError) as failure:
-        await client.base_head()
+        await client.read_files("acme/shop", None, list)
     assert isinstance(failure.value, kind)
     assert code is None or failure.value.code == code
     assert not {TOKEN, "http", "message", "Blocked"} & set(failure.value.reason.replace(":", " ").split())

@@ -134,7 +134,7 @@ async def test_a_push_between_look_and_merge_is_refused_by_github(world: World) 
     async with desk(world, merge=MergeMode.WHEN_GREEN) as at:
         sha = await world.github.push_commit(pull.head_ref, {"extra.py": b"evil = 1\n"})
         with pytest.raises(Permanent, match="no longer the commit that was approved"):
-            await at.github.merge(PullAddress(OWNER, NAME, pull.number, pull.head_ref), approved, "squash")
+            await at.github.merge(PullAddress(f"{OWNER}/{NAME}", pull.number, pull.head_ref), approved, "squash")
         assert not pull.merged
         assert sha == pull.head_sha
 

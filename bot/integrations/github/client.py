@@ -39,7 +39,7 @@ class AppInstallation:
 class GitHubClient:
     """GitHub for one account.
 
-    `credentials` are a personal access token or an App's installation; `owner` and `name` are the default repository.
+    `credentials` are a personal access token or an App's installation; `repository` is the default one (`owner/name`).
     `timeout_seconds` limits each wait for GitHub. GitHub asks its clients for `seconds_between_writes`.
     """
 
@@ -47,13 +47,12 @@ class GitHubClient:
         self,
         credentials: str | AppInstallation,
         *,
-        owner: str,
-        name: str,
+        repository: str,
         api_url: str = "https://api.github.com",
         seconds_between_writes: float = 1.0,
         timeout_seconds: int = 15,
     ) -> None:
-        self._owner, self._name = owner, name
+        self._repository = repository
         self._app = isinstance(credentials, AppInstallation)
         self._github = Github(
             auth=_authentication(credentials),
@@ -71,11 +70,7 @@ class GitHubClient:
 
     async def check(self) -> None:
         """Return if the default repository is visible; otherwise raise `Permanent` or `Retry`."""
-        await self._run(lambda: find_repository(self._github, self._owner, self._name))
-
-    async def base_head(self, base_ref: str | None = None) -> str:
-        """The sha at the head of a branch of the default repository; None is its default branch."""
-        return await self._run(lambda: base_head(find_repository(self._github, self._owner, self._name), base_ref))
+        await self._run(lambda: find_repository(self._github, self._repository))
 
     async def read_files(
         self, full_name: str, base_ref: str | None, choose: Callable[[Sequence[str]], Sequence[str]]
@@ -87,7 +82,7 @@ class GitHubClient:
         """
 
         def read() -> Files:
-            repository = find_repository(self._github, *full_name.split("/", 1))
+            repository = find_repository(self._github, full_name)
             return read_files(repository, base_head(repository, base_ref), choose)
 
         return await self._run(read)

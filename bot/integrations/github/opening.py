@@ -23,7 +23,7 @@ from bot.integrations.errors import Permanent
 from bot.integrations.git.patches import ChangedFile, PatchedTree, PathPolicy, TreeEntry, apply_patch, touched_paths
 from bot.integrations.github.errors import NotFound, ValidationFailed, asking_github
 from bot.integrations.github.files import entries, read_blob
-from bot.integrations.github.watching import mark_approved
+from bot.integrations.github.watching import branch_head, mark_approved
 
 AUTHOR_NAME = "apv-bot"
 AUTHOR_EMAIL = "apv-bot@noreply.invalid"
@@ -36,8 +36,8 @@ MAX_COMMITS_ON_TOP = 20
 class PullRequest:
     """The pull request to open. The same values always give the same commit."""
 
-    owner: str
-    name: str
+    repository: str
+    """`owner/name`."""
     base_ref: str | None
     """The branch to merge into; None is the repository's default branch."""
     branch: str
@@ -55,11 +55,6 @@ class PullRequest:
     """The text of the check on the commit."""
     policy: PathPolicy = field(default_factory=PathPolicy)
 
-    @property
-    def repository(self) -> str:
-        """`owner/name`."""
-        return f"{self.owner}/{self.name}"
-
 
 def open_pull(github: Github, request: PullRequest, *, app: bool = False) -> Pull:
     """Open the pull request, or adopt that of an earlier run. `app`: the token is an App's.
@@ -67,7 +62,7 @@ def open_pull(github: Github, request: PullRequest, *, app: bool = False) -> Pul
     Raises `Permanent` when the patch does not apply or is not allowed (then nothing is pushed), when the branch is
     somebody else's, or when GitHub refuses; `Retry` when GitHub is unavailable or asks to wait.
     """
-    repository = find_repository(github, request.owner, request.name)
+    repository = find_repository(github, request.repository)
     pull = _existing_pull(repository, request)
     commit = _pull_commit(repository, request, pull) if pull else _branch_commit(repository, request)
     if commit is None:
@@ -79,13 +74,13 @@ def open_pull(github: Github, request: PullRequest, *, app: bool = False) -> Pul
     return _opened(pull or _create_pull(repository, request), request, commit, change, notes)
 
 
-def find_repository(github: Github, owner: str, name: str) -> Repository:
-    """The repository; `Permanent` when GitHub does not show it."""
+def find_repository(github: Github, full_name: str) -> Repository:
+    """The repository `owner/name`; `Permanent` when GitHub does not show it."""
     try:
-        with asking_github(f"show the repository {owner}/{name}"):
-            return github.get_repo(f"{owner}/{name}")
+        with asking_github(f"show the repository {full_name}"):
+            return github.get_repo(full_name)
     except NotFound as error:
-        reason = f"GitHub does not know the repository {owner}/{name}, or the token may not see it"
+        reason = f"GitHub does not know the repository {full_name}, or the token may not see it"
         raise Permanent(reason, code=error.code) from None
 
 
@@ -93,18 +88,10 @@ def base_head(repository: Repository, base_ref: str | None) -> str:
     """The sha at the head of a branch, None being the default one; `Permanent` when there is no such branch."""
     with asking_github(f"show the repository {repository.full_name}"):
         branch = base_ref or repository.default_branch
-    sha = _branch_head(repository, branch)
+    sha = branch_head(repository, branch)
     if sha is None:
         raise Permanent(f"The repository {repository.full_name} has no branch {branch}", code="not_found")
     return sha
-
-
-def _branch_head(repository: Repository, branch: str) -> str | None:
-    try:
-        with asking_github(f"show the branch {branch}"):
-            return repository.get_branch(branch).commit.sha
-    except NotFound:
-        return None
 
 
 # What an earlier run has left
@@ -133,7 +120,7 @@ def _pull_commit(repository: Repository, request: PullRequest, pull: GitHubPull)
 
 def _branch_commit(repository: Repository, request: PullRequest) -> GitCommit | None:
     """Our commit at the head of our branch; None when there is no such branch."""
-    sha = _branch_head(repository, request.branch)
+    sha = branch_head(repository, request.branch)
     if sha is None:
         return None
     with asking_github(f"show the commits of {request.repository}"):

@@ -32,15 +32,10 @@ GOOD = frozenset({"success", "neutral", "skipped"})
 class PullAddress:
     """Where a pull request is, and its branch."""
 
-    owner: str
-    name: str
+    repository: str
+    """`owner/name`."""
     number: int
     branch: str
-
-    @property
-    def repository(self) -> str:
-        """`owner/name`."""
-        return f"{self.owner}/{self.name}"
 
 
 def look(github: Github, address: PullAddress) -> Seen:
@@ -62,7 +57,7 @@ def look(github: Github, address: PullAddress) -> Seen:
             checks=checks,
             failing=failing,
             conflict=None if pull.mergeable is None else not pull.mergeable,
-            branch_gone=state != "open" and not _branch_exists(repository, address.branch),
+            branch_gone=state != "open" and branch_head(repository, address.branch) is None,
             reviewers=tuple(asked),
             waits=pull.mergeable_state in WAITING and not pull.draft,
             ready=pull.mergeable is True and pull.mergeable_state not in BLOCKED and not pull.draft,
@@ -71,12 +66,13 @@ def look(github: Github, address: PullAddress) -> Seen:
         )
 
 
-def _branch_exists(repository: Repository, branch: str) -> bool:
+def branch_head(repository: Repository, branch: str) -> str | None:
+    """The sha at the head of a branch; None when there is no such branch."""
     try:
         with asking_github(f"show the branch {branch}"):
-            return bool(repository.get_branch(branch).commit.sha)
+            return repository.get_branch(branch).commit.sha
     except NotFound:
-        return False
+        return None
 
 
 def _checks(repository: Repository, sha: str) -> tuple[Checks | None, tuple[str, ...]]:
