@@ -28,38 +28,38 @@ def _schema_is_behind(error: BaseException) -> bool:
     return isinstance(error, DBAPIError) and getattr(error.orig, "sqlstate", None) in BEHIND
 
 
-def outage(error: BaseException) -> str | None:
-    """The sentence for a program when a dependency failed; None for an unexpected error."""
+def _words(error: BaseException) -> tuple[str, str] | None:
+    """What to tell a program, and a person, when a dependency failed; None for an unexpected error."""
     match error:
         case DirectoryUnavailable():
-            return "Slack could not say who may decide; nothing was recorded"
+            program = "Slack could not say who may decide; nothing was recorded"
+            person = "Nothing was recorded: Slack could not say who may decide. Please try again in a moment."
         case CommitUnknown():
-            return "The database connection was lost while recording this; check the review before you retry"
+            program = "The database connection was lost while recording this; check the review before you retry"
+            person = (
+                "The connection to the database was lost while recording this. Look at the card before you try again."
+            )
         case TimeoutError():
-            return "The database did not answer in time"
+            program = "The database did not answer in time"
+            person = "Nothing was recorded: it took too long. Please try again."
         case _ if database_is_away(error):
-            return "The database is unavailable"
+            program = "The database is unavailable"
+            person = "Nothing was recorded: the database is unavailable. Please try again in a moment."
         case _ if _schema_is_behind(error):
-            return "The database schema is older than this release: run apv-bot migrate"
+            program = "The database schema is older than this release: run apv-bot migrate"
+            person = "Nothing was recorded: the database is being upgraded. Please try again in a moment."
         case _:
             return None
+    return program, person
+
+
+def outage(error: BaseException) -> str | None:
+    """The sentence for a program when a dependency failed; None for an unexpected error."""
+    words = _words(error)
+    return words[0] if words else None
 
 
 def sentence_of(error: BaseException) -> tuple[str, bool]:
     """The sentence for a person, and whether a dependency failed (then the log gets no traceback)."""
-    match error:
-        case DirectoryUnavailable():
-            return "Nothing was recorded: Slack could not say who may decide. Please try again in a moment.", True
-        case CommitUnknown():
-            return (
-                "The connection to the database was lost while recording this. Look at the card before you try again.",
-                True,
-            )
-        case TimeoutError():
-            return "Nothing was recorded: it took too long. Please try again.", True
-        case _ if database_is_away(error):
-            return "Nothing was recorded: the database is unavailable. Please try again in a moment.", True
-        case _ if _schema_is_behind(error):
-            return "Nothing was recorded: the database is being upgraded. Please try again in a moment.", True
-        case _:
-            return "Nothing was recorded: something went wrong. Please try again.", False
+    words = _words(error)
+    return (words[1], True) if words else ("Nothing was recorded: something went wrong. Please try again.", False)
