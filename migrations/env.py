@@ -1,4 +1,4 @@
-"""Runs migrations on the database that the caller connected; alembic itself is configured in pyproject.toml."""
+"""Runs migrations on the caller's connection; alembic itself is configured in pyproject.toml."""
 
 from alembic import context
 from sqlalchemy import Connection, pool
@@ -8,15 +8,15 @@ from storage.tables import metadata
 
 
 def migrate(connection: Connection) -> None:
-    """Run what was asked for, all of it in one transaction."""
+    """Run the requested migrations in one transaction."""
     context.configure(connection=connection, target_metadata=metadata)
     with context.begin_transaction():
         context.run_migrations()
 
 
 async def connect_and_migrate() -> None:
-    """For the `alembic` command during development: the database of the settings."""
-    from bot.config import Settings  # noqa: PLC0415 - only this way in needs settings
+    """For the `alembic` command during development: migrate the database of the settings."""
+    from bot.config import Settings  # noqa: PLC0415 - only the alembic command needs settings
 
     settings = Settings.load()
     if settings.database_url is None:

@@ -1,4 +1,4 @@
-"""Bringing a database to the schema of this release, and telling whether it is there."""
+"""Migrates a database to this release's schema, and tells whether it has that schema."""
 
 from functools import cache
 from pathlib import Path
@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 import migrations
 
 MIGRATION_LOCK = 7_203_411_985
-"""Advisory lock: two processes that migrate at once take turns."""
+"""Advisory lock: only one process migrates at a time."""
 
 
 def _config() -> Config:
@@ -24,7 +24,7 @@ def _config() -> Config:
 
 
 def newest() -> str:
-    """The revision that this release is written for."""
+    """This release's schema revision."""
     head = ScriptDirectory.from_config(_config()).get_current_head()
     assert head is not None, "there is at least one migration"
     return head
@@ -37,7 +37,7 @@ def _revisions() -> tuple[str, ...]:
 
 
 async def state(engine: AsyncEngine) -> Literal["ok", "behind", "ahead"]:
-    """How the database's schema stands to this release; `ahead`: a newer release has migrated it already."""
+    """The database's schema compared with this release's; `ahead`: a newer release has already migrated it."""
     found = await current(engine)
     known = _revisions()
     if found == known[0]:

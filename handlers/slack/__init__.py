@@ -1,4 +1,4 @@
-"""Everything the bot reacts to in Slack, in one table: id -> function. What is not in it is acked and ignored."""
+"""Maps every Slack action, modal, command and event to its handler. Anything else is acknowledged and ignored."""
 
 import re
 from collections.abc import Awaitable, Callable, Mapping
@@ -37,7 +37,7 @@ ANYTHING = re.compile(".*", re.DOTALL)
 
 
 def register(app: AsyncApp, context: Context) -> None:
-    """Let `app` call the handlers; the first that matches answers, so the catch-alls come last."""
+    """Register the handlers with `app`; the first match answers, so the catch-alls come last."""
     for kind, table in (
         (app.action, ACTIONS),
         (app.view_submission, VIEWS),
@@ -51,10 +51,10 @@ def register(app: AsyncApp, context: Context) -> None:
         catch_all(ANYTHING)(ignored)
     app.options(ANYTHING)(ignored)
 
-    async def surprise(error: Exception, request: AsyncBoltRequest) -> BoltResponse:
-        return await errors.surprise(context, error, request)
+    async def answer_error(error: Exception, request: AsyncBoltRequest) -> BoltResponse:
+        return await errors.answer_error(context, error, request)
 
-    app.error(surprise)
+    app.error(answer_error)
 
 
 def _listener(handler: Handler, context: Context) -> Callable[[AsyncAck, AsyncBoltRequest], Awaitable[None]]:

@@ -1,4 +1,4 @@
-"""Clicks on the buttons of a card. A listener commits, answers, and only then acks: what is acked is recorded."""
+"""Clicks on a card's buttons. A listener commits, replies, and only then acks: an acked click is recorded."""
 
 import asyncio
 from collections.abc import Callable, Mapping
@@ -16,7 +16,7 @@ from handlers.slack.payloads import Click, asker
 
 
 async def approve(context: Context, ack: AsyncAck, request: AsyncBoltRequest) -> None:
-    """Approve: recorded at once, or, where the policy wants a justification, asked for in a modal."""
+    """Approve: recorded at once, or, if the policy requires a justification, after a modal."""
     click = Click.model_validate(request.body)
     review_id, digest = ids.decode(click.value)
     if context.gate.policy().asks_why and await _must_say_why(context, click):
@@ -29,13 +29,13 @@ async def approve(context: Context, ack: AsyncAck, request: AsyncBoltRequest) ->
 
 
 async def reject(context: Context, ack: AsyncAck, request: AsyncBoltRequest) -> None:
-    """Reject: asks for the reason; nothing is recorded before it is given."""
+    """Reject: opens a modal for the reason; nothing is recorded before it is submitted."""
     await _ask(context, request, Choice.REJECT)
     await ack()
 
 
 async def escalate(context: Context, ack: AsyncAck, request: AsyncBoltRequest) -> None:
-    """Escalate: asks for the reason; nothing is recorded before it is given."""
+    """Escalate: opens a modal for the reason; nothing is recorded before it is submitted."""
     await _ask(context, request, Choice.ESCALATE)
     await ack()
 
@@ -49,7 +49,7 @@ async def claim(context: Context, ack: AsyncAck, request: AsyncBoltRequest) -> N
 
 
 async def view_diff(context: Context, ack: AsyncAck, request: AsyncBoltRequest) -> None:
-    """View diff: everyone who sees the card may read the whole patch."""
+    """View diff: everybody who sees the card may read the whole patch."""
     click = Click.model_validate(request.body)
     async with asyncio.timeout(context.gate.patience):
         if dossier := await _shown(context, click):
@@ -71,7 +71,7 @@ async def _must_say_why(context: Context, click: Click) -> bool:
 
 
 async def _ask(context: Context, request: AsyncBoltRequest, choice: Choice) -> None:
-    """Open the form of this choice for somebody who may make it."""
+    """Open the modal of this choice for a person who may make it."""
     click = Click.model_validate(request.body)
     review_id, digest = ids.decode(click.value)
     decision = Decision(choice=choice, digest=digest)

@@ -1,4 +1,4 @@
-"""The slash command `/apv`: questions, and acts on one review. Only the person who typed it sees the answer."""
+"""The slash command `/apv`: queries, and actions on one review. The answer is ephemeral."""
 
 import asyncio
 import re
@@ -30,7 +30,7 @@ SNOOZE = re.compile(r"(?P<hours>[0-9]{1,4})h\b(?P<reason>.*)", re.ASCII | re.DOT
 
 
 async def apv(context: Context, ack: AsyncAck, request: AsyncBoltRequest) -> None:
-    """`/apv <subcommand> [argument]`; the very same request again is not answered again."""
+    """`/apv <subcommand> [argument]`; a duplicate request is not answered."""
     command = Command.of(request.body)
     verb, argument = _split(command.text)
     verb = verb.lower()
@@ -54,7 +54,7 @@ def _split(text: str) -> tuple[str, str]:
 
 @dataclass(frozen=True, slots=True)
 class Act:
-    """What a verb does to a review, and what the person is told then; `{code}` stands for the review's code."""
+    """The action of a verb on a review, and the reply; `{code}` stands for the review's code."""
 
     do: Callable[[Gate, Asker, UUID], Awaitable[Outcome | Repeated]]
     done: str
@@ -82,7 +82,7 @@ def _reassign(context: Context, to: str) -> Act | Message:
     if named is None:
         return alerts.reply("To whom? Mention them: /apv reassign ID @user.")
     target = SlackUser(named["id"], context.gate.team_id())
-    return Act(partial(claims.reassign, to=target), "You have given {code} away; its thread says to whom.")
+    return Act(partial(claims.reassign, to=target), "You have reassigned {code}; its thread mentions the new reviewer.")
 
 
 def _snooze(_context: Context, more: str) -> Act | Message:
@@ -145,10 +145,10 @@ QUESTIONS: Mapping[str, Question] = {
 }  # fmt: skip
 ACTS: Mapping[str, Act] = {
     "claim": Act(claims.claim, "You have claimed {code}."),
-    "unclaim": Act(claims.unclaim, "You no longer claim {code}."),
+    "unclaim": Act(claims.unclaim, "You have released your claim on {code}."),
     "wake": Act(claims.wake, "You have woken {code}."),
     "withdraw": Act(decisions.withdraw, "You have withdrawn your approval of {code}."),
 }
 ACTS_WITH_MORE: Mapping[str, Callable[[Context, str], Act | Message]] = {"reassign": _reassign, "snooze": _snooze}
-"""Acts that need more than a review: what follows its name is read first, and may be answered by what is missing."""
+"""Actions with further arguments, which are parsed first; the reply names what is missing."""
 SUBCOMMANDS = frozenset({*QUESTIONS, *ACTS, *ACTS_WITH_MORE})

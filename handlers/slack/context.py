@@ -1,4 +1,4 @@
-"""What the Slack handlers work with: the service, and two ways to answer a person."""
+"""The dependencies of the Slack handlers: the service, and two ways to answer a person."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from handlers.slack.payloads import Click
 
 
 class Replies(Protocol):
-    """Answers that only the person who asked sees."""
+    """Ephemeral replies: only the person who asked sees them."""
 
     async def tell(
         self,
@@ -21,7 +21,7 @@ class Replies(Protocol):
         text: str,
         blocks: Sequence[Mapping[str, object]] | None = None,
     ) -> bool:
-        """Say it; False when it could not be said, which is logged and never raised."""
+        """Send the reply; returns False when that failed, which is logged and never raised."""
         ...
 
 
@@ -29,17 +29,17 @@ class Views(Protocol):
     """Slack's modals and Home tabs."""
 
     async def open_view(self, trigger_id: str, view: Mapping[str, object]) -> bool:
-        """Open a modal for the click that `trigger_id` came with, within 3 s of it; False when Slack did not."""
+        """Open a modal within 3 s of the click with this `trigger_id`; False when Slack did not."""
         ...
 
     async def publish_home(self, user: str, view: Mapping[str, object]) -> bool:
-        """Show somebody their Home tab; False when Slack did not."""
+        """Publish a person's Home tab; False when Slack did not."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """The service, and the two ways to answer a person beside the acknowledgement."""
+    """The service, and two ways to answer a person besides the acknowledgement."""
 
     gate: Gate
     replies: Replies

@@ -1,4 +1,4 @@
-"""The one place where a surprise becomes a reply: nothing was recorded, and the person is told so in our own words."""
+"""Turns every error of a handler into a reply in our own words: nothing was recorded."""
 
 import structlog
 from pydantic import ValidationError
@@ -13,10 +13,10 @@ from handlers.slack.payloads import Click
 log = structlog.get_logger(__name__)
 
 
-async def surprise(context: Context, error: Exception, request: AsyncBoltRequest) -> BoltResponse:
+async def answer_error(context: Context, error: Exception, request: AsyncBoltRequest) -> BoltResponse:
     """Tell the person; a click gets a non-2xx answer, because an acknowledged click is a recorded one."""
     if isinstance(error, ValidationError | ids.NotOurs):
-        # Signed, yet not what Slack sends: there is nobody to answer.
+        # Signed, but not a payload that Slack sends: there is nobody to answer.
         log.warning("slack.malformed", error=type(error).__name__)
         return BoltResponse(status=400, body="")
     sentence, expected = sentence_of(error)

@@ -1,4 +1,4 @@
-"""What Slack reports unasked: changed people, who are looked up again before they decide, and opened Home tabs."""
+"""Slack events: changed people, who are looked up again before they decide, and opened Home tabs."""
 
 import asyncio
 
@@ -18,7 +18,7 @@ class Named(BaseModel):
 
 
 class PeopleChanged(BaseModel):
-    """The part of an event that says who changed."""
+    """The part of an event that names who changed."""
 
     user: Named | None = None
     subteam: Named | None = None
@@ -32,7 +32,7 @@ class Envelope(BaseModel):
 
 
 async def people_changed(context: Context, ack: AsyncAck, request: AsyncBoltRequest) -> None:
-    """A user or user group changed. Nothing is recorded, so the same event twice does no harm."""
+    """A user or user group changed. Idempotent: nothing is recorded."""
     event = Envelope.model_validate(request.body).event
     for changed in (event.user, event.subteam):
         if changed is not None:
@@ -56,7 +56,7 @@ class HomeEnvelope(BaseModel):
 
 
 async def home_opened(context: Context, ack: AsyncAck, request: AsyncBoltRequest) -> None:
-    """Somebody opened their Home tab. It is rendered each time, so the same event twice does no harm."""
+    """Somebody opened their Home tab. Idempotent: the tab is rendered each time."""
     event = HomeEnvelope.model_validate(request.body).event
     if event.tab == "home":
         async with asyncio.timeout(context.gate.patience):
@@ -77,5 +77,5 @@ async def home_opened(context: Context, ack: AsyncAck, request: AsyncBoltRequest
 
 
 async def ignored(_context: Context, ack: AsyncAck, _request: AsyncBoltRequest) -> None:
-    """Acknowledge what has no listener: Slack counts an unhandled request as our failure."""
+    """Acknowledge requests without a listener: Slack counts an unacknowledged request as our failure."""
     await ack()

@@ -1,4 +1,4 @@
-"""Slack's payloads as values: the parts that the bot uses, checked. The signature has been verified before."""
+"""Slack's payloads as validated values, only the parts that the bot uses. The signature was verified before."""
 
 import hashlib
 import json
@@ -12,7 +12,7 @@ from bot.service.decisions import Asker
 from bot.service.people import SlackUser
 
 Id = Annotated[str, Field(pattern=r"^[!-~]{1,100}$")]
-"""An id of Slack's: never anything that a database or a log could not hold."""
+"""A Slack id: printable ASCII only, so the database and the log can hold it."""
 
 
 class Team(BaseModel):
@@ -22,27 +22,27 @@ class Team(BaseModel):
 
 
 class User(BaseModel):
-    """Who did it. A person of another workspace carries that workspace's id."""
+    """The person. For a member of another workspace, `team_id` is that workspace."""
 
     id: Id
     team_id: Id | None = None
 
 
 class Channel(BaseModel):
-    """Where it was done."""
+    """The channel of the message."""
 
     id: Id
 
 
 class Action(BaseModel):
-    """What was clicked."""
+    """The clicked element."""
 
     action_id: str
     value: str = ""
 
 
 class Interaction(BaseModel):
-    """What a click and a submitted modal share."""
+    """The common part of a click and a submitted modal."""
 
     user: User
     team: Team | None = None
@@ -79,14 +79,14 @@ class Choice(BaseModel):
 
 
 class Input(BaseModel):
-    """What stands in one input of a modal."""
+    """The value of one input of a modal."""
 
     value: str | None = None
     selected_option: Choice | None = None
 
 
 class ViewState(BaseModel):
-    """What stands in a modal: block id, action id, input."""
+    """The inputs of a modal, by block id and action id."""
 
     values: dict[str, dict[str, Input]] = {}
 
@@ -99,7 +99,7 @@ class View(BaseModel):
     state: ViewState = ViewState()
 
     def input(self, block_id: str, action_id: str) -> Input:
-        """One input; an empty one when it is not there."""
+        """One input; empty if it is missing."""
         return self.state.values.get(block_id, {}).get(action_id, Input())
 
 
@@ -120,7 +120,7 @@ class Command(BaseModel):
 
     @property
     def who(self) -> SlackUser:
-        """The person and the workspace that they typed in."""
+        """The person and the workspace that they typed the command in."""
         return SlackUser(self.user_id, self.team_id)
 
     @classmethod
@@ -130,7 +130,7 @@ class Command(BaseModel):
 
 
 class BodyKind(BaseModel):
-    """What every body but a command's has, and every event."""
+    """The `type` of an event, and of every body except a command's."""
 
     type: str
 
@@ -161,7 +161,7 @@ class Challenge(BaseModel):
 
 
 class Typed(Command):
-    """A slash command on its way to its listener."""
+    """A slash command, with the name by which Bolt finds its listener."""
 
     command: str
 
@@ -174,24 +174,25 @@ SHAPES: Mapping[str, type[BaseModel]] = {
     "url_verification": Challenge,
     "command": Typed,
 }
-"""What a body of each type needs for Bolt to find its listener; on anything else Bolt raises."""
+"""The fields that Bolt needs in a body of each type to find its listener; it raises if they are missing."""
 
 
-def is_known(body: Mapping[str, object]) -> bool:
-    """Whether a listener may exist; False for Slack's other types. Raises ValidationError."""
+def kind_of(body: Mapping[str, object]) -> str | None:
+    """The key of SHAPES for this body; None for Slack's other types. Raises ValidationError."""
     kind = "command" if "command" in body else BodyKind.model_validate(body).type
     shape = SHAPES.get(kind)
-    if shape is not None:
-        shape.model_validate(body)
-    return shape is not None
+    if shape is None:
+        return None
+    shape.model_validate(body)
+    return kind
 
 
 def delivery(request: AsyncBoltRequest) -> bytes:
-    """Identify this request: by its signature, which a replay repeats; over a socket, which has none, by its body."""
+    """Identify this request: by its signature, which a replay repeats, or, over Socket Mode, by its body."""
     signature = request.headers.get("x-slack-signature", [""])[0]
     return hashlib.sha256((signature or json.dumps(request.body, sort_keys=True)).encode()).digest()
 
 
 def asker(who: SlackUser, request: AsyncBoltRequest) -> Asker:
-    """Who asks, by this very request."""
+    """The person who asks, with this request's delivery."""
     return Asker(who, "slack", delivery(request))

@@ -1,4 +1,4 @@
-"""Slack's one route. The signature is checked on the raw bytes before anything is parsed."""
+"""Slack's only route. It verifies the signature of the raw bytes before it parses anything."""
 
 import asyncio
 import json
@@ -15,7 +15,7 @@ from yarl import URL
 
 from bot import metrics
 from bot.domain.apv import Json
-from handlers.slack.payloads import is_known
+from handlers.slack.payloads import kind_of
 
 log = structlog.get_logger(__name__)
 
@@ -40,26 +40,25 @@ def mount_slack(web_app: web.Application, slack: AsyncApp, verified: Verify) -> 
             return web.json_response({"detail": "The request is not signed by Slack"}, status=401)
         try:
             bolt_request = _to_bolt_request(request, raw.decode())
-            known = is_known(bolt_request.body)
+            kind = kind_of(bolt_request.body)
         except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
             # The signature does not cover the content type, so a signed body may still be unreadable.
             log.warning("slack.malformed", error=type(error).__name__)
             return web.json_response({"detail": "The request cannot be read"}, status=400)
-        if not known:
-            # Slack counts what is not acknowledged as our failure.
+        if kind is None:
+            # Acknowledged all the same: Slack counts an unacknowledged request as our failure.
             return web.Response()
         answer = await to_aiohttp_response(await slack.async_dispatch(bolt_request))
-        kind = bolt_request.body.get("type") or ("command" if "command" in bolt_request.body else "other")
-        metrics.SLACK_ACK_SECONDS.labels(kind if kind in KINDS else "other").observe(time.perf_counter() - began)
+        metrics.SLACK_ACK_SECONDS.labels(kind).observe(time.perf_counter() - began)
         return answer
 
     web_app.router.add_post("/slack/events", slack_events)
 
 
 class Rounds:
-    """One request begins in each round of the event loop, so that what is being committed gets on between them.
+    """Starts one request per round of the event loop, so that running commits make progress in between.
 
-    All that come at once would else be read before the first is committed, and then all wait for that one commit.
+    Otherwise all requests that arrive together would be parsed before the first one commits.
     """
 
     def __init__(self) -> None:
@@ -67,7 +66,7 @@ class Rounds:
         self._waiting: deque[asyncio.Future[None]] = deque()
 
     async def mine(self) -> None:
-        """Return in a round in which nobody else's call does; in the order of the calls."""
+        """Return in a round of its own; calls return in order."""
         loop = asyncio.get_running_loop()
         if self._taken:
             waiting = loop.create_future()
@@ -88,24 +87,21 @@ class Rounds:
 
 
 def _to_bolt_request(request: web.Request, text: str) -> AsyncBoltRequest:
-    """As Bolt's own adapter makes it, but for the form and its JSON, which are most of a click: both are read in C."""
+    """Like Bolt's own adapter, but form and JSON are parsed in C: parsing is most of the cost of a click."""
     body: str | dict[str, Json] = text
     mode = "http"
     if text.startswith("payload="):
         body = _read(URL.build(query_string=text, encoded=True).query.getall("payload")[-1])
-        mode = "socket_mode"  # Bolt's word for a body that is read already; it asks for it nowhere else
+        mode = "socket_mode"  # tells Bolt that the body is already parsed; it is used for nothing else
     headers = request.headers
-    return AsyncBoltRequest(body=body, query=request.query_string, headers=headers, mode=mode)  # type: ignore[arg-type] # read like the dict that it asks for, as its adapter does
+    return AsyncBoltRequest(body=body, query=request.query_string, headers=headers, mode=mode)  # type: ignore[arg-type] # it reads headers like the dict it asks for, as with its adapter
 
 
 def _read(payload: str) -> dict[str, Json]:
     try:
         read = from_json(payload)
     except ValueError:
-        read = json.loads(payload)  # which takes half a surrogate pair too
+        read = json.loads(payload)  # accepts half of a surrogate pair too
     if not isinstance(read, dict):
         raise TypeError
     return read
-
-
-KINDS = frozenset({"block_actions", "view_submission", "view_closed", "command", "event_callback", "url_verification"})

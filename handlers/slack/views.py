@@ -1,4 +1,4 @@
-"""Submitted modals. A fault is shown beside its input and nothing is recorded; a refusal stays in the modal too."""
+"""Submitted modals. Faults and refusals are shown in the modal, beside the input, and no decision is recorded."""
 
 from slack_bolt.async_app import AsyncAck, AsyncBoltRequest
 
@@ -19,7 +19,7 @@ CATEGORIES = {ids.VIEW_REJECT: ids.REJECT_REASONS, ids.VIEW_ESCALATE: ids.ESCALA
 
 
 async def decide(context: Context, ack: AsyncAck, request: AsyncBoltRequest) -> None:
-    """Record the decision that the modal asks a reason for."""
+    """Record the decision for which the modal asked a reason."""
     submission = Submission.model_validate(request.body)
     view = submission.view
     category, justification, errors = _read(submission)
@@ -36,7 +36,7 @@ async def decide(context: Context, ack: AsyncAck, request: AsyncBoltRequest) -> 
 
 
 def _read(submission: Submission) -> tuple[str, str, dict[str, str]]:
-    """The category in words, the justification, and what is wrong with either, by block id."""
+    """The category in words, the justification, and the faults of both by block id."""
     view, errors = submission.view, {}
     justification = view.input(ids.JUSTIFICATION_BLOCK, ids.JUSTIFICATION).value or ""
     if fault := justification_fault(justification):

@@ -1,4 +1,4 @@
-"""Reviews, decisions, the audit log, and the triggers that keep what was decided.
+"""Reviews, decisions, the audit log, and the triggers that protect recorded decisions.
 
 Revision: 0001, the first.
 """
@@ -14,7 +14,7 @@ down_revision = None
 branch_labels = None
 depends_on = None
 
-# For every role, superusers included: a trigger is not a privilege that can be granted.
+# Triggers hold for every role, including superusers; no privilege bypasses them.
 GUARDS = """
 CREATE FUNCTION apv_refuse() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN

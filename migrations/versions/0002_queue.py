@@ -137,8 +137,8 @@ AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON pgqueuer
 EXECUTE FUNCTION fn_pgqueuer_changed();
 """
 
-# A NOTIFY makes every commit wait for one lock of the whole server, and a click's commit must not: whoever queued jobs
-# rings after it (storage.database). Jobs that end still notify, from the worker's own transactions.
+# A NOTIFY makes every commit wait for a server-wide lock, and a click's commit must not wait: storage.database notifies
+# after the commit instead. Finished jobs still notify, from the worker's own transactions.
 RING_AFTER_COMMIT = """
 DROP TRIGGER tg_pgqueuer_changed ON pgqueuer;
 

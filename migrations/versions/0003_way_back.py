@@ -1,4 +1,4 @@
-"""What has become of pull requests, and which words from GitHub were heard.
+"""The state of pull requests, and the webhook deliveries already processed.
 
 Revision: 0003, after 0002.
 """

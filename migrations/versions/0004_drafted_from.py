@@ -1,4 +1,4 @@
-"""Where the bot made the diff of a version bump: the digest of what was submitted.
+"""The digest of the submitted content, if the bot made the diff of a version bump.
 
 Revision: 0004, after 0003.
 """

@@ -1,4 +1,4 @@
-"""Policies: each text that was ever in force, which one is, and messages that are about no review.
+"""Policies: every text that was in force, the current one, and messages without a review.
 
 Revision: 0005, after 0004.
 """

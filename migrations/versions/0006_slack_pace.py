@@ -1,4 +1,4 @@
-"""How fast each Slack channel may be posted to, and the lane in which a Slack job waits for it.
+"""The rate limit of each Slack channel, and the lane in which a Slack job waits for it.
 
 Revision: 0006, after 0005.
 """

@@ -1,4 +1,4 @@
-"""The live feed, the counters behind the statistics, and how the same request twice is known again.
+"""The live feed, the counters behind the statistics, and the indexes that recognise repeated requests.
 
 Revision: 0007, after 0006.
 """
@@ -14,8 +14,8 @@ down_revision = "0006"
 branch_labels = None
 depends_on = None
 
-# Triggers, so that what other programs write counts as well. They only append: a counter that every click updated
-# would let clicks commit one at a time. storage.changes folds what they append into the counters.
+# Triggers also count what other programs write. They only append: if every click updated a counter, clicks could only
+# commit one at a time. storage.counters adds what they append to the counters.
 TRIGGERS = """
 CREATE FUNCTION hitl_reviews_counted() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
@@ -63,7 +63,7 @@ CREATE TRIGGER hitl_decisions_made AFTER INSERT ON hitl_decisions REFERENCING NE
     FOR EACH STATEMENT EXECUTE FUNCTION hitl_decisions_made();
 """
 
-# What is there already is counted, and told to nobody.
+# Existing rows are counted without feed events.
 THERE_ALREADY = """
 INSERT INTO hitl_changes (status, severity, adopted, number)
 SELECT status, severity, digest IS NOT NULL, count(*) FROM apv_reviews GROUP BY 1, 2, 3;
@@ -75,7 +75,7 @@ INSERT INTO feed_head (seq) VALUES (0);
 
 
 def upgrade() -> None:
-    """Make the tables and triggers, and have what is there counted."""
+    """Create the tables and triggers, and count existing rows."""
     op.create_table(
         "hitl_changes",
         sa.Column("id", sa.BigInteger(), sa.Identity(always=True), nullable=False),

@@ -1,4 +1,4 @@
-"""When a review is to be looked at again, and what has been said of it until then.
+"""When a review's next timed action is due, and how many reminders and steps were posted.
 
 Revision: 0008, after 0007.
 """

@@ -1,4 +1,4 @@
-"""Until when a review is put off, and why.
+"""Until when a review is snoozed, and why.
 
 Revision: 0009, after 0008.
 """

@@ -1,4 +1,4 @@
-"""The median of the times to a decision, kept with the number of times it is the median of.
+"""The median time to a decision, stored with the number of times it was computed from.
 
 Revision: 0010, after 0009.
 """

@@ -1,4 +1,4 @@
-"""State that used to be read out of sentences: why a review is on hold, which decision closed it, which was withdrawn.
+"""State that used to be parsed from sentences: why a review is on hold, which decision closed it, which was withdrawn.
 
 Revision: 0011, after 0010.
 """
@@ -16,7 +16,7 @@ depends_on = None
 AWAITING = "status IN ('escalated', 'pending')"
 HOLDS = "hold IN ('drafting', 'no_draft', 'nothing_to_open', 'pull_failed')"
 
-# An approval is withdrawn once, as its outcome, and stays so.
+# An approval can be withdrawn once, and stays withdrawn.
 GUARD = """
 CREATE OR REPLACE FUNCTION hitl_decisions_outcome_only() RETURNS trigger LANGUAGE plpgsql AS $$
 DECLARE
@@ -40,7 +40,7 @@ WITHDRAWN = """
     END IF;
 """
 
-# The sentences are those that the releases before this one wrote. Which decision closed a review, its audit entry says.
+# Earlier releases wrote these sentences. A decision's audit entry says whether it closed the review.
 FILL = """
 UPDATE apv_reviews SET hold = CASE
     WHEN note = 'The diff of this version bump is being made. It will be shown here, as a new version to decide on.'
@@ -64,7 +64,7 @@ ALTER TABLE hitl_decisions ENABLE TRIGGER hitl_decisions_outcome_only;
 
 
 def upgrade() -> None:
-    """Add the columns, fill them, and look for overdue reviews by the deadline in force."""
+    """Add the columns, fill them, and let the index of overdue reviews follow the current deadline."""
     op.add_column("apv_reviews", sa.Column("hold", sa.Text()))
     op.create_check_constraint(op.f("ck_apv_reviews_hold"), "apv_reviews", HOLDS)
     op.add_column("apv_reviews", sa.Column("asked_at", sa.DateTime(timezone=True)))
@@ -81,7 +81,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Drop the columns, and find overdue reviews as before."""
+    """Drop the columns, and restore the index of overdue reviews."""
     op.drop_index("ix_apv_reviews_due", table_name="apv_reviews")
     op.create_index(
         "ix_apv_reviews_due", "apv_reviews", ["due_at"], postgresql_where=sa.text(f"breached_at IS NULL AND {AWAITING}")

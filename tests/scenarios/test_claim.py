@@ -53,7 +53,7 @@ async def test_a_claim_is_given_back(world: World) -> None:
     await world.alice.claims(card)
     await card.shows("Claimed by")
     assert "Alice has claimed" in await world.bob.types(f"unclaim {card.code}")
-    assert await world.alice.types(f"unclaim {card.code}") == f"You no longer claim {card.code}."
+    assert await world.alice.types(f"unclaim {card.code}") == f"You have released your claim on {card.code}."
     await world.until(lambda: "Claim" in card.buttons, lambda: f"the buttons are {card.buttons}")
     await card.thread_reads("Alice claimed", f"Alice released the claim on {card.code}.")
     assert (await world.audit(card))[-1] == "review.unclaimed"
@@ -64,7 +64,7 @@ async def test_a_claim_is_given_to_another_reviewer(world: World) -> None:
     card = await world.submit()
     await world.alice.claims(card)
     given = await world.alice.types(f"reassign {card.code} <@{world.bob.id}|bob>")
-    assert given == f"You have given {card.code} away; its thread says to whom."
+    assert given == f"You have reassigned {card.code}; its thread mentions the new reviewer."
     await card.shows(f"Claimed by <@{world.bob.id}>")
     assert "Bob has already claimed" in await world.alice.types(f"reassign {card.code} <@{world.bob.id}>")
     assert "may not decide: not a reviewer" in await world.alice.types(f"reassign {card.code} <@{world.olga.id}>")
