@@ -108,8 +108,9 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
             shutil.copytree(ROOT / name, source / name, ignore=shutil.ignore_patterns("__pycache__"))
         else:
             shutil.copy(ROOT / name, source / name)
-    options = ["--quiet", "--no-index", "--no-build-isolation", "--no-deps", "--wheel-dir", str(built)]
-    subprocess.run([sys.executable, "-m", "pip", "wheel", *options, str(source)], check=True)
+    # The backend itself, as pip calls it: pip takes twice as long.
+    build = "import sys; from setuptools import build_meta; build_meta.build_wheel(sys.argv[1])"
+    subprocess.run([sys.executable, "-c", build, str(built)], cwd=source, check=True, capture_output=True)
     (found,) = built.glob("*.whl")
     return found
 

@@ -1,12 +1,15 @@
 """SIGKILL in the middle of a job: after a restart the bot finishes it, and nothing exists twice."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
 
 import pytest
+from pydantic import SecretStr
 
+from bot.app.process import Bot
 from tests import harness
 from tests.harness import CRITICAL, HIGH, World, sample
 from tests.process import serving
@@ -22,6 +25,15 @@ async def reached(world: World) -> None:
     )
 
 
+@asynccontextmanager
+async def restarted(world: World, **changes: object) -> AsyncIterator[Bot]:
+    """The next bot, here in the tests' process: it has nothing of the killed one but the database."""
+    async with harness.running(Bot(world.settings.model_copy(update=changes), now=world.clock)) as bot:
+        world.talks_to(bot)
+        await world.parts_are(database="ok", slack="ok", worker="ok")
+        yield bot
+
+
 async def died_in_a_first_post(world: World, folder: Path) -> None:
     """The card and the alert of a critical one."""
     async with serving(world, folder) as bot:
@@ -30,7 +42,7 @@ async def died_in_a_first_post(world: World, folder: Path) -> None:
         await reached(world)
         await bot.dies()
         await world.silence_passes()
-    async with serving(world, folder):
+    async with restarted(world):
         card = await world.card(code)
         await world.settle()
         await world.hears(code)
@@ -49,7 +61,7 @@ async def died_in_every_consequence(world: World, folder: Path) -> None:
         await reached(world)
         await bot.dies()
         await world.silence_passes()
-    await there_is_one_pull_request(world, folder, card)
+    await there_is_one_pull_request(world, card)
 
 
 async def died_in_the_push(world: World, folder: Path) -> None:
@@ -61,7 +73,7 @@ async def died_in_the_push(world: World, folder: Path) -> None:
         assert (await world.alice.approves(card)).ok
         await reached(world)
         await bot.dies()
-    await there_is_one_pull_request(world, folder, card)
+    await there_is_one_pull_request(world, card)
 
 
 async def died_after_an_answer_that_never_came(world: World, folder: Path) -> None:
@@ -75,7 +87,7 @@ async def died_after_an_answer_that_never_came(world: World, folder: Path) -> No
         await reached(world)
         await bot.dies()
         await world.silence_passes()
-    await there_is_one_pull_request(world, folder, card)
+    await there_is_one_pull_request(world, card)
 
 
 async def died_on_the_way_back(world: World, folder: Path, *, operation: str) -> None:
@@ -95,8 +107,8 @@ async def died_on_the_way_back(world: World, folder: Path, *, operation: str) ->
         await reached(world)
         await bot.dies()
         await world.silence_passes()
-    async with serving(world, folder, **settings) as bot:
-        world.github.webhooks.set_up(f"http://127.0.0.1:{bot.port}/github/webhooks", HOOK)
+    async with restarted(world, policy_file=policy, github_webhook_secret=SecretStr(HOOK)) as next_bot:
+        world.github.webhooks.set_up(f"http://127.0.0.1:{next_bot.port}/github/webhooks", HOOK)
         await card.shows("Merged")
         await world.settle()
         merges = [e for e in world.github.journal if e.operation == "pulls/merge" and e.status == 200]
@@ -105,9 +117,9 @@ async def died_on_the_way_back(world: World, folder: Path, *, operation: str) ->
         assert await world.broken_links() == []
 
 
-async def there_is_one_pull_request(world: World, folder: Path, card: harness.Card) -> None:
+async def there_is_one_pull_request(world: World, card: harness.Card) -> None:
     """After a restart the bot finishes what it began."""
-    async with serving(world, folder):
+    async with restarted(world):
         pull = await world.pull(card)
         await world.settle()
         await card.shows(f"#{pull.number}")

@@ -41,6 +41,7 @@ async def told(database: Database) -> list[str]:
     return [row["kind"] for row in await rows(database, "SELECT kind FROM audit_log ORDER BY position")]
 
 
+@pytest.mark.long
 async def test_what_is_due_is_said_before_what_is_new(database: Database) -> None:
     """However much has arrived: the escalation that is due comes first, and one sweep handles all of it."""
     clock = Clock()
@@ -57,6 +58,7 @@ async def test_what_is_due_is_said_before_what_is_new(database: Database) -> Non
     assert (await rows(database, left))[0]["n"] == 0
 
 
+@pytest.mark.long
 async def test_new_reviews_hide_nothing_that_is_due(database: Database) -> None:
     """Reviews whose clock nobody has set yet wait behind those whose clock has struck."""
     clock = Clock()
