@@ -16,8 +16,8 @@ from bot.service.gate import Gate
 from storage.database import Database
 from tests.builders import ALICE, Clock, apv, click, gate, log, miss, now_of, policy, push, rows, run, submit
 
-ARRIVALS = 450
-"""More than two pages of a sweep."""
+ARRIVALS = 205
+"""More than one page of a sweep."""
 CHAIN = (EscalationStep(60, Principals(), ("leads",)),)
 
 
