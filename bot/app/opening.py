@@ -5,10 +5,11 @@ from contextlib import asynccontextmanager
 
 from bot.app.policy_watch import policy_source
 from bot.app.process import utc_now
+from bot.app.vendors import secret
 from bot.config import Settings
 from bot.domain.faults import NotAccepted
 from bot.domain.people import DirectoryUnavailable, SlackProfile
-from bot.intake.formats import read
+from bot.intake.formats import UnknownInput, read
 from bot.service import submissions
 from bot.service.gate import Gate
 from migrations import schema
@@ -37,21 +38,16 @@ class NobodyKnown:
 @asynccontextmanager
 async def database(settings: Settings) -> AsyncIterator[Database]:
     """The database of the settings; the embedded one is started, migrated and stopped again."""
-    if settings.database_url is not None:
-        opened = Database(settings.database_url.get_secret_value())
-        try:
-            yield opened
-        finally:
-            await opened.close()
-        return
-    server = await embedded.start(settings.apv_bot_home)
-    opened = Database(server.url)
+    server = None if settings.database_url else await embedded.start(settings.apv_bot_home)
+    opened = Database(server.url if server else secret(settings.database_url))
     try:
-        await schema.upgrade(opened.engine)
+        if server is not None:
+            await schema.upgrade(opened.engine)
         yield opened
     finally:
         await opened.close()
-        await server.stop()
+        if server is not None:
+            await server.stop()
 
 
 @asynccontextmanager
@@ -87,6 +83,6 @@ async def take(opened: Gate, content: bytes, form: str = "auto") -> list[str]:
     return said
 
 
-def fault_lines(error: NotAccepted) -> list[str]:
+def fault_lines(error: UnknownInput | NotAccepted) -> list[str]:
     """Every fault: where it is, and what."""
-    return [str(fault) for fault in error.faults]
+    return [str(fault) for fault in error.faults] if isinstance(error, NotAccepted) else [str(error)]

@@ -72,7 +72,7 @@ class Bot:
         self.health = Health(
             self.database,
             slack=self.slack.shown,
-            github=self.github.shown,
+            github=lambda: self.github.word,
             worker=self._worker_state,
             policy=(lambda: self.policy.word) if self.policy.path else None,
         )

@@ -37,11 +37,8 @@ def slack_session() -> aiohttp.ClientSession:
 
 def slack_client(settings: Settings, session: aiohttp.ClientSession) -> SlackClient:
     """The client of these settings; it counts Slack's errors."""
-
-    def count(method: str, error: str) -> None:
-        metrics.SLACK_ERRORS.labels(method, error).inc()
-
-    return SlackClient(secret(settings.slack_bot_token), settings.slack_api_url, session, count)
+    token, url = secret(settings.slack_bot_token), settings.slack_api_url
+    return SlackClient(token, url, session, lambda method, error: metrics.SLACK_ERRORS.labels(method, error).inc())
 
 
 @asynccontextmanager
@@ -137,10 +134,6 @@ class GitHubState:
     """Whether GitHub answered the last time we asked."""
 
     word: str = "not_configured"
-
-    def shown(self) -> str:
-        """The word for readiness."""
-        return self.word
 
     async def watch(self, github: GitHubClient) -> None:
         """Ask again and again. Runs until cancelled."""

@@ -3,14 +3,13 @@
 import asyncio
 import re
 import signal
-from enum import StrEnum
 from typing import Annotated
 
 import typer
 from pydantic import SecretStr
 
 from bot.app.opening import database
-from bot.app.process import Bot, CannotListen
+from bot.app.process import Bot, CannotListen, Role
 from bot.cli.running import MASK, Failure, command
 from bot.config import Settings
 from migrations import schema
@@ -22,23 +21,15 @@ commands = typer.Typer()
 config = typer.Typer(name="config", help="The settings in force.", no_args_is_help=True)
 
 
-class RoleName(StrEnum):
-    """What one process does."""
-
-    all = "all"
-    web = "web"
-    worker = "worker"
-
-
 @command(commands, "serve", serving=True)
 async def serve(
     settings: Settings,
     role: Annotated[
-        RoleName, typer.Option(help="web answers Slack and the API, worker runs the jobs, all does both.")
-    ] = RoleName.all,
+        Role, typer.Option(help="web answers Slack and the API, worker runs the jobs, all does both.")
+    ] = "all",
 ) -> None:
     """Run the bot until SIGTERM."""
-    bot = Bot(settings, role.value)
+    bot = Bot(settings, role)
     settings.require_to_serve(bot.policy.current())
     loop = asyncio.get_running_loop()
     for signum in (signal.SIGTERM, signal.SIGINT):

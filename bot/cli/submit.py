@@ -1,9 +1,8 @@
 """`apv-bot submit`."""
 
 import sys
-from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal, TypeAlias
 
 import typer
 
@@ -16,36 +15,26 @@ from bot.intake.formats import UnknownInput
 commands = typer.Typer()
 
 
-class FormatName(StrEnum):
-    """`auto`, and the names of `bot.intake.formats.FORMATS`."""
-
-    auto = "auto"
-    apv = "apv"
-    pip_audit = "pip-audit"
-    trivy = "trivy"
+FormatName: TypeAlias = Literal["auto", "apv", "pip-audit", "trivy"]
+"""`auto`, and the names of `bot.intake.formats.FORMATS`."""
 
 
 @command(commands, "submit")
 async def submit(
     settings: Settings,
     files: Annotated[list[Path], typer.Argument(help="APV JSON or scanner reports; - reads standard input.")],
-    form: Annotated[FormatName, typer.Option("--format", help="The format of the files.")] = FormatName.auto,
+    form: Annotated[FormatName, typer.Option("--format", help="The format of the files.")] = "auto",
 ) -> None:
     """Submit APVs or scanner reports straight to the database."""
     faulty = False
     async with gate(settings) as opened:
         for path in files:
             try:
-                said = await take(opened, _content(path), form.value)
-            except UnknownInput as error:
-                faults = [str(error)]
-            except NotAccepted as error:
-                faults = fault_lines(error)
-            else:
+                said = await take(opened, _content(path), form)
                 print(f"{path}: {said[0]}", *(f"  {line}" for line in said[1:]), sep="\n")
-                continue
-            print(*(f"{path}: {fault}" for fault in faults), sep="\n", file=sys.stderr)
-            faulty = True
+            except (UnknownInput, NotAccepted) as error:
+                print(*(f"{path}: {fault}" for fault in fault_lines(error)), sep="\n", file=sys.stderr)
+                faulty = True
     if faulty:
         raise Failure("Nothing stored from the files above.")
 

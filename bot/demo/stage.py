@@ -4,7 +4,6 @@ The bot is the one that `serve` runs: it knows the stand-ins only by their URLs.
 """
 
 import asyncio
-import contextlib
 import hashlib
 import json
 import os
@@ -13,7 +12,7 @@ import shutil
 import signal
 import time
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from pathlib import Path
 
 import aiohttp
@@ -81,10 +80,11 @@ async def _until_interrupted(stage: Stage) -> None:
 @asynccontextmanager
 async def _stage(*, headless: bool) -> AsyncIterator[Stage]:
     """PostgreSQL, the stand-ins and the bot, started in this order and stopped in the other."""
-    port = 0 if headless else _port()
+    port, sandbox_port = (0, 0) if headless else (_port(), SANDBOX_PORT)
     home = Path(os.environ.get("APV_BOT_HOME") or ".apv-bot") / "demo"
-    server = await embedded.start(home)
-    try:
+    async with AsyncExitStack() as stack:
+        server = await embedded.start(home)
+        stack.push_async_callback(server.stop)
         await _empty(server.url)
         print("The embedded PostgreSQL runs, with a new database.")
         # The last demo's Slack ended with its process, so its pull requests are removed too.
@@ -93,54 +93,42 @@ async def _stage(*, headless: bool) -> AsyncIterator[Stage]:
         slack = SlackSandbox(bot_token=token, signing_secret=signing_secret)
         github = GitHubSandbox(home / "github", token=token)
         github.create_repository(OWNER, NAME, samples.repository_files())
-        async with _sandbox(slack, github, headless=headless) as sandbox:
-            print(f"Stand-ins for Slack and GitHub listen at {sandbox.origin}.")
-            settings = Settings(
-                _env_file=None,
-                # The environment is for another bot; no setting's name begins with this.
-                _env_prefix="NO_SETTING_",
-                host="127.0.0.1",
-                port=port,
-                database_url=SecretStr(server.url),
-                slack_bot_token=SecretStr(token),
-                slack_signing_secret=SecretStr(signing_secret),
-                slack_api_url=sandbox.slack_api_url,
-                # The stand-in takes messages as fast as they come.
-                slack_pace="off",
-                slack_review_channel=slack.channel("vuln-review").id,
-                slack_incident_channel=slack.channel("incidents").id,
-                reviewers=(slack.group("reviewers").id,),
-                leads=(slack.group("leads").id,),
-                github_token=SecretStr(token),
-                github_api_url=sandbox.github_api_url,
-                github_repo_owner=OWNER,
-                github_repo_name=NAME,
-                github_webhook_secret=SecretStr(hook),
-                api_tokens=(f"scanner:read+submit:{hashlib.sha256(api_token.encode()).hexdigest()}",),
-            )
-            async with _bot(settings) as bot:
-                sandbox.offer(submit_form(settings))
-                slack.request_url = f"http://127.0.0.1:{bot.port}/slack/events"
-                github.webhooks.set_up(f"http://127.0.0.1:{bot.port}/github/webhooks", hook)
-                stage = Stage(slack, github, bot, api_token, page=f"{sandbox.origin}/")
-                print(f"The bot listens at {stage.bot_url} and is ready.")
-                await _submit(stage)
-                yield stage
-    finally:
-        await server.stop()
-
-
-@asynccontextmanager
-async def _sandbox(slack: SlackSandbox, github: GitHubSandbox, *, headless: bool) -> AsyncIterator[SandboxServer]:
-    server = SandboxServer(slack, github, port=0 if headless else SANDBOX_PORT)
-    try:
-        await server.__aenter__()
-    except OSError:
-        raise DemoFailed(f"Port {SANDBOX_PORT} is taken; is another demo running?") from None
-    try:
-        yield server
-    finally:
-        await server.__aexit__(None, None, None)
+        try:
+            sandbox = await stack.enter_async_context(SandboxServer(slack, github, port=sandbox_port))
+        except OSError:
+            raise DemoFailed(f"Port {SANDBOX_PORT} is taken; is another demo running?") from None
+        print(f"Stand-ins for Slack and GitHub listen at {sandbox.origin}.")
+        settings = Settings(
+            _env_file=None,
+            # The environment is for another bot; no setting's name begins with this.
+            _env_prefix="NO_SETTING_",
+            host="127.0.0.1",
+            port=port,
+            database_url=SecretStr(server.url),
+            slack_bot_token=SecretStr(token),
+            slack_signing_secret=SecretStr(signing_secret),
+            slack_api_url=sandbox.slack_api_url,
+            # The stand-in takes messages as fast as they come.
+            slack_pace="off",
+            slack_review_channel=slack.channel("vuln-review").id,
+            slack_incident_channel=slack.channel("incidents").id,
+            reviewers=(slack.group("reviewers").id,),
+            leads=(slack.group("leads").id,),
+            github_token=SecretStr(token),
+            github_api_url=sandbox.github_api_url,
+            github_repo_owner=OWNER,
+            github_repo_name=NAME,
+            github_webhook_secret=SecretStr(hook),
+            api_tokens=(f"scanner:read+submit:{hashlib.sha256(api_token.encode()).hexdigest()}",),
+        )
+        bot = await stack.enter_async_context(_bot(settings))
+        sandbox.offer(submit_form(settings))
+        slack.request_url = f"http://127.0.0.1:{bot.port}/slack/events"
+        github.webhooks.set_up(f"http://127.0.0.1:{bot.port}/github/webhooks", hook)
+        stage = Stage(slack, github, bot, api_token, page=f"{sandbox.origin}/")
+        print(f"The bot listens at {stage.bot_url} and is ready.")
+        await _submit(stage)
+        yield stage
 
 
 @asynccontextmanager
@@ -152,7 +140,7 @@ async def _bot(settings: Settings) -> AsyncIterator[Bot]:
         yield bot
     finally:
         bot.stop.set()
-        with contextlib.suppress(CannotListen):
+        with suppress(CannotListen):
             await serving
 
 
@@ -190,9 +178,7 @@ def submit_form(settings: Settings) -> SubmitForm:
         try:
             async with opening.gate(settings) as opened:
                 return SubmitResult(True, await opening.take(opened, content))
-        except UnknownInput as error:
-            return SubmitResult(False, [str(error)])
-        except NotAccepted as error:
+        except (UnknownInput, NotAccepted) as error:
             return SubmitResult(False, opening.fault_lines(error))
 
     understood = ", ".join(each.title for each in FORMATS.values())
