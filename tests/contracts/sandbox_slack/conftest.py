@@ -34,8 +34,10 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def slack(clock: Clock) -> SlackSandbox:
-    return SlackSandbox(bot_token=TOKEN, signing_secret=SECRET, app_token=APP_TOKEN, clock=clock)
+async def slack(clock: Clock) -> AsyncIterator[SlackSandbox]:
+    sandbox = SlackSandbox(bot_token=TOKEN, signing_secret=SECRET, app_token=APP_TOKEN, clock=clock)
+    yield sandbox
+    await sandbox.sender.close()
 
 
 @pytest.fixture
