@@ -1,4 +1,4 @@
-"""Takes reviews in that have just come: submitted ones, and rows that another program inserted."""
+"""Sets up new reviews: submitted ones, and rows that another program inserted."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -21,13 +21,13 @@ AT_ONCE = 200
 
 
 async def waiting(gate: Gate, past: Sequence[UUID]) -> Sequence[UUID]:
-    """Rows of other programs that nobody has taken in yet, but for those in `past`."""
+    """Rows of other programs that are not adopted yet, except those in `past`."""
     async with gate.database.transaction() as tx:
         return await submissions.unadopted(tx, past, AT_ONCE)
 
 
 async def adopt(gate: Gate, review_id: UUID) -> bool:
-    """Fill in what derives from such a row, and post it like any other; False when another replica has it."""
+    """Make such a row a review like any other; False when another replica has it."""
     async with gate.database.transaction() as tx:
         row = await submissions.lock_unadopted(tx, review_id)
         if row is not None:
@@ -47,12 +47,12 @@ async def take_in(gate: Gate, tx: AsyncConnection, row: Unadopted) -> None:
 
 
 def arrival(gate: Gate, locked: Locked, apv: Apv, cause: Cause) -> Change:
-    """What follows when a review has just come."""
+    """The change to record for a review that has just arrived."""
     came = contents.arrive(locked.review, apv, bump=gate.opens_pulls and apv.wants_bump)
     accepted = judged(came, apv, gate.policy(), opens_pulls=gate.opens_pulls, now=cause.at)
     return change(locked, accepted, of_content(cause, locked.review))
 
 
 def of_content(cause: Cause, review: Review) -> Cause:
-    """The cause, with the content that the review has from now on."""
+    """The cause, with the review's current content in its details."""
     return replace(cause, detail={"version": review.version, "digest": review.digest})

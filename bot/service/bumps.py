@@ -1,4 +1,4 @@
-"""The diff of a version bump: the bot makes this content, and people decide on it like on any other."""
+"""The diff of a version bump: the bot makes it, and people decide on it as on any other content."""
 
 from dataclasses import replace
 
@@ -13,14 +13,14 @@ from storage import reviews, submissions
 
 
 async def wanted(gate: Gate, job: MakeBump) -> Apv | None:
-    """The report that needs a diff; None when it no longer does."""
+    """The APV that needs a diff; None when it no longer does."""
     async with gate.database.transaction() as tx:
         dossier = await reviews.get(tx, job.review_id)
     return dossier.apv if dossier and _is_wanted(dossier, job) else None
 
 
 async def record_diff(gate: Gate, job: MakeBump, diff: str, description: str) -> None:
-    """Give the review its diff: a new version, with votes still to come. A second call changes nothing."""
+    """Give the review its diff as a new version without votes; idempotent."""
     async with gate.database.transaction() as tx:
         former = await reviews.lock(tx, job.review_id)
         dossier = await reviews.get(tx, job.review_id)
@@ -47,7 +47,7 @@ async def record_diff(gate: Gate, job: MakeBump, diff: str, description: str) ->
 
 
 async def record_no_diff(gate: Gate, job: MakeBump, reason: str) -> None:
-    """Say on the card why there is no diff; a review that has moved on is left as it is."""
+    """Show on the card why there is no diff, unless the review has changed since."""
 
     def rule(review: Review) -> Accepted | None:
         return contents.bump_not_made(review, reason) if is_for(job, review) else None

@@ -11,7 +11,7 @@ from bot.service.people import SlackUser, judge
 
 
 async def claim(gate: Gate, asker: Asker, review_id: UUID) -> Outcome | Repeated:
-    """Say that somebody is reading it."""
+    """Claim a review."""
     return await apply(gate, asker, review_id, rules.claim, gate.now(), asked="claim")
 
 
@@ -21,7 +21,7 @@ async def unclaim(gate: Gate, asker: Asker, review_id: UUID) -> Outcome | Repeat
 
 
 async def reassign(gate: Gate, asker: Asker, review_id: UUID, to: SlackUser) -> Outcome | Repeated:
-    """Give the claim to `to`, who is judged as if they had asked."""
+    """Give the claim to `to`, who must be a person who may decide."""
     target = await judge(gate, to)
 
     def rule(review: Review, person: Person) -> Outcome:
@@ -31,7 +31,7 @@ async def reassign(gate: Gate, asker: Asker, review_id: UUID, to: SlackUser) -> 
 
 
 async def snooze(gate: Gate, asker: Asker, review_id: UUID, hours: int, reason: str) -> Outcome | Repeated:
-    """Put it off for `hours`."""
+    """Snooze a review for `hours`."""
     now = gate.now()
 
     def rule(review: Review, person: Person) -> Outcome:

@@ -1,4 +1,4 @@
-"""What follows from an event: its audit entry, its jobs, and what becomes of open decisions. Nowhere else."""
+"""Derives the consequences of an event: its audit entry, its jobs, and the outcome of open decisions."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -20,15 +20,15 @@ from storage.record import Change, DecisionRow, Settlement, record
 from storage.reviews import Locked
 
 BOT = "apv-bot"
-"""The actor of what nobody did: time, GitHub and the queue."""
+"""The actor of changes that no person made."""
 
 Amendment: TypeAlias = Callable[[Review], Accepted | None]
-"""A rule that needs no person: the review and what happened to it; None changes nothing."""
+"""A rule that needs no person; None changes nothing."""
 
 
 @dataclass(frozen=True, slots=True)
 class Cause:
-    """Why a review changes: who did it, from where, when, and what else the audit log keeps of it."""
+    """Why a review changes: who, from where, when, and further details for the audit log."""
 
     actor: str
     source: str
@@ -37,14 +37,14 @@ class Cause:
 
 
 async def amend(gate: Gate, review_id: UUID, rule: Amendment, cause: Cause) -> None:
-    """Lock a review, ask the rule and record what it says. A review that does not exist is left alone."""
+    """Lock a review, apply the rule and record the result; does nothing if the review does not exist."""
     async with gate.database.transaction() as tx:
         if locked := await reviews.lock(tx, review_id):
             await amend_locked(tx, locked, rule, cause)
 
 
 async def amend_locked(tx: AsyncConnection, locked: Locked, rule: Amendment, cause: Cause) -> Review:
-    """Do the same for a review that the caller has locked; returns it as it is then."""
+    """Like `amend`, for a review that the caller has locked; returns its new state."""
     accepted = None if locked.review.unreadable else rule(locked.review)
     if accepted is None or accepted == Accepted(locked.review):
         return locked.review
@@ -60,7 +60,7 @@ def change(
     decision: DecisionRow | None = None,
     delivery: bytes | None = None,
 ) -> Change:
-    """Everything to record: the review as the events leave it, one audit entry per event, and all their jobs."""
+    """The change to record: the review after the events, one audit entry per event, and all their jobs."""
     shown = bool(accepted.events) or visible(accepted.review) != visible(locked.review)
     review = replace(accepted.review, revision=locked.review.revision + shown)
     entries, jobs = [], list[Job]()
@@ -70,7 +70,7 @@ def change(
         entries.append(entry)
         jobs += _jobs(review, event, entry)
     if shown and not accepted.events:
-        # Nothing to tell, but the card shows it.
+        # No event, but the card shows the difference.
         jobs = [SyncCard(review.id, review.revision)]
     return Change(
         review=review,
@@ -119,7 +119,7 @@ def _jobs(review: Review, event: Event, entry: Entry) -> list[Job]:
 
 
 def _settlement(review: Review, events: Sequence[Event], cause: Cause) -> Settlement | None:
-    """What becomes of decisions whose outcome is open; the first event that says something decides."""
+    """The outcome of open decisions, from the first event that has one."""
     for event in events:
         match event.kind:
             case Kind.VOTE_WITHDRAWN:

@@ -1,6 +1,6 @@
-"""What time brings to reviews that nobody decides: reminders, the escalation chain, the breach, the end.
+"""Timed actions on undecided reviews: reminders, escalation steps, the missed deadline, expiry.
 
-Any number of replicas say each of them once: the one that holds the row's lock says it and marks it in one transaction.
+Each happens once over all replicas: one transaction locks the row, posts it and marks it.
 """
 
 from collections.abc import Sequence
@@ -18,25 +18,25 @@ AT_ONCE = 200
 
 
 async def overdue(gate: Gate, past: Sequence[UUID]) -> Sequence[UUID]:
-    """Reviews whose deadline passed and of which nobody has been told, but for those in `past`."""
+    """Reviews whose missed deadline is not announced yet, except those in `past`."""
     async with gate.database.transaction() as tx:
         return await deadlines.overdue(tx, gate.now(), past, limit=AT_ONCE)
 
 
 async def due(gate: Gate, past: Sequence[UUID]) -> Sequence[UUID]:
-    """Reviews with something to say by now, but for those in `past`."""
+    """Reviews with a timed action due now, except those in `past`."""
     async with gate.database.transaction() as tx:
         return await deadlines.due(tx, gate.now(), past, limit=AT_ONCE)
 
 
 async def unreckoned(gate: Gate, past: Sequence[UUID]) -> Sequence[UUID]:
-    """Reviews that came or changed since their clock was set, but for those in `past`."""
+    """New and changed reviews whose next action is not computed yet, except those in `past`."""
     async with gate.database.transaction() as tx:
         return await deadlines.unreckoned(tx, past, limit=AT_ONCE)
 
 
 async def miss(gate: Gate, review_id: UUID) -> bool:
-    """Say that nobody decided in time; False when another replica has said it."""
+    """Announce a missed deadline; False when another replica already did."""
     now = gate.now()
     async with gate.database.transaction() as tx:
         locked = await reviews.lock(tx, review_id)
@@ -48,7 +48,7 @@ async def miss(gate: Gate, review_id: UUID) -> bool:
 
 
 async def keep_time(gate: Gate, review_id: UUID) -> bool:
-    """Say what is due, and set the clock to the next moment; False when there is nothing to do any more."""
+    """Post what is due, and set the time of the next action; False when there is nothing to do."""
     now = gate.now()
     async with gate.database.transaction() as tx:
         locked = await reviews.lock(tx, review_id)

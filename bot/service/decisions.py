@@ -1,6 +1,6 @@
-"""What a person decides on a review. Each function reads, judges and records in one go; then it is true or it is not.
+"""A person's decisions on a review. Each function reads, judges and records atomically.
 
-Slack says who they are before the row is read; from then on nothing outside is called.
+The person is looked up in Slack before the row is read; after that, only the database is called.
 """
 
 import asyncio
@@ -30,7 +30,7 @@ UNKNOWN = Refused(Reason.UNKNOWN_REVIEW, "This review is gone: the database was 
 
 @dataclass(frozen=True, slots=True)
 class Asker:
-    """Who asks, by which way in, and the request's own mark: the same `delivery` again changes nothing."""
+    """Who asks and from where; `delivery` identifies the request, and a duplicate changes nothing."""
 
     who: SlackUser | ApiCaller
     source: str
@@ -39,7 +39,7 @@ class Asker:
 
 @dataclass(frozen=True, slots=True)
 class Particulars:
-    """What a program adds to a decision: kept with it, and no part of any rule. `confidence` is 0-1."""
+    """What a program adds to a decision: stored with it, ignored by the rules. `confidence` is 0-1."""
 
     id: UUID = field(default_factory=uuid4)
     confidence: float | None = None
@@ -52,8 +52,8 @@ async def decide(
 ) -> Outcome | Repeated:
     """Record one person's decision, or their refusal with its reason.
 
-    Raises TimeoutError after `gate.patience`, DirectoryUnavailable, or the database's error: then nothing is recorded.
-    Raises CommitUnknown: then it may be.
+    Nothing is recorded if it raises TimeoutError (after `gate.patience`), DirectoryUnavailable or the database's error.
+    On CommitUnknown, the decision may be recorded.
     """
     began = time.perf_counter()
     now = gate.now()
@@ -73,7 +73,7 @@ async def decide(
 
 
 async def withdraw(gate: Gate, asker: Asker, review_id: UUID) -> Outcome | Repeated:
-    """Take one's own approval back; refuses and raises as `decide` does. Its record stays, and says so."""
+    """Withdraw one's own approval; refuses and raises as `decide` does. Its record stays, marked as withdrawn."""
 
     def rule(review: Review, person: Person) -> Outcome:
         return rules.withdraw(review, person, gate.policy())
@@ -82,7 +82,7 @@ async def withdraw(gate: Gate, asker: Asker, review_id: UUID) -> Outcome | Repea
 
 
 async def consider(gate: Gate, asker: Asker, review_id: UUID, decision: Decision) -> Outcome | Repeated:
-    """Whether to ask somebody for a justification at all; a refusal is recorded, and `decide` judges again."""
+    """Check whether to ask for a justification at all; records a refusal. `decide` checks again."""
     now = gate.now()
 
     def rule(review: Review, person: Person) -> Outcome:
@@ -108,9 +108,9 @@ async def apply(
     asked: str,
     made: _Made | None = None,
 ) -> Outcome | Repeated:
-    """Judge who asks, read the review, ask the rule and record its outcome; raises as `decide` does.
+    """Check the person, read the review, apply the rule and record its outcome; raises as `decide` does.
 
-    `asked` names in the audit log what was refused.
+    `asked` names the refused action in the audit log.
     """
     outcome: Outcome = UNKNOWN
 

@@ -1,6 +1,6 @@
-"""Pull requests: what may be pushed, what GitHub shows of it, and what the bot does next.
+"""Pull requests: what may be pushed, what GitHub shows, and what the bot does next.
 
-A message from GitHub is only a pointer; what is recorded is what GitHub shows when it is asked.
+A webhook only says which pull request to check; the bot records what GitHub's API then returns.
 """
 
 from collections.abc import Sequence
@@ -24,14 +24,14 @@ from storage.pulls import Pointer
 __all__ = ["Pointer"]
 
 WITHOUT_WEBHOOKS, WITH_WEBHOOKS = timedelta(seconds=30), timedelta(minutes=10)
-"""How often an open pull request is asked about (contract, section 2)."""
+"""How often an open pull request is polled (contract, section 2)."""
 WINDOW, MOST = timedelta(seconds=30), 12
-"""A look is three requests, and GitHub answers 5,000 an hour: 41 in half a minute. More pull requests take turns."""
+"""A check is three requests, and GitHub allows 5,000 per hour, 41 in half a minute. More pull requests take turns."""
 
 
 @dataclass(frozen=True, slots=True)
 class Push:
-    """What may be pushed: the content that was locked and judged, and the approvals of that version."""
+    """What may be pushed: the approved content, and the approvals of that version."""
 
     dossier: Dossier
     approvals: Sequence[Approval]
@@ -39,13 +39,13 @@ class Push:
 
 
 class Unreadable(Exception):
-    """This release cannot read the content that was approved, so it pushes nothing."""
+    """This release cannot read the approved content, so it pushes nothing."""
 
 
 async def begin_push(gate: Gate, job: OpenPull) -> Push | None:
-    """Mark the review as having something pushed, before it is; None when it no longer stands as approved.
+    """Record the branch before the push; None when the review is no longer approved. Raises Unreadable.
 
-    Raises Unreadable. From here on changed content opens a new review, so a push and new content cannot cross.
+    From here on changed content opens a new review, so a push and new content cannot conflict.
     """
     async with gate.database.transaction() as tx:
         locked = await reviews.lock(tx, job.review_id)
@@ -61,13 +61,13 @@ async def begin_push(gate: Gate, job: OpenPull) -> Push | None:
 
 
 async def opened(gate: Gate, review_id: UUID, pull: Pull) -> None:
-    """The review's pull request exists, found or made; a second call changes nothing."""
+    """Record that the review's pull request exists, new or found; idempotent."""
     detail: dict[str, Json] = {"number": pull.number, "branch": pull.branch, "head_sha": pull.head_sha}
     await amend(gate, review_id, lambda review: way_back.opened(review, pull), Cause(BOT, "bot", gate.now(), detail))
 
 
 async def failed(gate: Gate, job: OpenPull, reason: str, *, pushed: bool) -> None:
-    """No pull request comes without a person's help; `pushed`: a branch may exist."""
+    """Record that no pull request could be opened; `pushed`: a branch may exist."""
 
     def rule(review: Review) -> Accepted | None:
         return way_back.failed(review, reason, pushed=pushed) if is_for(job, review) else None
@@ -76,7 +76,7 @@ async def failed(gate: Gate, job: OpenPull, reason: str, *, pushed: bool) -> Non
 
 
 async def hear(gate: Gate, delivery: str, pointer: Pointer | None) -> bool:
-    """Queue a look at the pull requests that a delivery is about; False when the same delivery came before."""
+    """Queue a check of the pull requests that a delivery is about; False for a duplicate delivery."""
     async with gate.database.transaction() as tx:
         if not await pulls.first_delivery(tx, delivery):
             return False
@@ -87,7 +87,7 @@ async def hear(gate: Gate, delivery: str, pointer: Pointer | None) -> bool:
 
 
 async def poll(gate: Gate, every: timedelta) -> int:
-    """Queue a look at every open pull request that nobody has asked about for so long; returns the number."""
+    """Queue a check of every open pull request not polled for this long; returns the number."""
     now = gate.now()
     async with gate.database.transaction() as tx:
         due = await pulls.take_due(tx, now=now, before=now - every, window=now - WINDOW, most=MOST)
@@ -102,18 +102,18 @@ async def _enqueue(
 
 
 async def begin_look(gate: Gate, review_id: UUID, asked: datetime | None) -> datetime | None:
-    """When the look begins, by the database's clock; None when a look later than `asked` is recorded already."""
+    """The start of the check by the database's clock; None when one later than `asked` is already recorded."""
     async with gate.database.transaction() as tx:
         seen_at = await pulls.seen_at(tx, review_id)
         return None if asked and seen_at and seen_at >= asked else await pulls.clock(tx)
 
 
 async def record_look(gate: Gate, review_id: UUID, seen: Seen, *, began: datetime, mode: MergeMode) -> Step | None:
-    """Record what GitHub showed to a look that `began` then; returns what the bot does next with the pull request."""
+    """Record what GitHub showed to a check that `began` then; returns the bot's next step."""
     async with gate.database.transaction() as tx:
         locked = await reviews.lock(tx, review_id)
         seen_at = await pulls.seen_at(tx, review_id) if locked else None
-        # A look that began later is recorded already: this one has older news.
+        # A check that began later is already recorded: this one is out of date.
         if locked is None or (seen_at is not None and seen_at > began):
             return None
         detail: dict[str, Json] = {
@@ -126,17 +126,17 @@ async def record_look(gate: Gate, review_id: UUID, seen: Seen, *, began: datetim
 
 
 async def record_closing(gate: Gate, review_id: UUID, because: str) -> None:
-    """The bot is about to close the pull request."""
+    """Record why the bot is about to close the pull request."""
     await _amend(gate, review_id, lambda review: way_back.closing(review, because), {})
 
 
 async def record_lost(gate: Gate, review_id: UUID, reason: str) -> None:
-    """GitHub does not show the pull request."""
+    """Record that GitHub does not show the pull request."""
     await _amend(gate, review_id, lambda review: way_back.lost(review, reason), {"reason": reason})
 
 
 async def record_step(gate: Gate, review_id: UUID, step: Step, refusal: str | None) -> None:
-    """The bot tried a step; `refusal` is why GitHub said no."""
+    """Record a step that the bot tried; `refusal` is GitHub's reason if it refused."""
     detail: dict[str, Json] = {"step": step.value, "refusal": refusal}
     await _amend(gate, review_id, lambda review: way_back.stepped(review, step, refusal), detail)
 

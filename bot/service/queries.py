@@ -15,12 +15,12 @@ from storage.reviews import Filter, Position, position
 __all__ = ["DecisionRecord", "Filter", "Position", "position"]
 
 SAME = timedelta(minutes=10)
-"""For so long the same body is the same request (contract, section 3)."""
+"""Within this time an equal body is a duplicate request (contract, section 3)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Reviews, most urgent first, how many there are in all, and whether any come after these."""
+    """Reviews, most urgent first, the total number, and whether more follow."""
 
     reviews: Sequence[Dossier]
     total: int
@@ -40,11 +40,11 @@ async def find(gate: Gate, name: str) -> Dossier | None:
 
 
 async def page(gate: Gate, what: Filter, *, limit: int, offset: int = 0, after: Position | None = None) -> Page:
-    """A page of reviews, `offset` further than `after` or than the head of the queue."""
+    """A page of reviews, starting `offset` reviews after `after`, or after the head of the queue."""
     async with gate.database.transaction() as tx:
         found = await reviews.most_urgent(tx, what, limit=limit + 1, offset=offset, after=after)
         if what == Filter(statuses=what.statuses, severity=what.severity):
-            # The counters know it: counting a million reviews would slow the list.
+            # The counters have this number: counting a million reviews would be slow.
             total = (await statistics.reviews(tx)).count(what.statuses, what.severity, taken_in=True)
         else:
             total = await reviews.count(tx, what)
@@ -82,6 +82,6 @@ async def history(gate: Gate, name: str) -> Sequence[DecisionRecord]:
 
 
 async def of_request(gate: Gate, request: str, key: str | None) -> DecisionRecord | None:
-    """What the same request was answered; `request` and `key` are as in a decision's metadata."""
+    """The decision of an equal earlier request; `request` and `key` are as in a decision's metadata."""
     async with gate.database.transaction() as tx:
         return await decisions.of_request(tx, request, key, gate.now() - SAME)

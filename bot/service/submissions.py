@@ -1,4 +1,4 @@
-"""Takes APVs in: each is a new review, new content for one that waits, or known already. A list is one transaction."""
+"""Submits APVs: each is a new review, new content for an open one, or a duplicate. A list is one transaction."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -21,19 +21,19 @@ from storage.reviews import Locked
 
 
 class _CodeTaken(Exception):
-    """The code asked for belongs to another APV."""
+    """The requested code belongs to another APV."""
 
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """A submitted APV's review as it is now, and whether this submission made it."""
+    """The review of a submitted APV, and whether this submission created it."""
 
     dossier: Dossier
     created: bool
 
 
 async def submit(gate: Gate, submitted: Sequence[Submission], *, principal: str, source: str) -> list[Receipt]:
-    """Store all or none, in the order sent; raises NotAccepted. `principal` is the reporter where none is named."""
+    """Store all or none, in the order sent; raises NotAccepted. `principal` is the reporter if an APV names none."""
     _refuse_foreign(gate, submitted)
     items = [replace(s, apv=replace(s.apv, reporter=s.apv.reporter or principal)) for s in submitted]
     cause = Cause(principal, source, gate.now())
@@ -56,10 +56,10 @@ async def submit(gate: Gate, submitted: Sequence[Submission], *, principal: str,
 async def _new_ones(
     gate: Gate, tx: AsyncConnection, items: Sequence[Submission], cause: Cause
 ) -> dict[int, tuple[UUID, bool]]:
-    """Insert at once what can only be new: the first of each identity that has no review. Maps its index to the result.
+    """Insert in one batch what is certainly new: the first of each identity that has no review; maps index to result.
 
-    One by one, a thousand would hold the year's counter for seconds. A list that names codes goes one by one: each may
-    be the code that another would be given.
+    One by one, a thousand would lock the year's counter for seconds. A list with requested codes is inserted one by
+    one, because one item's requested code may be the next free code of another.
     """
     if any(item.apv_code for item in items):
         return {}
@@ -74,7 +74,7 @@ async def _new_ones(
 async def _insert(
     gate: Gate, tx: AsyncConnection, arrivals: Sequence[tuple[Submission, str | None, Mapping[str, Json]]], cause: Cause
 ) -> list[UUID]:
-    """Make a review of each, under the code it asks for if that is free, with its metadata."""
+    """Create a review for each, with its metadata, and with its requested code if that is free."""
     if not arrivals:
         return []
     policy = gate.policy()
@@ -95,7 +95,7 @@ def _refuse_foreign(gate: Gate, submitted: Sequence[Submission]) -> None:
     if not gate.repositories:
         return
     faults = [
-        Fault("repository_not_allowed", (index, "repository"), "is not a repository that APVs may name here")
+        Fault("repository_not_allowed", (index, "repository"), "is not an allowed repository")
         for index, item in enumerate(submitted)
         if item.apv.repository.casefold() not in gate.repositories
     ]
@@ -119,7 +119,7 @@ async def _place(gate: Gate, tx: AsyncConnection, item: Submission, cause: Cause
 
 
 async def _known(tx: AsyncConnection, former: Locked, apv: Apv) -> bool:
-    """Whether this was submitted before, apart from the diff that the bot has added since."""
+    """Whether this is a duplicate, ignoring a diff that the bot has added since."""
     submitted = digest(apv)
     if former.review.digest == submitted:
         return True
@@ -127,7 +127,7 @@ async def _known(tx: AsyncConnection, former: Locked, apv: Apv) -> bool:
 
 
 async def _former(gate: Gate, tx: AsyncConnection, item: Submission) -> Locked | None:
-    """The newest review of this APV: by its identity, or by the code it gives."""
+    """The newest review of this APV, by its identity or by its requested code."""
     if item.apv_code and (row := await submissions.unadopted_by_code(tx, item.apv_code)):
         await take_in(gate, tx, row)
     key = identity(item.apv)

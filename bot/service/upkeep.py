@@ -1,4 +1,4 @@
-"""What happens without anybody asking: what is due, what other programs inserted, counting, polling, pruning."""
+"""Periodic work: timed actions, adopting rows of other programs, counting, polling, pruning."""
 
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import timedelta
@@ -24,10 +24,10 @@ NEW: tuple[tuple[Find, Handle], ...] = ((adoption.waiting, adoption.adopt), (dea
 
 
 async def sweep(gate: Gate, poll_every: timedelta | None) -> None:
-    """Do every duty until nothing is left to do; raises only what the database raises when it is away.
+    """Do all periodic work; raises only if the database is unavailable.
 
-    What is due goes before what is new, again after each page of it. One row that fails stops no other, and one duty no
-    other. `poll_every`: how often open pull requests are asked about; None without GitHub.
+    Due actions come before new reviews, and again after each page of those. A failing row or duty does not stop the
+    others. `poll_every`: how often to poll open pull requests; None without GitHub.
     """
     await _duty("due", _say_what_is_due(gate))
     for find, handle in NEW:
@@ -45,7 +45,7 @@ async def _say_what_is_due(gate: Gate) -> None:
 async def handle_all(
     gate: Gate, find: Find, handle: Handle, after_page: Callable[[Gate], Awaitable[None]] | None = None
 ) -> int:
-    """Handle all that `find` finds, page by page; pass over what fails. Returns how many were handled."""
+    """Handle everything that `find` finds, page by page, skipping failures; returns the number handled."""
     past: list[UUID] = []
     total = 0
     while found := await find(gate, past):
@@ -81,11 +81,11 @@ def _ends_the_sweep(error: Exception) -> bool:
 
 @lru_cache(maxsize=1024)
 def _say_once(review_id: UUID, error: str) -> None:
-    log.warning("review.passed_over", review_id=str(review_id), error=error)
+    log.warning("review.skipped", review_id=str(review_id), error=error)
 
 
 async def prune(gate: Gate) -> None:
-    """Delete everything that nobody needs any more, in small transactions."""
+    """Delete expired rows in small transactions."""
     total = 0
     for what in PASSING:
         while True:

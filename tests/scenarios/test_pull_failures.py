@@ -165,7 +165,7 @@ async def test_a_repository_that_is_not_allowed_is_refused(world: World) -> None
             {
                 "type": "repository_not_allowed",
                 "loc": ["body", "repository"],
-                "msg": "is not a repository that APVs may name here",
+                "msg": "is not an allowed repository",
             }
         ]
     }

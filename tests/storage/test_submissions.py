@@ -313,7 +313,7 @@ async def test_a_list_is_all_or_nothing(database: Database) -> None:
         Submission(apv(package_name="other")),
         Submission(apv(repository="")),
     )
-    message = "is not a repository that APVs may name here"
+    message = "is not an allowed repository"
     assert [f.loc for f in faults] == [(1, "repository"), (3, "repository")]
     assert {(f.type, f.msg) for f in faults} == {("repository_not_allowed", message)}
     assert len(await hand_in(opened, Submission(apv(repository="Sample/SHOP")))) == 1

@@ -80,7 +80,7 @@ async def test_a_row_that_fails_stops_no_other(database: Database) -> None:
     with capture_logs() as lines:
         for _ in range(2):
             await upkeep.sweep(opened, None)
-    assert [line["event"] for line in lines if line["log_level"] != "info"] == ["review.passed_over"]
+    assert [line["event"] for line in lines if line["log_level"] != "info"] == ["review.skipped"]
     assert (await rows(database, "SELECT count(*) AS n FROM apv_reviews WHERE digest IS NOT NULL"))[0]["n"] == 2
 
 
