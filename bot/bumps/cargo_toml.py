@@ -34,8 +34,7 @@ def _pin(document: Mapping[str, Any], one: TomlString, package: str) -> Pin | Sk
     version = _VERSION.fullmatch(one.text)
     if version is None:
         return Skipped(f"gives a range for {package} ({one.text}), not a pin")
-    start = one.start + version.start("version")
-    return Pin(start, start + len(version["version"]), version["version"], floor=version["operator"] != "=")
+    return Pin(one.start + version.start("version"), version["version"], floor=version["operator"] != "=")
 
 
 def _crate(document: Mapping[str, Any], path: Keys) -> str:

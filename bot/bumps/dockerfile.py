@@ -28,8 +28,7 @@ def _pin(one: re.Match[str], package: str) -> Pin | Skipped | None:
     version = _VERSION.fullmatch(one["tag"])
     if version is None:
         return Skipped(f"gives {package} the tag {one['tag']}, which is not a version")
-    start = one.start("tag") + version.start("version")
-    return Pin(start, start + len(version["version"]), version["version"])
+    return Pin(one.start("tag") + version.start("version"), version["version"])
 
 
 def _normal(image: str) -> str:

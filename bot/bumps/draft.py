@@ -17,11 +17,7 @@ MOST_NAMED = 5
 
 
 class CannotBump(Exception):
-    """No diff can be made; `reason` is a sentence part that says why."""
-
-    def __init__(self, reason: str) -> None:
-        super().__init__(reason)
-        self.reason = reason
+    """No diff can be made; the message is a sentence part that says why."""
 
 
 @dataclass(frozen=True, slots=True)

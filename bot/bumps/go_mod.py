@@ -24,8 +24,7 @@ def pins(text: str, package: str) -> list[Pin | Skipped]:
         elif keyword == "replace" and re.match(rf'"?{re.escape(package)}"?(?:\s|$)', rest):
             found.append(Skipped(f"replaces {package} by another module"))
         elif keyword == "require" and (module := _REQUIRED.fullmatch(line["rest"])) and module["module"] == package:
-            start = line.start("rest") + module.start("version")
-            found.append(Pin(start, start + len(module["version"]), module["version"]))
+            found.append(Pin(line.start("rest") + module.start("version"), module["version"]))
     return found
 
 
@@ -33,6 +32,5 @@ def fault(package: str, new: str) -> str | None:
     """Why the module cannot have this version: from 2 on the major version is part of the module's name."""
     named = _MAJOR.search(package)
     major = int(new.partition(".")[0]) if new.partition(".")[0].isdigit() else 0
-    if named and int(named[1]) != major:
-        return f"{new} is a version of another module, not of {package}"
-    return None
+    other = named is not None and int(named[1]) != major
+    return f"{new} is a version of another module, not of {package}" if other else None

@@ -35,8 +35,7 @@ def _pin(path: tuple[str, ...], start: int, value: str, package: str) -> Pin | S
         if re.search(r"[:/]", value):
             return Skipped(f"takes {package} from a URL ({value[:80]})")
         return Skipped(f"gives a range for {package} ({value[:80]}), not a pin")
-    start += version.start("version")
-    return Pin(start, start + len(version["version"]), version["version"], floor=version["operator"] in {"^", "~"})
+    return Pin(start + version.start("version"), version["version"], floor=version["operator"] in {"^", "~"})
 
 
 def _strings(text: str) -> Iterator[tuple[tuple[str, ...], int, str]]:

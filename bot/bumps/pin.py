@@ -15,10 +15,9 @@ SAFE_VERSION = re.compile(r"[0-9A-Za-z][0-9A-Za-z.+_-]{0,63}")
 
 @dataclass(frozen=True, slots=True)
 class Pin:
-    """One version in a manifest, from character `start` up to `end`."""
+    """One version in a manifest, from character `start` on."""
 
     start: int
-    end: int
     version: str
     floor: bool = False
     """The lowest of a range of compatible versions (`^4.17.0`). The installed version may be higher."""
@@ -62,5 +61,5 @@ def raised(text: str, found: Sequence[Pin | Skipped], bump: Bump) -> str | Skipp
     if not places:
         return Skipped(f"has {bump.package} {bump.new} already")
     for place in sorted(places, key=lambda one: one.start, reverse=True):
-        text = text[: place.start] + bump.new + text[place.end :]
+        text = text[: place.start] + bump.new + text[place.start + len(place.version) :]
     return text

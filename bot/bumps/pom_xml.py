@@ -74,8 +74,7 @@ def _pin(document: bytes, place: tuple[int, str] | Skipped, package: str) -> Pin
     written = document[at : at + len(text.encode())]
     if version is None or written != text.encode():
         return Skipped(f"gives a range for {package} ({text.strip()}), not a pin")
-    start = len(document[:at].decode()) + text.index(version[0])
-    return Pin(start, start + len(version[0]), version[0])
+    return Pin(len(document[:at].decode()) + text.index(version[0]), version[0])
 
 
 def _read(document: bytes) -> tuple[list[_Element], dict[str, _Element]]:

@@ -38,5 +38,4 @@ def _poetry(one: TomlString, package: str) -> Pin | Skipped | None:
     version = _POETRY.fullmatch(one.text)
     if version is None:
         return Skipped(f"gives a range for {package} ({one.text}), not a pin")
-    start = one.start + version.start("version")
-    return Pin(start, start + len(version["version"]), version["version"], floor=version["operator"] in {"^", "~"})
+    return Pin(one.start + version.start("version"), version["version"], floor=version["operator"] in {"^", "~"})

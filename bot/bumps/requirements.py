@@ -31,8 +31,7 @@ def requirement(line: str, at: int, package: str) -> Pin | Skipped | None:
     if exact is None or exact["more"]:
         asked = re.split(r"[;#\\]|\s-", rest)[0].strip()
         return Skipped(f"gives a range for {package} ({asked}), not a pin" if asked else f"does not pin {package}")
-    start = at + name.end()
-    return Pin(start + exact.start("version"), start + exact.end("version"), exact["version"])
+    return Pin(at + name.end() + exact.start("version"), exact["version"])
 
 
 def normal(name: str) -> str:

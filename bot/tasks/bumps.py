@@ -23,7 +23,7 @@ async def make_bump(context: Context, job: MakeBump) -> None:
         )
         made = draft(asked, {path: file.content for path, file in files.chosen.items()}, files.paths)
     except CannotBump as refusal:
-        await bumps.record_no_diff(context.gate, job, refusal.reason)
+        await bumps.record_no_diff(context.gate, job, str(refusal))
         return
     except VendorError as error:
         metrics.GITHUB_ERRORS.labels("make_bump", error.code).inc()
