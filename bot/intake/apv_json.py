@@ -76,13 +76,13 @@ def _one_of(words: Mapping[str, E]) -> Callable[[object], E]:
     return read
 
 
-def _matching(accepts: Callable[[str], object], kind: LiteralString, sentence: LiteralString) -> Callable[[str], str]:
+def _matching(accepts: Callable[[str], object], kind: LiteralString, sentence: LiteralString) -> AfterValidator:
     def check(value: str) -> str:
         if not accepts(value):
             raise PydanticCustomError(kind, sentence)
         return value
 
-    return check
+    return AfterValidator(check)
 
 
 def _is_code(value: str) -> bool:
@@ -96,24 +96,14 @@ def _is_branch(value: str) -> bool:
 
 Word = Annotated[BoundedText, StringConstraints(strip_whitespace=True)]
 Texts = Annotated[list[BoundedText], Field(json_schema_extra={"maxItems": ITEM_LIMIT})]
-AdvisoryId = Annotated[Word, AfterValidator(_matching(bool, "string_too_short", "must not be empty"))]
-
-CveId = Annotated[
-    Word, AfterValidator(_matching(CVE_ID.fullmatch, "cve_id", "must be a CVE id such as CVE-2024-12345"))
-]
-Code = Annotated[
-    Word, AfterValidator(_matching(_is_code, "apv_code", "must be APV-<year>-<number>, such as APV-2026-17"))
-]
+AdvisoryId = Annotated[Word, _matching(bool, "string_too_short", "must not be empty")]
+CveId = Annotated[Word, _matching(CVE_ID.fullmatch, "cve_id", "must be a CVE id such as CVE-2024-12345")]
+Code = Annotated[Word, _matching(_is_code, "apv_code", "must be APV-<year>-<number>, such as APV-2026-17")]
 Vector = Annotated[
-    Word,
-    AfterValidator(
-        _matching(lambda v: base_score(v) is not None, "cvss_vector", "must be a CVSS 2.0, 3.0, 3.1 or 4.0 vector")
-    ),
+    Word, _matching(lambda v: base_score(v) is not None, "cvss_vector", "must be a CVSS 2.0, 3.0, 3.1 or 4.0 vector")
 ]
-Repository = Annotated[
-    Word, AfterValidator(_matching(REPOSITORY.fullmatch, "repository", "must be a repository as owner/name"))
-]
-Branch = Annotated[Word, AfterValidator(_matching(_is_branch, "base_ref", "must be a branch name that git accepts"))]
+Repository = Annotated[Word, _matching(REPOSITORY.fullmatch, "repository", "must be a repository as owner/name")]
+Branch = Annotated[Word, _matching(_is_branch, "base_ref", "must be a branch name that git accepts")]
 
 
 class ApvSubmission(BaseModel):
