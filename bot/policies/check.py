@@ -11,12 +11,7 @@ from bot.domain.quorum import whom
 Size = Callable[[str], int | None]
 
 
-def unknown_size(_group: str) -> int | None:
-    """For use without Slack: a group may have any number of members."""
-    return None
-
-
-def problems(policy: Policy, size: Size = unknown_size, *, tokens: int = 0) -> list[str]:
+def problems(policy: Policy, size: Size = lambda _group: None, *, tokens: int = 0) -> list[str]:
     """Why some reviews could not be decided under this policy, one sentence per reason.
 
     `tokens` is the number of API tokens with the scope `decide`: each counts as a person.
@@ -61,12 +56,11 @@ def _people(policy: Policy, size: Size) -> Iterator[str]:
 
 def _quorums(policy: Policy, size: Size, tokens: int) -> Iterator[str]:
     """Check every severity, and every route that requires more groups."""
-    everybody = _count([policy.deciders], size)
-    everybody = None if everybody is None else everybody + tokens
+    people = _count([policy.deciders], size)
     for severity, rule in policy.rules.items():
-        if everybody is not None and everybody < rule.approvals:
-            may = f"at most {_people_in(everybody)} may approve"
-            yield f"severity.{severity}: needs {rule.approvals} approvals, but {may}"
+        if people is not None and people + tokens < rule.approvals:
+            may = "one person" if people + tokens == 1 else f"{people + tokens} people"
+            yield f"severity.{severity}: needs {rule.approvals} approvals, but at most {may} may approve"
         yield from _unmet(policy, f"severity.{severity}.groups", rule.groups, size)
     for index, route in enumerate(policy.routes, 1):
         yield from _unmet(policy, f"route.{index}.groups", route.groups, size)
@@ -89,7 +83,3 @@ def _count(lists: Sequence[Principals], size: Size) -> int | None:
                 return None
             total += members
     return total
-
-
-def _people_in(count: int) -> str:
-    return "one person" if count == 1 else f"{count} people"

@@ -6,7 +6,7 @@ A file with a fault is not used at all: part of a policy would let the wrong peo
 import hashlib
 import re
 import tomllib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 from types import MappingProxyType
@@ -15,7 +15,7 @@ from pydantic import ValidationError
 
 from bot.domain.apv import Severity
 from bot.domain.policy import LEADS, REVIEWERS, EscalationStep, MachineAccount, Policy, Principals, Route, Rule
-from bot.policies.lines import line_of
+from bot.policies.lines import KeyPath, line_of
 from bot.policies.schema import PolicyFile, SeverityTable
 
 BOUND = 1_048_576
@@ -79,7 +79,7 @@ def decoded(raw: bytes) -> str:
 def read(text: str, around: Around) -> Policy:
     """The policy in a file's text; raises InvalidPolicy."""
     file = _parsed(text)
-    faults = [PolicyFault(line_of(text, path), _dotted(path), reason) for path, reason in _dangling(file)]
+    faults = [_fault(text, path, reason) for path, reason in _dangling(file)]
     if faults:
         raise InvalidPolicy(faults)
     return _policy(file, around, digest_of(text))
@@ -100,42 +100,40 @@ def _parsed(text: str) -> PolicyFile:
         real = [
             e for e in found if not any(len(o["loc"]) > len(n := e["loc"]) and o["loc"][: len(n)] == n for o in found)
         ]
-        raise InvalidPolicy([_fault(text, e["loc"], e["type"], e["msg"]) for e in real]) from None
+        raise InvalidPolicy(
+            [_fault(text, e["loc"], "unknown key" if e["type"] == "extra_forbidden" else e["msg"]) for e in real]
+        ) from None
 
 
-def _fault(text: str, loc: tuple[int | str, ...], kind: str, message: str) -> PolicyFault:
+def _fault(text: str, loc: KeyPath, reason: str) -> PolicyFault:
     path = tuple(part for part in loc if part != "[key]")
-    reason = "unknown key" if kind == "extra_forbidden" else message.removeprefix("Value error, ")
-    return PolicyFault(line_of(text, path), _dotted(path), reason)
+    # People count from 1: the second `[[route]]` is `route.2`.
+    key = ".".join(str(part + 1) if isinstance(part, int) else part for part in path)
+    return PolicyFault(line_of(text, path), key, reason.removeprefix("Value error, "))
 
 
-def _dotted(path: Sequence[str | int]) -> str:
-    """People count from 1: the second `[[route]]` is `route.2`."""
-    return ".".join(str(part + 1) if isinstance(part, int) else part for part in path)
-
-
-def _dangling(file: PolicyFile) -> Iterator[tuple[tuple[str | int, ...], str]]:
+def _dangling(file: PolicyFile) -> Iterator[tuple[KeyPath, str]]:
     """Unknown groups, and groups with a reserved name."""
-    known = {*file.groups, LEADS, REVIEWERS}
     for name in (LEADS, REVIEWERS):
         if name in file.groups:
             yield ("groups", name), f"`{name}` is reserved; set it under [people]"
+    known = {*file.groups, LEADS, REVIEWERS}
+    for path, names in _groups_named(file):
+        yield from ((path, f"unknown group `{name}`; add it under [groups]") for name in names if name not in known)
+
+
+def _groups_named(file: PolicyFile) -> Iterator[tuple[KeyPath, Iterable[str]]]:
+    """Every place that names groups, and the names."""
     for severity in Severity:
         table: SeverityTable = getattr(file.severity, severity.value)
         for index, clause in enumerate(table.groups):
-            for name in set(clause) - known:
-                yield (("severity", severity.value, "groups", index), f"unknown group `{name}`; add it under [groups]")
+            yield ("severity", severity.value, "groups", index), dict.fromkeys(clause)
         for index, step in enumerate(table.escalation):
-            for name in step.to:
-                if not _is_principal(name) and name not in known:
-                    yield (
-                        ("severity", severity.value, "escalation", index, "to"),
-                        f"unknown group `{name}`; add it under [groups]",
-                    )
+            names = [name for name in step.to if not _is_principal(name)]
+            yield ("severity", severity.value, "escalation", index, "to"), names
     for number, route in enumerate(file.route):
         for index, clause in enumerate(route.groups):
-            for name in set(clause) - known:
-                yield ("route", number, "groups", index), f"unknown group `{name}`; add it under [groups]"
+            yield ("route", number, "groups", index), dict.fromkeys(clause)
 
 
 def _is_principal(name: str) -> bool:

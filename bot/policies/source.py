@@ -32,41 +32,37 @@ class PolicySource:
 
     path: Path | None
     around: Around
-    _found: Found = field(init=False)
+    found: Found = field(init=False)
+    """What the file contained at the last look."""
     _in_force: Policy = field(init=False)
-    _looked_at: tuple[int, ...] | None = field(init=False, default=None)
+    _looked_at: tuple[int, ...] = field(init=False)
 
     def __post_init__(self) -> None:
         """Read the file once: without a policy the bot cannot start."""
         self._looked_at = self._stamp()
-        self._found = self._read()
-        if self._found.policy is None:
-            raise InvalidPolicy(self._found.faults)
-        self._in_force = self._found.policy
+        self.found = self._read()
+        if self.found.policy is None:
+            raise InvalidPolicy(self.found.faults)
+        self._in_force = self.found.policy
 
     def current(self) -> Policy:
         """The policy in force."""
         return self._in_force
-
-    @property
-    def found(self) -> Found:
-        """What the file contained at the last look."""
-        return self._found
 
     def look(self) -> Found | None:
         """What the file contains now; None when it has not changed since the last look."""
         stamp = self._stamp()
         if self.path is None or stamp == self._looked_at:
             return None
-        before, self._looked_at, self._found = self._found.digest, stamp, self._read()
-        return None if self._found.digest == before else self._found
+        before, self._looked_at, self.found = self.found.digest, stamp, self._read()
+        return None if self.found.digest == before else self.found
 
     @property
     def word(self) -> str:
         """`ok`, or the line of the fault in the current file."""
-        if self._found.policy is not None:
+        if self.found.policy is not None:
             return "ok"
-        line = self._found.faults[0].line
+        line = self.found.faults[0].line
         return f"broken{f' at line {line}' if line else ''}; the previous policy stays in force"
 
     def take_text(self, text: str) -> None:
