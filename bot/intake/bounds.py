@@ -43,7 +43,7 @@ class _Walk:
         if value is None or isinstance(value, bool):
             return
         if isinstance(value, str):
-            self.text(value, loc)
+            self.text(value, loc, self.text_limit)
         elif isinstance(value, (int, float)):
             self.number(value, loc)
         elif isinstance(value, (list, dict)):
@@ -51,13 +51,10 @@ class _Walk:
         else:
             self.fault("json_type", loc, "must be a JSON value")
 
-    def text(self, value: str, loc: Loc) -> None:
+    def text(self, value: str, loc: Loc, limit: int, has: str = "must have") -> None:
         self.size += len(value)
-        if len(value) > self.text_limit:
-            self.fault("string_too_long", loc, f"must have at most {self.text_limit:,} characters")
-        self.characters(value, loc)
-
-    def characters(self, value: str, loc: Loc) -> None:
+        if len(value) > limit:
+            self.fault("string_too_long", loc, f"{has} at most {limit:,} characters")
         if "\0" in value:
             self.fault("string_nul", loc, "must not contain a NUL character")
         if not value.isascii():
@@ -88,13 +85,10 @@ class _Walk:
                     self.look(item, (*loc, _shown(key)), depth + 1)
 
     def key(self, key: object, loc: Loc) -> None:
-        if not isinstance(key, str):
+        if isinstance(key, str):
+            self.text(key, loc, TEXT_LIMIT, "must have a key of")
+        else:
             self.fault("json_type", loc, "must have a string as its key")
-            return
-        self.size += len(key)
-        if len(key) > TEXT_LIMIT:
-            self.fault("string_too_long", loc, f"must have a key of at most {TEXT_LIMIT:,} characters")
-        self.characters(key, loc)
 
     @property
     def enough(self) -> bool:

@@ -54,21 +54,16 @@ def read(
     if format != "auto" and format not in FORMATS:
         raise UnknownInput(f"unknown format; choose one of {', '.join(('auto', *FORMATS))}")
     document = _json(content)
-    chosen = FORMATS[format] if format != "auto" else _recognised(document)
-    if not chosen.recognises(document):
+    recognised = [f for f in FORMATS.values() if f.recognises(document)]
+    chosen = FORMATS[format] if format != "auto" else next(iter(recognised), None)
+    if chosen is None:
+        understood = ", ".join(f.title for f in FORMATS.values())
+        raise UnknownInput(f"found {_described(document)}; expected one of: {understood}")
+    if recognised and chosen not in recognised:
         # Read as another scanner's, a report would have no findings and look clean.
-        for other in FORMATS.values():
-            if other.recognises(document):
-                raise UnknownInput(f"found {other.title}, not {chosen.title}; choose the format {other.name}")
+        found = recognised[0]
+        raise UnknownInput(f"found {found.title}, not {chosen.title}; choose the format {found.name}")
     return chosen.parse(document, default_repository=default_repository)
-
-
-def _recognised(document: object) -> Format:
-    for candidate in FORMATS.values():
-        if candidate.recognises(document):
-            return candidate
-    understood = ", ".join(f.title for f in FORMATS.values())
-    raise UnknownInput(f"found {_described(document)}; expected one of: {understood}")
 
 
 def _json(content: str | bytes) -> object:

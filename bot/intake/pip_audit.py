@@ -47,11 +47,9 @@ def recognises(document: object) -> bool:
 
 def parse(document: object, *, default_repository: str) -> list[Submission]:
     """The report's findings, one for each package, version and advisory. Raises `NotAccepted`."""
+    loc: Loc = ()
     if isinstance(document, dict):
-        loc: Loc = ("dependencies",)
-        document = document.get("dependencies")
-    else:
-        loc = ()
+        loc, document = ("dependencies",), document.get("dependencies")
     dependencies = validated(DEPENDENCIES, document, loc)
     return submissions(_findings(dependencies, loc), scanner="pip-audit", default_repository=default_repository)
 
