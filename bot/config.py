@@ -91,6 +91,7 @@ ApiTokens = Annotated[
 Repositories = Annotated[CommaList, _matching(r"[\w.-]+/[\w.-]+", "a comma list of owner/name")]
 ChannelId = Annotated[str, _matching(r"[CGD][A-Z0-9]{1,30}", "a Slack channel id such as C0123ABCD")]
 HttpUrl = Annotated[str, AfterValidator(_http_url)]
+SlashedUrl = Annotated[HttpUrl, AfterValidator(lambda url: url.rstrip("/") + "/")]
 Name = Annotated[str, _matching(r"[A-Za-z0-9._-]{1,100}", "a GitHub name of letters, digits, '.', '_' and '-'")]
 Rate = Annotated[str, _matching(r"off|[1-9]\d{0,5}/(s|m)", "<number>/s, <number>/m or off")]
 
@@ -115,7 +116,7 @@ class Settings(BaseSettings):
     slack_bot_token: SecretStr | None = Field(None, description="Bot token (xoxb-…); required to serve")
     slack_signing_secret: SecretStr | None = Field(None, description="Signing secret; required to serve")
     slack_app_token: SecretStr | None = Field(None, description="App token (xapp-…); set: Socket Mode, unset: HTTP")
-    slack_api_url: HttpUrl = Field("https://slack.com/api/", description="Base URL of Slack's Web API")
+    slack_api_url: SlashedUrl = Field("https://slack.com/api/", description="Base URL of Slack's Web API")
     slack_pace: Rate = Field("1/s", description="Messages to one Slack channel: <number>/s, <number>/m or off")
     slack_review_channel: ChannelId | None = Field(None, description="Channel id for the cards; required to serve")
     slack_incident_channel: ChannelId | None = Field(
@@ -168,11 +169,6 @@ class Settings(BaseSettings):
         if not usable:
             raise ValueError("must be a postgresql+asyncpg:// or postgresql:// URL")
         return SecretStr(url)
-
-    @field_validator("slack_api_url")
-    @classmethod
-    def _ends_with_slash(cls, value: str) -> str:
-        return value.rstrip("/") + "/"
 
     @classmethod
     def load(cls, env_file: Path | None = Path(".env")) -> Self:

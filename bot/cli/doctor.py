@@ -62,10 +62,8 @@ async def _database(settings: Settings) -> Checked:
     try:
         async with opening.database(settings) as opened:
             state, current = await schema.state(opened.engine), await schema.current(opened.engine)
-    except EmbeddedUnavailable as error:
-        return "fail", "database", str(error)
     except Exception as error:
-        line = outage_line(error, settings)
+        line = str(error) if isinstance(error, EmbeddedUnavailable) else outage_line(error, settings)
         if line is None:
             raise
         return "fail", "database", line

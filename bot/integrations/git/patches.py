@@ -209,12 +209,9 @@ def _check_paths(touched: list[str], policy: PathPolicy) -> None:
 
 
 def _check_mode(path: str, mode: str) -> None:
-    if mode == "120000":
-        raise _forbidden(path, "a symbolic link")
-    if mode == "160000":
-        raise _forbidden(path, "a submodule")
     if mode not in REGULAR_MODES:
-        raise _forbidden(path, "not a regular file")
+        kinds = {"120000": "a symbolic link", "160000": "a submodule"}
+        raise _forbidden(path, kinds.get(mode, "not a regular file"))
 
 
 def _read_base(
