@@ -35,8 +35,6 @@ class Identity(BaseModel, frozen=True):
     bot_id: str | None = None
     team: str | None = None
     """The workspace's name."""
-    url: str | None = None
-    """The workspace's address."""
 
 
 class Posted(BaseModel, frozen=True):
