@@ -21,7 +21,7 @@ from bot.service.gate import Gate
 from storage import jobs, record
 from storage import reviews as stored_reviews
 from storage.audit import Entry
-from storage.database import Database
+from storage.database import CommitUnknown, Database
 from tests.builders import (
     ALICE,
     BOB,
@@ -192,8 +192,10 @@ async def test_a_click_that_cannot_lock_in_time_records_nothing(database: Databa
     review = await arrived(opened)
     async with database.transaction() as other:
         await stored_reviews.lock(other, review.id)
-        with pytest.raises(TimeoutError):
+        # On a slow machine the time is up before the click comes to wait for the lock.
+        with pytest.raises((TimeoutError, CommitUnknown)):
             await click(opened, ALICE, review)
+        await opened.commits.close()
     assert await decisions(database) == []
     assert isinstance(await click(gate(database), ALICE, review), Accepted)
 
