@@ -108,7 +108,7 @@ class _Connection(web.RequestHandler):
     def log_exception(self, *args: object, exc_info: BaseException | None = None) -> None:
         """aiohttp calls this after the response; the rest of a refused body may then fail to arrive."""
         if not isinstance(exc_info, web.RequestPayloadError):
-            log.error("http.surprise", exc_info=exc_info)
+            log.error("http.unexpected_error", exc_info=exc_info)
 
     def handle_error(
         self, request: web.BaseRequest, status: int = 500, exc: BaseException | None = None, message: str | None = None
@@ -118,7 +118,7 @@ class _Connection(web.RequestHandler):
         The response leaves `message` out, because it quotes the request.
         """
         if status >= 500:
-            log.error("http.surprise", exc_info=exc)
+            log.error("http.unexpected_error", exc_info=exc)
         else:
             log.info("http.malformed", status=status)
         if request.writer.output_size > 0:
@@ -163,7 +163,7 @@ def _unexpected(request: web.Request, error: Exception) -> web.Response:
     if sentence is not None:
         log.warning("http.unavailable", error=type(error).__name__)
         return answer({"detail": sentence}, 503)
-    log.error("http.surprise", exc_info=error)
+    log.error("http.unexpected_error", exc_info=error)
     return answer({"detail": "Internal error"}, 500)
 
 

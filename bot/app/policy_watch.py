@@ -65,7 +65,7 @@ async def _dealt_with(gate: Gate, source: PolicySource, found: Found) -> bool:
         await policies.changed(gate, found.digest, found.text, from_file=source.path is not None)
     except Exception as error:
         if outage(error) is None:
-            log.exception("policy.surprise", exc_info=error)
+            log.exception("policy.unexpected_error", exc_info=error)
         return False
     if found.digest != source.current().digest:
         source.take_text(found.text)

@@ -188,4 +188,4 @@ def _in_background(duty: Coroutine[None, None, None]) -> asyncio.Task[None]:
 def _log_failure(task: asyncio.Task[None]) -> None:
     error = None if task.cancelled() else task.exception()
     if error is not None:
-        log.error("server.surprise", exc_info=error)
+        log.error("server.unexpected_error", exc_info=error)

@@ -112,7 +112,7 @@ class EffectExecutor(EntrypointExecutor):
             if is_outage(error):
                 raise Abandoned from None
             # The job is held anyway: `jobs list` shows it.
-            log.exception("job.surprise", exc_info=error)
+            log.exception("job.unexpected_error", exc_info=error)
 
 
 async def _asked(question: Awaitable[T]) -> T:
@@ -141,7 +141,7 @@ def _judge(job: Job, error: Exception) -> tuple[str, float | None]:
             return "The database did not answer.", backoff if patient else None
         case _:
             # The traceback goes to the log, never to Slack: it may contain anything.
-            log.exception("job.surprise", exc_info=error)
+            log.exception("job.unexpected_error", exc_info=error)
             reason = f"Unexpected error ({type(error).__name__}); see the log."
             return reason, None if job.attempts + 1 >= MOST_UNEXPECTED else backoff
 

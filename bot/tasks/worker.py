@@ -185,7 +185,7 @@ async def _repeat(do: Callable[[], Awaitable[object]], seconds: float, over: asy
             if is_outage(error):
                 log.warning("sweep.failed", error=type(error).__name__)
             else:
-                log.exception("sweep.surprise", exc_info=error)
+                log.exception("sweep.unexpected_error", exc_info=error)
         await _stopped(over, seconds)
 
 

@@ -115,7 +115,7 @@ class _Listeners:
         except Exception as error:
             sentence = outage(error)
             if sentence is None:
-                log.exception("feed.surprise")
+                log.exception("feed.unexpected_error")
             else:
                 log.warning("feed.unavailable", error=type(error).__name__)
             # Corrects the subscription_confirmed that was already sent.
@@ -164,7 +164,7 @@ async def _write(socket: web.WebSocketResponse, subscriber: Subscriber) -> None:
         pass
     except Exception:
         # Without its writer the connection would stay open and silent.
-        log.exception("feed.surprise")
+        log.exception("feed.unexpected_error")
         await socket.close(code=WSCloseCode.INTERNAL_ERROR, drain=False)
 
 

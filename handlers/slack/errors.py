@@ -23,7 +23,7 @@ async def answer_error(context: Context, error: Exception, request: AsyncBoltReq
     if expected:
         log.warning("slack.refused", error=type(error).__name__)
     else:
-        log.error("slack.surprise", exc_info=error)
+        log.error("slack.unexpected_error", exc_info=error)
     body = request.body
     match body.get("type"):
         case "view_submission":
