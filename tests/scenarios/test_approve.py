@@ -48,7 +48,7 @@ async def test_a_critical_one_needs_two_people(world: World) -> None:
 
 
 async def test_nothing_is_opened_for_what_has_no_patch(world: World) -> None:
-    """A manual one is recorded; the card says that there is nothing to open."""
+    """Approving an APV without a patch is recorded; the card says that there is no pull request."""
     card = await world.submit(sample(MANUAL))
     await world.alice.approves(card)
     await card.shows("no patch")

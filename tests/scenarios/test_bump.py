@@ -1,4 +1,4 @@
-"""A version bump that comes without a diff: the bot makes it, shows it, and only then is it approved."""
+"""A version bump without a diff: the bot makes the diff and shows it before anybody can approve it."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ BARE: dict[str, Any] = {"patch_diff": None, "patch_description": None}
 
 
 async def test_the_diff_is_shown_before_anyone_approves(world: World) -> None:
-    """The card gets the diff of the repository's own pin; what is approved is what the pull request holds."""
+    """The card shows the diff of the repository's pin; the pull request contains exactly the approved diff."""
     card = await world.submit(**BARE)
     await card.shows("version 2", "-requests==2.30.0", "+requests==2.31.0", "apv-bot made this diff")
     review = await world.review(card)
@@ -24,7 +24,7 @@ async def test_the_diff_is_shown_before_anyone_approves(world: World) -> None:
 
 
 async def test_a_lock_file_that_goes_stale_is_named_in_the_pull_request(world: World) -> None:
-    """Only its own tool can change it, so whoever merges is told."""
+    """The bot cannot update a lock file, so the pull request says to do so."""
     files = {
         "pyproject.toml": b'[project]\nname = "shop"\ndependencies = ["attrs==22.1.0"]\n',
         "uv.lock": b"version = 1\n",
@@ -39,7 +39,7 @@ async def test_a_lock_file_that_goes_stale_is_named_in_the_pull_request(world: W
 
 
 async def test_a_pin_with_hashes_is_refused_on_the_card(world: World) -> None:
-    """The reason stands where people decide; an approval is recorded and opens nothing."""
+    """The card shows the reason; an approval is recorded and opens no pull request."""
     hashed = b"requests==2.30.0 --hash=sha256:00\n"
     await world.github.push_commit("main", {"requirements.txt": hashed})
     card = await world.submit(**BARE)
@@ -52,13 +52,13 @@ async def test_a_pin_with_hashes_is_refused_on_the_card(world: World) -> None:
 
 
 async def test_a_branch_that_is_not_there_is_said_too(world: World) -> None:
-    """What GitHub refuses is no held job: the card says it in our words."""
+    """If GitHub refuses, no job is held; the card shows the reason in our words."""
     card = await world.submit(**BARE, base_ref="release/9")
     await card.shows("No diff could be made", "has no branch release/9")
 
 
 async def test_an_outage_of_github_is_waited_out(world: World) -> None:
-    """The card is there at once and says what it waits for; the diff comes when GitHub answers again."""
+    """The card is posted at once and says what it waits for; the diff follows when GitHub answers again."""
     world.github.fail("repos/get-branch", "502_before", times=1)
     card = await world.submit(**BARE)
     await card.shows("is making the diff")

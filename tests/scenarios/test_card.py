@@ -1,4 +1,4 @@
-"""The card: one message a review, always the newest state, most urgent first, wherever Slack puts obstacles."""
+"""The card: one message per review with the newest state, most urgent first, also when Slack fails."""
 
 from pathlib import Path
 from typing import Any
@@ -44,7 +44,7 @@ async def test_the_card_says_what_a_reviewer_needs(world: World) -> None:
 
 
 async def test_every_message_can_be_heard_and_unfolds_nothing(world: World) -> None:
-    """The text alone tells the matter to a screen reader; no link is unfurled, no name looked for."""
+    """The plain text is enough for a screen reader; links are not unfurled and names are not parsed."""
     card = await world.submit(sample(CRITICAL))
     await world.hears(card.code)
     await world.alice.approves(card)
@@ -63,7 +63,7 @@ async def test_every_message_can_be_heard_and_unfolds_nothing(world: World) -> N
 
 
 async def test_the_card_follows_every_change(world: World) -> None:
-    """Claim, escalation, vote and pull request are each drawn from the database; ten jobs do no harm."""
+    """Claim, escalation, vote and pull request are rendered from the database; ten jobs give the same card."""
     card = await world.submit(sample(HIGH))
     await world.alice.claims(card)
     await card.shows("Claimed by")
@@ -80,7 +80,7 @@ async def test_the_card_follows_every_change(world: World) -> None:
 
 
 async def test_an_update_that_is_late_does_no_harm(world: World) -> None:
-    """One that Slack turned away comes after a newer one, and finds nothing left to draw."""
+    """A rate-limited update runs after a newer one and finds nothing to do."""
     card = await world.submit(sample(HIGH))
     world.slack.fail("chat.update", "ratelimited", times=2, retry_after=1)
     await world.alice.claims(card)
@@ -94,7 +94,7 @@ async def test_an_update_that_is_late_does_no_harm(world: World) -> None:
 
 
 async def test_a_deleted_card_comes_back_with_the_next_change(world: World) -> None:
-    """Once, with the newest state, and its thread goes on under the new one."""
+    """It is posted once, with the newest state; later replies go to the new card's thread."""
     card = await world.submit()
     await world.alice.claims(card)
     await card.thread_reads("Alice claimed")
@@ -113,7 +113,7 @@ async def test_a_deleted_card_comes_back_with_the_next_change(world: World) -> N
 
 
 async def test_the_bot_joins_a_channel_that_it_is_not_in(world: World) -> None:
-    """A public channel is joined, and the card posted."""
+    """The bot joins a public channel and posts the card."""
     world.slack.channel("vuln-review").members.discard(world.slack.bot.id)
     card = await world.submit()
     assert len(world.slack.calls("conversations.join")) == 1
@@ -122,7 +122,7 @@ async def test_the_bot_joins_a_channel_that_it_is_not_in(world: World) -> None:
 
 
 async def test_an_archived_review_channel_is_replaced(world: World) -> None:
-    """The card goes to the incident channel, where it can be decided like anywhere else."""
+    """The card goes to the incident channel, and people decide there."""
     world.slack.channel("vuln-review").is_archived = True
     review = await world.post_apv(sample(HIGH))
     await world.until(lambda: bool(cards_in(world, "incidents")), lambda: "no card in #incidents")
@@ -139,7 +139,7 @@ async def test_an_archived_review_channel_is_replaced(world: World) -> None:
 
 
 async def test_a_card_whose_channel_is_archived_moves(world: World) -> None:
-    """A review that waits must stay decidable: with the next change its card appears in the incident channel."""
+    """People must still be able to decide: with the next change the card is posted to the incident channel."""
     card = await world.submit(sample(HIGH))
     await world.alice.claims(card)
     await card.thread_reads("Alice claimed")
@@ -155,7 +155,7 @@ async def test_a_card_whose_channel_is_archived_moves(world: World) -> None:
 
 
 async def test_a_post_that_slack_loses_is_made_once(world: World) -> None:
-    """An answer that never came after the work was done: the next try finds the card and posts none."""
+    """Slack posted the card, but the answer was lost: the retry finds the card and posts no second one."""
     world.slack.fail("chat.postMessage", "drop_after")
     await world.submit()
     await world.settle()
@@ -164,7 +164,7 @@ async def test_a_post_that_slack_loses_is_made_once(world: World) -> None:
 
 
 async def test_the_most_urgent_is_posted_first(database_url: str, tmp_path: Path) -> None:
-    """What waited while no worker ran comes in the order of severity, whatever came in first."""
+    """Cards queued while no worker ran are posted by severity, not by arrival."""
     async with harness.world(database_url, tmp_path, role="web") as world:
         for severity in ("low", "medium", "high", "critical"):
             for number in (1, 2):
@@ -178,7 +178,7 @@ async def test_the_most_urgent_is_posted_first(database_url: str, tmp_path: Path
 
 
 async def test_one_channel_may_be_both(database_url: str, tmp_path: Path) -> None:
-    """Review and incident channel the same: the alert is a message of its own, without buttons."""
+    """If both channels are the same, the alert is a separate message without buttons."""
     review_channel = SlackSandbox(bot_token=harness.BOT_TOKEN, signing_secret="any").channel("vuln-review").id
     async with harness.world(database_url, tmp_path, slack_incident_channel=review_channel) as world:
         await world.post_apv(sample(CRITICAL))

@@ -1,4 +1,4 @@
-"""The short form of `make chaos`: each sort of trouble once, and the books agree."""
+"""The short form of `make chaos`: each kind of fault once; all records agree afterwards."""
 
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -11,7 +11,7 @@ from tests.chaos.run import fault_run
 
 @pytest.mark.long
 async def test_nothing_is_lost_and_nothing_done_twice() -> None:
-    """Acknowledged clicks, recorded decisions and effects outside are the same, whatever died in between."""
+    """Acknowledged clicks, recorded decisions and side effects match, whatever crashed in between."""
     # Not pytest's own folder: its path is too long for PostgreSQL's socket.
     with TemporaryDirectory(prefix="apv-chaos-", ignore_cleanup_errors=True) as folder:
         verdict = await fault_run(

@@ -1,10 +1,10 @@
-"""Claiming: saying that one is reading it; it binds nobody."""
+"""Claiming a review is advisory: everybody else may still decide."""
 
 from tests.harness import World
 
 
 async def test_a_claim_is_shown(world: World) -> None:
-    """The card names who is reading, and loses the button; the thread keeps it."""
+    """The card names who claimed it and loses the button; the thread records it."""
     card = await world.submit()
     assert (await world.alice.claims(card)).ok
     await card.shows(f"Claimed by <@{world.alice.id}>")
@@ -15,7 +15,7 @@ async def test_a_claim_is_shown(world: World) -> None:
 
 
 async def test_one_person_claims(world: World) -> None:
-    """Whoever comes later learns who was first, also by command, and also the first one."""
+    """A second claim is refused with the name of the first, also by command and for the same person."""
     card = await world.submit()
     seen = card.message.blocks
     await world.alice.claims(card)
@@ -27,7 +27,7 @@ async def test_one_person_claims(world: World) -> None:
 
 
 async def test_a_claim_binds_nobody(world: World) -> None:
-    """Anyone entitled may still decide, and the decided card no longer says who was reading."""
+    """Every reviewer may still decide; the decided card no longer shows the claim."""
     card = await world.submit()
     await world.alice.claims(card)
     await card.shows("Claimed by")
@@ -39,7 +39,7 @@ async def test_a_claim_binds_nobody(world: World) -> None:
 
 
 async def test_a_closed_review_is_not_claimed(world: World) -> None:
-    """There is nothing left to read for a decision."""
+    """A closed review cannot be claimed."""
     card = await world.submit()
     await world.alice.rejects(card, "Not vulnerable here.")
     assert "already rejected" in await world.bob.types(f"claim {card.code}")
@@ -47,7 +47,7 @@ async def test_a_closed_review_is_not_claimed(world: World) -> None:
 
 
 async def test_a_claim_is_given_back(world: World) -> None:
-    """By whoever has it and nobody else; the card offers it again."""
+    """Only the person who claimed it can release it; then the card has the button again."""
     card = await world.submit()
     assert await world.alice.types(f"unclaim {card.code}") == f"Nobody has claimed {card.code}."
     await world.alice.claims(card)
@@ -60,7 +60,7 @@ async def test_a_claim_is_given_back(world: World) -> None:
 
 
 async def test_a_claim_is_given_to_another_reviewer(world: World) -> None:
-    """The card names who has it now; who may not decide is given nothing, and a bare name is not understood."""
+    """The card names the new person; somebody who may not decide cannot get it, and a name needs a mention."""
     card = await world.submit()
     await world.alice.claims(card)
     given = await world.alice.types(f"reassign {card.code} <@{world.bob.id}|bob>")

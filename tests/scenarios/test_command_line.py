@@ -1,4 +1,4 @@
-"""`apv-bot` at a terminal: what each command prints, what it exits with, and one line where it cannot do its work."""
+"""`apv-bot` at a terminal: the output and exit code of each command, and one line when it fails."""
 
 import asyncio
 import hashlib
@@ -110,7 +110,7 @@ def test_every_command_explains_itself(bare: Terminal, command: tuple[str, ...])
     ids=" ".join,
 )  # fmt: skip
 def test_bad_usage_is_two(bare: Terminal, typed: tuple[str, ...]) -> None:
-    """Whatever is typed that no command takes."""
+    """Unknown commands, options and arguments."""
     ended = bare.types(*typed)
     assert ended.code == 2
     assert (ended.said + ended.complained).startswith(("Usage: ", "apv-bot: name the jobs, or use --all"))
@@ -121,7 +121,7 @@ OTHERS = (("serve",), ("doctor",), ("config", "show"), ("policy", "show"))
 
 @pytest.mark.parametrize("typed", [*DOINGS, *OTHERS], ids=" ".join)
 def test_bad_configuration_is_two_and_one_line(bare: Terminal, typed: tuple[str, ...]) -> None:
-    """Every command stops at a setting that it cannot use."""
+    """Every command stops at an invalid setting."""
     file(bare, "apv.json", APV)
     ended = bare.types(*typed, RATE_LIMIT="fast")
     assert (ended.code, ended.line) == (2, "RATE_LIMIT: must be <number>/s, <number>/m or off")
@@ -129,14 +129,14 @@ def test_bad_configuration_is_two_and_one_line(bare: Terminal, typed: tuple[str,
 
 @pytest.mark.parametrize("typed", DOINGS, ids=" ".join)
 def test_a_database_that_is_down_is_one_line(bare: Terminal, typed: tuple[str, ...]) -> None:
-    """It names the server and the cause, and no user or password."""
+    """The message names the server and the cause, but no user or password."""
     file(bare, "apv.json", APV)
     ended = bare.types(*typed, DATABASE_URL="postgresql://someone:a-password@127.0.0.1:1/apv")
     assert (ended.code, ended.line) == (1, "DATABASE_URL: cannot connect to 127.0.0.1:1: connection refused")
 
 
 def test_a_database_that_does_not_exist_is_one_line(terminal: Terminal) -> None:
-    """The cause is the server's own."""
+    """The message has the server's own cause."""
     url = make_url(terminal.settings["DATABASE_URL"]).set(database="none").render_as_string(hide_password=False)
     ended = terminal.types("jobs", "list", DATABASE_URL=url)
     assert ended.code == 1
@@ -157,7 +157,7 @@ def test_a_database_that_was_never_migrated_is_one_line(
 
 
 def test_migrating_twice(empty_database_url: str, tmp_path: Path) -> None:
-    """The first time says from where to where, the second that there was nothing to do."""
+    """The first run prints both revisions, the second that there was nothing to do."""
     terminal = Terminal(tmp_path, {"DATABASE_URL": empty_database_url.replace("+asyncpg", "")})
     first, second = terminal.types("migrate"), terminal.types("migrate")
     assert first.said.startswith("Migrated from nothing to ")
@@ -178,7 +178,7 @@ def test_migrating_twice(empty_database_url: str, tmp_path: Path) -> None:
     ],
 )
 def test_what_is_submitted_is_listed(terminal: Terminal, content: object, form: str, lines: list[str]) -> None:
-    """A line for the file and one for each review, without any server; a second time nothing is new."""
+    """It prints one line per file and per review, without a server; a second run has nothing new."""
     number = len(content) if isinstance(content, list) else 1
     ended = terminal.types("submit", "--format", form, file(terminal, "it.json", content))
     assert (ended.code, ended.complained) == (0, "")
@@ -197,7 +197,7 @@ def test_what_comes_through_a_pipe(terminal: Terminal) -> None:
 
 
 def test_a_bad_file_is_named_with_every_fault(terminal: Terminal) -> None:
-    """Nothing of it is stored; a good file beside it is."""
+    """A bad file is not stored; a good one beside it is."""
     bad = [{**APV, "severity": "awful", "cvss_score": 11}, {"package_name": "x"}, APV]
     ended = terminal.types("submit", file(terminal, "bad.json", bad), file(terminal, "good.json", PIP_AUDIT))
     faults = ended.complained.splitlines()
@@ -234,7 +234,7 @@ def test_a_file_that_is_nothing_of_the_kind(terminal: Terminal, name: str, conte
 
 @pytest.mark.parametrize("form", ["pip-audit", "trivy"])
 def test_a_file_of_another_format_than_named(terminal: Terminal, form: str) -> None:
-    """What the operator says of a file is believed, and then it does not hold."""
+    """A format given by the operator is used, and the file does not fit it."""
     ended = terminal.types("submit", "--format", form, file(terminal, "apv.json", APV))
     assert ended.code == 1
     assert ended.said == ""
@@ -246,14 +246,14 @@ def test_a_file_of_another_format_than_named(terminal: Terminal, form: str) -> N
     ("report", "number"), [("pip-audit-many", 7), ("trivy-5-findings", 5), ("trivy-0-findings", 0)]
 )
 def test_real_reports(terminal: Terminal, report: str, number: int) -> None:
-    """As the tools wrote them: a review for each finding."""
+    """Reports as the tools wrote them: one review per finding."""
     ended = terminal.types("submit", str(DATA / "scanners" / f"{report}.json"))
     assert ended.code == 0
     assert f": {number} read, {number} new\n" in ended.said
 
 
 def test_no_secret_is_shown(bare: Terminal) -> None:
-    """`config show` names every setting and no part of a secret, wherever it was given."""
+    """`config show` prints every setting, but no part of a secret, wherever it is set."""
     secrets = {
         "DATABASE_URL": "postgresql://someone:quiet-db-pass@db/apv",
         "SLACK_BOT_TOKEN": "xoxb-quiet-bot", "SLACK_SIGNING_SECRET": "quiet-signing",
@@ -278,7 +278,7 @@ def test_no_secret_is_shown(bare: Terminal) -> None:
 
 
 def test_the_audit_log_is_exported_and_verified(terminal: Terminal) -> None:
-    """A line of JSON for each entry, with the code of its review, and a count of what was read."""
+    """It prints one JSON line per entry, with the code of its review, and the number of entries."""
     terminal.types("submit", file(terminal, "apv.json", [APV, {**APV, "package_name": "another"}]))
     entries = [json.loads(line) for line in terminal.types("audit", "export").said.splitlines()]
     assert len({entry["apv_code"] for entry in entries}) == 2
@@ -288,7 +288,7 @@ def test_the_audit_log_is_exported_and_verified(terminal: Terminal) -> None:
 
 
 def test_a_changed_audit_log_is_found(terminal: Terminal) -> None:
-    """Whoever may switch the triggers off cannot make the chain hold again."""
+    """A person who can disable the triggers still cannot repair the chain."""
     terminal.types("submit", file(terminal, "apv.json", APV))
     change = "UPDATE audit_log SET sentence = 'Nobody said so.'"
     asyncio.run(run(terminal.settings["DATABASE_URL"], "ALTER TABLE audit_log DISABLE TRIGGER USER", change))
@@ -301,7 +301,7 @@ def test_a_changed_audit_log_is_found(terminal: Terminal) -> None:
 
 
 def test_the_jobs_commands(terminal: Terminal) -> None:
-    """A line for each job that is not done; only held ones can be retried or discarded."""
+    """It prints one line per unfinished job; only held jobs can be retried or discarded."""
     assert terminal.types("jobs", "list").said == "id  task  state  attempts  apv_code  error\n"
     terminal.types("submit", file(terminal, "apv.json", APV))
     head, line = terminal.types("jobs", "list").said.splitlines()
@@ -322,7 +322,7 @@ def test_the_jobs_commands(terminal: Terminal) -> None:
 
 
 def test_the_policy_in_force(bare: Terminal) -> None:
-    """The built-in policy is a file that may be saved and used; below it stands what the settings add."""
+    """The built-in policy is a valid file; the values from the settings follow as comments."""
     said = bare.types("policy", "show", REVIEWERS="U0ALICE,S0TEAM").said
     assert said.startswith(built_in_text().rstrip())
     assert said.splitlines()[-2:] == [
@@ -343,7 +343,7 @@ CHECKED = [
 
 @pytest.mark.parametrize(("text", "code", "says"), CHECKED)
 def test_a_policy_is_checked_before_it_is_used(bare: Terminal, text: str, code: int, says: str) -> None:
-    """Faults with their lines, then quorums that nobody can reach; 0 only when it can be used."""
+    """Faults with their lines, then quorums that cannot be reached; exit code 0 only for a valid policy."""
     (bare.folder / "own.toml").write_text(text)
     ended = bare.types("policy", "check", "own.toml", REVIEWERS="U0ALICE,U0BOB")
     assert ended.code == code
@@ -363,7 +363,7 @@ async def outside(database_url: str, tmp_path: Path) -> AsyncIterator[World]:
 
 
 async def test_the_doctor_finds_nothing(outside: World, capsys: pytest.CaptureFixture[str]) -> None:
-    """A line for each thing looked at, and the command succeeds."""
+    """It prints one line per check, and the command succeeds."""
     await doctor(outside.settings)
     said = capsys.readouterr().out.splitlines()
     assert [line.split()[:2] for line in said] == [
@@ -389,7 +389,7 @@ DOUBTS: tuple[tuple[dict[str, object], str], ...] = (
 async def test_the_doctor_says_what_is_wrong(
     outside: World, capsys: pytest.CaptureFixture[str], changes: dict[str, object], line: str
 ) -> None:
-    """In a sentence each, and fails for what stops the bot; a warning does not."""
+    """Each fault is one sentence; errors make the command fail, warnings do not."""
     settings = outside.settings.model_copy(update=changes)
     if line.startswith("fail"):
         with pytest.raises(Failure, match=r"^1 check failed; fix it before `apv-bot serve`"):
@@ -402,7 +402,7 @@ async def test_the_doctor_says_what_is_wrong(
 
 
 async def test_the_doctor_counts_the_people_of_a_group(outside: World, capsys: pytest.CaptureFixture[str]) -> None:
-    """A group of one is a single reviewer; two people in it, or one beside it, are enough."""
+    """It warns about a group with one member as the only reviewer; two reviewers are enough."""
     group = outside.slack.group("reviewers")
     settings = outside.settings.model_copy(update={"leads": ()})
     for members, reviewers, warned in (

@@ -1,4 +1,4 @@
-"""`/apv`: every answer is seen by the person who typed it, and by nobody else."""
+"""`/apv`: only the person who typed the command sees the answer."""
 
 from pathlib import Path
 
@@ -20,7 +20,7 @@ SUBCOMMANDS = (
 
 
 async def test_the_queue_lists_what_waits_most_urgent_first(world: World) -> None:
-    """All of it, or of one severity, in any case; decided ones are not in it."""
+    """The whole queue or one severity, in any case, without decided reviews."""
     assert await world.olga.types("queue") == "No review awaits a decision."
     low = await world.submit(sample(HIGH), severity="low", package_name="late")
     high = await world.submit(sample(HIGH))
@@ -43,7 +43,7 @@ async def test_the_queue_lists_what_waits_most_urgent_first(world: World) -> Non
 
 
 async def test_show_is_a_private_copy_of_the_card(world: World) -> None:
-    """By its code in any case or by its UUID: what the card shows, without the buttons that decide."""
+    """By code in any case or by UUID: what the card shows, without the decision buttons."""
     card = await world.submit()
     review = await world.review(card)
     for name in (card.code, card.code.lower(), review["apv_id"], review["apv_id"].upper()):
@@ -56,7 +56,7 @@ async def test_show_is_a_private_copy_of_the_card(world: World) -> None:
 
 
 async def test_show_says_what_it_cannot_find(world: World) -> None:
-    """An unknown name is repeated, a missing one asked for; nothing odd breaks it."""
+    """An unknown name is repeated, a missing one asked for; odd input does no harm."""
     assert "There is no review “APV-1999-0001”" in await world.alice.types("show APV-1999-0001")
     assert "Which one?" in await world.alice.types("show")
     assert "Which one?" in await world.alice.types("claim")
@@ -89,7 +89,7 @@ async def test_mine_is_what_i_claimed(world: World) -> None:
 
 
 async def test_a_long_list_is_counted_to_its_end(database_url: str, tmp_path: Path) -> None:
-    """More than fit into one answer are counted, in the queue and among one's own."""
+    """Reviews that do not fit into the answer are counted, in `queue` and in `mine`."""
     async with harness.world(database_url, tmp_path, role="web") as world:
         apvs = [{**sample(HIGH), "package_name": f"package-{number}"} for number in range(21)]
         async with world.http.post(f"{world.url}/hitl/reviews", json=apvs) as answer:
@@ -117,7 +117,7 @@ async def test_stats_count_what_waits_and_what_was_decided(world: World) -> None
 
 
 async def test_help_names_every_subcommand(world: World) -> None:
-    """Asked for, or when nothing was typed; an unknown word is repeated, inert, above the same list."""
+    """`help` and an empty command list the commands; an unknown word is repeated as plain text above the list."""
     for typed in ("help", "", "HELP", "  "):
         answer = await world.olga.types(typed)
         assert all(f"/apv {known}" in answer for known in SUBCOMMANDS)

@@ -1,4 +1,4 @@
-"""The database goes away and comes back: who asks is told the truth throughout, and the work goes on by itself."""
+"""The database restarts: answers are correct throughout, and work resumes automatically."""
 
 from itertools import pairwise
 
@@ -11,7 +11,7 @@ async def status(world: World) -> int:
 
 
 async def test_readiness_tells_the_truth_and_the_worker_comes_back(world: World) -> None:
-    """503 while it is away, naming what is missing; afterwards the job in hand is run again, not waited for."""
+    """503 during the outage, naming the database; afterwards the interrupted job is retried at once."""
     world.slack.fail("chat.postMessage", "slow", seconds=0.5)
     code = (await world.post_apv(sample(HIGH)))["apv_code"]
     await world.until(lambda: not world.slack.pending_faults, lambda: "nobody posts")

@@ -1,4 +1,4 @@
-"""What time brings, seen in Slack: reminders, the chain before the deadline, the end after it. Each is told once."""
+"""Timed actions in Slack: reminders, escalation steps before the deadline, expiry after it, each once."""
 
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -22,7 +22,7 @@ to = ["U0LEAD"]
 
 @pytest.fixture
 async def world(database_url: str, tmp_path: Path) -> AsyncIterator[World]:
-    """A bot whose policy goes by the directive, reminds, escalates and lets expire."""
+    """A bot whose policy uses the directive, reminders, escalation steps and expiry."""
     file = tmp_path / "policy.toml"
     file.write_text(POLICY, "utf-8")
     async with harness.world(database_url, tmp_path, policy_file=file) as made:
@@ -30,7 +30,7 @@ async def world(database_url: str, tmp_path: Path) -> AsyncIterator[World]:
 
 
 async def test_the_card_says_which_row_applied(world: World) -> None:
-    """With the days it gives and what was assumed."""
+    """The card shows the row's days and the assumed inputs."""
     reported = sample(HIGH) | {"kev": True, "exposed": False, "automatable": False, "technical_impact": "partial"}
     card = await world.submit(reported)
     await card.shows("BOD 26-04 row 2, 14 days: in KEV, not exposed, not automatable, partial impact")
@@ -38,7 +38,7 @@ async def test_the_card_says_which_row_applied(world: World) -> None:
 
 @pytest.mark.long
 async def test_time_is_kept_once_by_however_many(world: World) -> None:
-    """Two reminders that back off, one step of the chain, the breach, and the end, with two more workers each time."""
+    """Two reminders with back-off, one escalation step, the breach and expiry, each with two more workers."""
     card = await world.submit(sample(HIGH) | {"kev": True, "exposed": True})
     await world.passes(minutes=61)
     await card.told_in_thread("has waited 1 hour for a decision. Nobody has claimed it.")

@@ -9,7 +9,7 @@ def long_diff(lines: int) -> str:
 
 
 async def test_the_diff_is_shown_whole(world: World) -> None:
-    """Every line, to an outsider too, with what it touches and the digest it belongs to."""
+    """Everybody in the channel sees every line, the touched files and the digest."""
     card = await world.submit()
     view = await world.olga.opens("View diff", card)
     digest = (await world.review(card))["digest"]
@@ -43,7 +43,7 @@ async def test_the_diff_of_a_decided_review_can_still_be_read(world: World) -> N
 
 
 async def test_what_has_no_patch_has_no_diff(world: World) -> None:
-    """A manual one has no such button."""
+    """A review without a patch has no such button."""
     card = await world.submit(sample(MANUAL))
     assert card.buttons == ["Approve", "Reject", "Escalate", "Claim"]
 

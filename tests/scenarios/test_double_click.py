@@ -1,4 +1,4 @@
-"""The same thing asked twice, or by two people at once, or of a card that is out of date, counts once or not at all."""
+"""Duplicate, simultaneous and outdated clicks count once or not at all."""
 
 import asyncio
 import copy
@@ -7,7 +7,7 @@ from tests.harness import CRITICAL, Someone, World, sample
 
 
 async def test_a_repeated_vote_is_refused_in_private(world: World) -> None:
-    """A second click of the same person adds no record, and says how far the count is."""
+    """A second click of the same person adds no record, and the reply says the count."""
     card = await world.submit(sample(CRITICAL))
     await world.hears(card.code)
     await world.alice.approves(card)
@@ -44,7 +44,7 @@ async def test_two_people_at_once_are_two_votes(world: World) -> None:
 
 
 async def test_the_slower_of_two_people_is_refused(world: World) -> None:
-    """Where one approval is enough, the other person learns that it is decided."""
+    """If one approval is enough, the second person is told that the review is decided."""
     card = await world.submit()
     await asyncio.gather(world.alice.approves(card), world.bob.approves(card))
     (decision,) = await world.decisions(card)
@@ -55,7 +55,7 @@ async def test_the_slower_of_two_people_is_refused(world: World) -> None:
 
 
 async def test_an_approval_and_a_rejection_at_once_are_one_decision(world: World) -> None:
-    """Whoever comes first decides; the other is refused."""
+    """The first click decides; the other is refused."""
     card = await world.submit()
     view = await world.bob.opens("Reject", card)
     await asyncio.gather(
@@ -72,7 +72,7 @@ async def test_an_approval_and_a_rejection_at_once_are_one_decision(world: World
 
 
 async def test_the_same_signed_request_has_one_effect(world: World) -> None:
-    """Delivered again to the letter, an approval adds nothing and says nothing, also once the review is closed."""
+    """A duplicate delivery of an approval adds and says nothing, also after the review is closed."""
     card = await world.submit()
     delivery = await world.alice.approves(card)
     assert (await world.slack.redeliver(delivery)).ok
@@ -118,7 +118,7 @@ async def test_every_other_request_has_one_effect_too(world: World) -> None:
 
 
 async def test_a_button_of_older_content_is_refused(world: World) -> None:
-    """Who still sees the old card decides nothing: not by its buttons, not by a modal opened before."""
+    """An outdated card cannot decide: neither by its buttons nor by a modal opened before."""
     card = await world.submit()
     seen = copy.deepcopy(card.message.blocks)
     view = await world.bob.opens("Reject", card)
@@ -136,7 +136,7 @@ async def test_a_button_of_older_content_is_refused(world: World) -> None:
 
 
 async def test_a_button_of_a_closed_review_is_refused(world: World) -> None:
-    """The copy that a slow client still shows decides nothing any more."""
+    """A copy that a slow client still shows cannot decide."""
     card = await world.submit()
     seen = copy.deepcopy(card.message.blocks)
     await world.alice.rejects(card, "It breaks the import.")
@@ -149,7 +149,7 @@ async def test_a_button_of_a_closed_review_is_refused(world: World) -> None:
 
 
 async def test_a_confirmation_that_is_denied_sends_nothing(world: World) -> None:
-    """Approve asks before it is recorded, and backing out records nothing."""
+    """Approve asks for confirmation; cancelling sends nothing."""
     card = await world.submit()
     assert not (await world.alice.clicks("Approve", card, confirm=False)).sent
     assert await world.decisions(card) == []

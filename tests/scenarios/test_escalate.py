@@ -1,4 +1,4 @@
-"""Escalating: the incident channel hears of it, and from then on only leads vote."""
+"""Escalating: the incident channel gets an alert, and only leads vote from then on."""
 
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -25,7 +25,7 @@ async def critical(world: World) -> Card:
 
 
 async def test_the_incident_channel_hears_of_an_escalation(world: World) -> None:
-    """Who, why and which card, in a message of its own without buttons; the card says it too."""
+    """The alert names person, reason and card, without buttons; the card shows the escalation too."""
     card = await world.submit()
     await world.alice.escalates(card, WHY, reason="Needs a lead's judgement")
     alert = await world.hears(f"Alice escalated {card.code}: Needs a lead's judgement. {WHY}")
@@ -42,7 +42,7 @@ async def test_the_incident_channel_hears_of_an_escalation(world: World) -> None
 
 
 async def test_only_a_lead_closes_an_escalation(world: World) -> None:
-    """Reviewers who are no leads are refused by every button; the lead's approval opens the pull request."""
+    """Every button refuses reviewers who are not leads; the lead's approval opens the pull request."""
     card = await world.submit()
     view = await world.dan.opens("Reject", card)
     await world.alice.escalates(card, WHY)
@@ -62,7 +62,7 @@ async def test_only_a_lead_closes_an_escalation(world: World) -> None:
 
 
 async def test_a_second_escalation_is_refused(world: World) -> None:
-    """The old card's Escalate button says who has escalated already."""
+    """The old card's Escalate button names the person who already escalated."""
     card = await world.submit()
     seen = card.message.blocks
     await world.alice.escalates(card, WHY)
@@ -110,7 +110,7 @@ async def test_the_escalators_own_approval_does_not_count(world: World) -> None:
 
 
 async def test_a_lead_votes_again_after_the_escalation(world: World) -> None:
-    """A lead who approved before is asked anew: two distinct people, one of them a lead who voted after it."""
+    """A lead who approved before must vote again: two people, one of them a lead who voted after it."""
     card = await critical(world)
     await world.carol.approves(card)
     await world.alice.escalates(card, WHY)
@@ -125,7 +125,7 @@ async def test_a_lead_votes_again_after_the_escalation(world: World) -> None:
 
 
 async def test_a_lead_closes_their_own_escalation(world: World) -> None:
-    """Who is named in LEADS may close what they escalated."""
+    """A lead named in LEADS may close what they escalated."""
     card = await world.submit()
     await world.carol.escalates(card, WHY)
     await world.hears(WHY)
@@ -135,7 +135,7 @@ async def test_a_lead_closes_their_own_escalation(world: World) -> None:
 
 
 async def test_without_leads_anybody_but_the_escalator_closes(leadless: World) -> None:
-    """LEADS unset: every other reviewer is a lead for this review, the one who escalated is not."""
+    """Without LEADS every reviewer except the one who escalated is a lead for this review."""
     card = await leadless.submit()
     await leadless.alice.escalates(card, WHY)
     await leadless.hears(WHY)
@@ -149,7 +149,7 @@ async def test_without_leads_anybody_but_the_escalator_closes(leadless: World) -
 
 
 async def test_an_escalation_asks_for_a_reason_like_a_rejection(world: World) -> None:
-    """Without reason and justification nothing is recorded, and both inputs say what they need."""
+    """Without reason and justification nothing is recorded; both inputs show what is missing."""
     card = await world.submit()
     view = await world.alice.opens("Escalate", card)
     await world.alice.fills(view, enforce=False, justification="short")

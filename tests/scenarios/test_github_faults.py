@@ -1,4 +1,4 @@
-"""What GitHub may do between an approval and its pull request, through the whole bot."""
+"""GitHub's faults between an approval and its pull request, through the whole bot."""
 
 import asyncio
 
@@ -25,7 +25,7 @@ async def branch_of(world: World, card: Card) -> str:
 
 @pytest.mark.long
 async def test_what_was_done_and_not_heard_of_is_not_done_again(world: World) -> None:
-    """What exists already is adopted by the next try, and nobody is told of the failure."""
+    """The retry reuses what exists; the failure is not announced."""
     cards = [await world.submit(sample(HIGH), package_name=f"package-{n}") for n in range(len(FAULTS))]
     for operation, fault in FAULTS:
         world.github.fail(operation, fault)
@@ -44,7 +44,7 @@ async def test_what_was_done_and_not_heard_of_is_not_done_again(world: World) ->
 
 
 async def test_a_secondary_limit_is_waited_out(world: World, capsys: pytest.CaptureFixture[str]) -> None:
-    """GitHub says for how long; the job waits in the queue, where `jobs list` says why, and then it is done."""
+    """The job waits in the queue for GitHub's time, `jobs list` shows why, and then it succeeds."""
     card = await world.submit()
     world.github.fail("git/create-ref", GitHubFault.SECONDARY_RATE_LIMIT, seconds=600)
     await world.alice.approves(card)
@@ -96,7 +96,7 @@ async def test_a_base_that_moved_in_conflict_is_told(world: World, capsys: pytes
 async def test_a_branch_of_somebody_else_is_told_and_left_alone(
     world: World, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Whoever took our branch's name keeps their branch; with that out of the way, `jobs retry` opens it."""
+    """A foreign branch with our name is not touched; once it is gone, `jobs retry` opens the pull request."""
     card = await world.submit()
     branch = await branch_of(world, card)
     repository = world.github.repository()
@@ -118,7 +118,7 @@ async def test_a_branch_of_somebody_else_is_told_and_left_alone(
 
 
 async def test_what_a_person_closed_meanwhile_stays_closed(world: World) -> None:
-    """Opened without our hearing of it and closed by a person before the next try: told as closed, not opened again."""
+    """Opened, but the answer was lost, and a person closed it: reported as closed, not opened again."""
     card = await world.submit()
     world.github.fail("pulls/create", GitHubFault.ERROR_502_AFTER)
     await world.alice.approves(card)

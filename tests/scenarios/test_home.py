@@ -1,4 +1,4 @@
-"""The Home tab: whoever opens it sees how things stand, what they claimed and what is most urgent."""
+"""The Home tab shows the numbers, the person's claims and the most urgent reviews."""
 
 from tests.harness import CRITICAL, HIGH, World, sample
 
@@ -11,7 +11,7 @@ async def opened_by(world: World, name: str) -> str:
 
 
 async def test_it_shows_what_is_mine_and_what_is_urgent(world: World) -> None:
-    """My claims stand before the queue, the most urgent first; each opening draws it anew, for each person."""
+    """The person's claims come before the queue, most urgent first; every opening renders it again."""
     assert "No open reviews are claimed by you." in await opened_by(world, "alice")
     high = await world.submit(sample(HIGH))
     critical = await world.submit(sample(CRITICAL))
@@ -28,7 +28,7 @@ async def test_it_shows_what_is_mine_and_what_is_urgent(world: World) -> None:
 
 
 async def test_only_the_home_tab_is_drawn(world: World) -> None:
-    """Somebody who opens the app's messages is not sent a Home tab; what names nobody is refused."""
+    """Opening the app's messages renders no Home tab; a malformed user id is refused."""
     opened = {"type": "app_home_opened", "user": world.alice.id}
     assert (await world.slack.send_event({**opened, "tab": "messages"})).ok
     assert world.slack.home("alice") is None
@@ -36,7 +36,7 @@ async def test_only_the_home_tab_is_drawn(world: World) -> None:
 
 
 async def test_a_home_tab_that_slack_does_not_take_is_no_harm(world: World) -> None:
-    """Slack fails: the event is acknowledged all the same, and opening it again shows it."""
+    """If Slack fails, the event is still acknowledged, and opening the tab again shows it."""
     world.slack.fail("views.publish", "http502")
     assert (await world.slack.open_home("alice")).ok
     assert world.slack.home("alice") is None

@@ -1,4 +1,4 @@
-"""Text that others wrote stays text: in every message, modal and answer, and in the pull request."""
+"""Foreign text stays plain text in every message, modal, answer and pull request."""
 
 import json
 import re
@@ -15,7 +15,7 @@ EVIL = (
     "> quote [a](https://evil.example) ![i](https://evil.example/i.png) | <img src=x> #1 GH-1 octo/repo#2 @octocat "
     "Fixes #3 [skip ci] \u202ereversed\u202c \u200bhidden\u2066 \x07"
 )
-"""What Slack, GitHub and Markdown would make something of."""
+"""Text with a special meaning in Slack, GitHub and Markdown."""
 
 PATCH = """--- /dev/null
 +++ b/notes/<!channel>.txt
@@ -37,7 +37,7 @@ OURS = re.compile(
     r"|<http://127\.0\.0\.1:\d+/[\w/]*/pull/1\|#1>"
     r"|<@(?!U0000000002)U\w+>|<#(?!C0000000001)C\w+>"
 )
-"""The only tokens that the bot builds: moments, the advisory, the pull request, who acted, the card's channel."""
+"""The only tokens that the bot builds: dates, the advisory, the pull request, people, the card's channel."""
 
 
 def texts(value: object) -> Iterator[dict[str, Any]]:
@@ -53,7 +53,7 @@ def texts(value: object) -> Iterator[dict[str, Any]]:
 
 
 def inert(markup: str) -> None:
-    """Nothing in this mrkdwn mentions, links or formats but what is ours."""
+    """The mrkdwn has no mention, link or format other than ours."""
     foreign = [token for token in TOKEN.findall(markup) if not OURS.fullmatch(token)]
     assert not foreign, (foreign, markup)
     assert "<" not in TOKEN.sub("", markup), markup
@@ -148,7 +148,7 @@ def outside_code(markdown: str) -> str:
 
 
 async def test_what_a_reviewer_writes_is_text_too(world: World) -> None:
-    """A justification can neither call the channel nor link."""
+    """A justification can neither mention the channel nor add a link."""
     card = await world.submit()
     await world.alice.rejects(card, "<!channel> see <https://evil.example|here>, @here *now*")
     await card.shows("Rejected")

@@ -1,10 +1,10 @@
-"""What the incident channel hears, and that it hears it once, in messages without buttons."""
+"""Alerts in the incident channel: each is posted once, without buttons."""
 
 from tests.harness import CRITICAL, HIGH, World, sample
 
 
 async def test_a_new_critical_one_is_announced(world: World) -> None:
-    """With what it is and where its card is; the others are not."""
+    """An alert names the review and links its card; less severe reviews get none."""
     await world.submit(sample(HIGH))
     card = await world.submit(sample(CRITICAL))
     alert = await world.hears("New critical APV")
@@ -17,7 +17,7 @@ async def test_a_new_critical_one_is_announced(world: World) -> None:
 
 
 async def test_new_content_of_a_critical_one_is_not_announced_again(world: World) -> None:
-    """It is the same report; its card and thread tell of the change."""
+    """Changed content is the same report: only card and thread show it."""
     card = await world.submit(sample(CRITICAL))
     await world.hears("New critical APV")
     await world.submit(sample(CRITICAL), fixed_version="5.4.1")
@@ -28,7 +28,7 @@ async def test_new_content_of_a_critical_one_is_not_announced_again(world: World
 
 
 async def test_a_missed_deadline_is_told_once(world: World) -> None:
-    """In the incident channel, on the card and in the thread, however many bots look; it can still be decided."""
+    """Incident channel, card and thread show it once, with any number of bots; people can still decide."""
     card = await world.submit(sample(HIGH))
     decided = await world.submit()
     await world.alice.rejects(decided, "Not vulnerable here.")
@@ -49,7 +49,7 @@ async def test_a_missed_deadline_is_told_once(world: World) -> None:
 
 
 async def test_the_deadline_is_what_the_column_says(world: World) -> None:
-    """Moved in the database, it is missed when that moment has passed, and not before."""
+    """A deadline changed in the database is missed at the new time, not before."""
     card, later = await world.submit(sample(HIGH)), await world.submit()
     await world.rows(
         "UPDATE apv_reviews SET due_at = now() - interval '1 minute' WHERE apv_code = :code RETURNING 1", code=card.code
@@ -62,7 +62,7 @@ async def test_the_deadline_is_what_the_column_says(world: World) -> None:
 
 
 async def test_a_job_that_no_retry_can_help_is_told(world: World) -> None:
-    """What could not be said in the thread is said to the incident channel, with the reason, once."""
+    """If a reply is held, the incident channel gets one alert with the reason."""
     card = await world.submit()
     world.slack.fail("chat.postMessage", "restricted_action_thread_locked")
     await world.alice.claims(card)
@@ -81,7 +81,7 @@ async def test_a_job_that_no_retry_can_help_is_told(world: World) -> None:
 
 
 async def test_the_bot_joins_the_incident_channel(world: World) -> None:
-    """An alert is not lost because nobody invited the bot."""
+    """The bot joins the channel, so the alert is not lost."""
     world.slack.channel("incidents").members.discard(world.slack.bot.id)
     await world.submit(sample(CRITICAL))
     await world.hears("New critical APV")

@@ -1,4 +1,4 @@
-"""What faults let out: nothing of ours is in an answer, a frame or a message, whatever goes wrong."""
+"""Faults leak no internals into answers, frames or messages."""
 
 import json
 import logging
@@ -23,7 +23,7 @@ INNER = re.compile(
     r"Traceback|site-packages|\.py[:\"]|File \"|\b[A-Z]\w*(?:Error|Exception)\b|asyncpg|sqlalchemy|aiohttp|pydantic"
     r"|\bSELECT\b|\bUPDATE\b|\bINSERT\b|relation \"|apv_reviews|hitl_decisions|audit_log|pgqueuer"
 )
-"""Whatever only somebody who reads our code or our database should see."""
+"""Text that only people with access to the code or the database may see."""
 FAULT = """CREATE FUNCTION fault() RETURNS trigger LANGUAGE plpgsql AS
     $$ BEGIN RAISE EXCEPTION 'words of the fault, %', NEW; END $$;
     CREATE TRIGGER fault BEFORE INSERT ON hitl_decisions FOR EACH ROW EXECUTE FUNCTION fault()"""
@@ -111,7 +111,7 @@ async def frames_after(world: World, sent: str) -> list[str]:
 
 
 async def ask_in_slack(world: World, card: Card) -> None:
-    """Click and type, whatever comes of it, on the card as it was before."""
+    """Click and type commands, ignoring the results, on the card as it was before."""
     shown = card.message.blocks
     for words in ("queue", f"claim {card.code}", f"diff {card.code}", f"snooze {card.code} 2h later", "'"):
         await world.slack.slash("alice", "vuln-review", "/apv", words)

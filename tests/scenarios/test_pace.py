@@ -1,4 +1,4 @@
-"""Slack's limits, kept by all workers together: no channel is posted to too fast, and the most urgent goes first."""
+"""Slack's rate limits over all workers: no channel exceeds its limit, and the most urgent goes first."""
 
 from pathlib import Path
 
@@ -15,7 +15,7 @@ def low(number: int) -> dict[str, object]:
 
 
 def severities(cards: list[Message]) -> list[str]:
-    """What the cards are of, in the order in which they were posted."""
+    """The codes of the cards, in the order in which they were posted."""
     return [card.words.split()[1].lower() for card in cards]
 
 
@@ -30,7 +30,7 @@ async def all_posted(world: World, number: int) -> None:
 
 
 async def test_no_worker_posts_faster_than_slack_allows(database_url: str, tmp_path: Path) -> None:
-    """Two workers, and a Slack that counts: not one 429, and no card twice."""
+    """Two workers and a Slack that enforces its limit: no 429 and no duplicate card."""
     async with harness.world(database_url, tmp_path, role="web", slack_pace="5/s") as world:
         world.slack.pace.per_second, world.slack.pace.burst = 5, 4
         await world.post_apvs([low(n) for n in range(12)])
@@ -41,7 +41,7 @@ async def test_no_worker_posts_faster_than_slack_allows(database_url: str, tmp_p
 
 
 async def test_a_critical_one_goes_past_all_that_wait(database_url: str, tmp_path: Path) -> None:
-    """Though it came last: at most the card in hand is before it."""
+    """Although it came last, at most the card being posted goes before it."""
     async with harness.world(database_url, tmp_path, slack_pace="4/s") as world:
         await world.post_apvs([low(n) for n in range(12)])
         await world.until(lambda: len(world.cards()) >= 3, lambda: "no cards")
@@ -65,7 +65,7 @@ async def test_the_order_stays_whatever_slack_does(database_url: str, tmp_path: 
 
 
 async def test_one_429_pauses_the_channel_for_everybody(database_url: str, tmp_path: Path) -> None:
-    """One job is told to wait, and no other job nor worker asks until then; another channel is served meanwhile."""
+    """After one 429 no job of any worker calls Slack for that channel until then; other channels go on."""
     async with harness.world(database_url, tmp_path, role="web") as world:
         world.slack.fail("chat.postMessage", "ratelimited", retry_after=3600)
         await world.post_apvs([low(1), low(2)])
@@ -81,7 +81,7 @@ async def test_one_429_pauses_the_channel_for_everybody(database_url: str, tmp_p
 
 
 async def test_changing_a_card_waits_for_no_post(database_url: str, tmp_path: Path) -> None:
-    """A click is drawn while new cards wait: Slack counts changes apart."""
+    """A click updates its card while new cards wait: Slack has a separate limit for updates."""
     async with harness.world(database_url, tmp_path, slack_pace="1/m") as world:
         card = await world.submit(sample(HIGH))
         await world.post_apvs([low(n) for n in range(4)])
@@ -95,7 +95,7 @@ async def test_changing_a_card_waits_for_no_post(database_url: str, tmp_path: Pa
 
 
 async def test_a_deleted_card_is_kept_on_record_as_gone(world: World) -> None:
-    """The dead copy is marked with where it was, and the card posted once more."""
+    """The deleted message is recorded with its address, and the card is posted once more."""
     card = await world.submit()
     dead = card.message
     world.slack.delete_message("vuln-review", dead.ts)
@@ -108,7 +108,7 @@ async def test_a_deleted_card_is_kept_on_record_as_gone(world: World) -> None:
 
 
 async def test_readiness_tells_of_a_channel_that_takes_no_cards(world: World) -> None:
-    """Ready all the same, since the incident channel takes them; and `ok` again once the channel does."""
+    """Readiness stays 200 because the incident channel is used, and shows `ok` once the channel works again."""
     world.slack.archive("vuln-review")
     await world.post_apv(sample(HIGH))
     await world.until(lambda: bool(world.slack.messages("incidents")), lambda: "no card in #incidents")

@@ -18,7 +18,7 @@ class Governed(World):
     file: Path
 
     async def governs(self, text: str) -> None:
-        """Write the file, and wait until the bot goes by it."""
+        """Write the file, and wait until it is in force."""
         self.file.write_text(text, "utf-8")
         bot = self.bot
         assert isinstance(bot, Bot)
@@ -48,7 +48,7 @@ async def world(database_url: str, tmp_path: Path) -> AsyncIterator[Governed]:
 
 
 async def test_a_change_takes_effect_without_a_restart(world: Governed) -> None:
-    """The next click is judged by the new file; card and audit log say what is needed, and by which policy."""
+    """The new file applies to the next click; card and audit log show what is needed and the policy's digest."""
     card = await world.submit(sample(HIGH))
     text = f'[groups]\npython = ["{world.dan.id}"]\n[severity.high]\ngroups = ["python"]\n'
     await world.governs(text)
@@ -71,7 +71,7 @@ async def test_a_change_takes_effect_without_a_restart(world: Governed) -> None:
 
 
 async def test_a_broken_file_changes_nothing_and_is_told_of_once(world: Governed) -> None:
-    """Two replicas see it: the old policy stays in force, one alert says where the fault is, readiness says so too."""
+    """With two replicas the old policy stays in force, one alert names the fault, and readiness shows it."""
     card = await world.submit(sample(HIGH))
     async with world.another_bot() as other:
         await world.governs("[severity.high]\napprovals = 2\n")
@@ -116,7 +116,7 @@ async def test_cards_and_alerts_go_where_the_route_says(world: Governed) -> None
 
 
 async def test_nobody_approves_what_their_machine_proposed(world: Governed) -> None:
-    """The owner of a machine account is told so; they may still reject, and others approve."""
+    """The owner of a machine account cannot approve, but may reject; others may approve."""
     await world.governs(f'[[machine]]\naccount = "Renovate[bot]"\nowners = ["{world.alice.id}"]\n')
     card = await world.submit(sample(HIGH), reporter="renovate[bot]")
     await world.alice.approves(card)
@@ -128,7 +128,7 @@ async def test_nobody_approves_what_their_machine_proposed(world: Governed) -> N
 
 
 async def test_nothing_is_approved_in_a_freeze_window(world: Governed) -> None:
-    """Card and refusal say until when and why; a rejection goes through; afterwards an approval counts."""
+    """Card and refusal show the end and the reason; rejecting works; after the window approving works again."""
     await world.governs(
         '[[freeze]]\nname = "Year end"\nbegins = 2020-01-01T00:00:00Z\nends = 2099-01-01T00:00:00Z\n'
         'severity = ["high"]\n'
@@ -144,7 +144,7 @@ async def test_nothing_is_approved_in_a_freeze_window(world: Governed) -> None:
 
 
 async def test_the_policy_may_approve_without_a_person(world: Governed) -> None:
-    """Switched on for a kind of patch, it becomes a pull request at once; any other waits for people."""
+    """Enabled for a kind of patch, it opens the pull request at once; everything else waits for people."""
     await world.governs('[auto_approval]\nenabled = true\nseverity = ["medium"]\nconfidence = 0.5\n')
     waits = await world.submit(sample(HIGH))
     likely = {"wargame_verdict": "success", "wargame_confidence": 0.9, "patch_strategy": "version_bump", "kev": False}
@@ -159,7 +159,7 @@ async def test_the_policy_may_approve_without_a_person(world: Governed) -> None:
 async def test_what_a_review_needs_is_explained_and_the_past_replayed(
     world: Governed, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """`policy explain` names each demand with its place; `policy simulate` says what would have been otherwise."""
+    """`policy explain` shows each rule with its key; `policy simulate` shows what would be decided differently."""
     card = await world.submit(sample(HIGH))
     await world.alice.approves(card)
     await card.shows("pull request #1")

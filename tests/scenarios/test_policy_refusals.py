@@ -1,4 +1,4 @@
-"""Who may not approve by the policy, on every path: the button, the form that asks why, and somebody else's form."""
+"""People who may not approve by the policy are refused by the button, the modal, and another person's modal."""
 
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -32,7 +32,7 @@ async def reasons(world: World, card: Card) -> list[str]:
 
 
 async def refused_on_each_path(world: World, card: Card, name: str, opener: Someone, sentence: str) -> None:
-    """The button opens no form for them, and a form that somebody else opened takes nothing from them."""
+    """The button opens no modal for them, and a modal that somebody else opened refuses them."""
     someone = Someone(world, name)
     assert (await someone.clicks("Approve", card)).ok
     await someone.is_told(sentence)
@@ -43,7 +43,7 @@ async def refused_on_each_path(world: World, card: Card, name: str, opener: Some
 
 
 async def test_reporter_owner_and_who_has_voted_are_refused(world: World) -> None:
-    """Each is told why, nothing is recorded but the refusal, and others still decide."""
+    """Each is told why, only the refusal is recorded, and others may still decide."""
     card = await world.submit(sample(HIGH), reporter=world.bob.id)
     await refused_on_each_path(world, card, "bob", world.alice, "You reported")
     await world.alice.fills(await world.alice.opens("Approve", card), justification=WHY)

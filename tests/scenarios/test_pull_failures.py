@@ -1,4 +1,4 @@
-"""A patch that cannot become a pull request: nothing is pushed, and everybody who should know is told."""
+"""A patch that cannot become a pull request: nothing is pushed, and the failure is announced."""
 
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -33,7 +33,7 @@ async def without_github(database_url: str, tmp_path: Path) -> AsyncIterator[Wor
 
 
 async def fails(world: World, card: Card, reason: str) -> None:
-    """The failure is on the card, in the thread, in the incident channel and among the jobs; nothing was pushed."""
+    """Card, thread, incident channel and `jobs list` show the failure; nothing was pushed."""
     alert = await world.hears(f"No pull request could be opened for {card.code}: ")
     assert reason in alert.words
     assert "Pull request failed" in alert.words
@@ -75,7 +75,7 @@ async def test_what_cannot_be_opened_is_told_and_nothing_is_pushed(
 
 
 async def test_changed_content_may_be_approved_again(world: World) -> None:
-    """The same review takes a patch that fits, asks anew, and opens its pull request; the old job stays held."""
+    """The same review takes a patch that fits, needs new votes, and opens its pull request; the old job stays held."""
     apv = sample(HIGH)
     card = await world.submit(apv, patch_diff=OUTDATED)
     await world.alice.approves(card)
@@ -113,7 +113,7 @@ async def test_an_escalation_that_was_closed_does_not_come_back(world: World) ->
 
 
 async def test_a_held_job_that_is_retried_opens_the_pull_request(world: World) -> None:
-    """Once the missing branch exists, `jobs retry` is all that it takes."""
+    """Once the missing branch exists, `jobs retry` opens the pull request."""
     card = await world.submit(sample(HIGH), base_ref="release-1")
     await world.alice.approves(card)
     await fails(world, card, "has no branch release-1")
@@ -131,7 +131,7 @@ async def test_a_held_job_that_is_retried_opens_the_pull_request(world: World) -
 
 
 async def test_without_github_an_approval_is_recorded(without_github: World) -> None:
-    """The review stays approved, the card says that there is nothing to open; no job and no alert follow."""
+    """The review stays approved, and the card says why there is no pull request; no job and no alert follow."""
     card = await without_github.submit(sample(HIGH))
     await without_github.alice.approves(card)
     await card.shows("Approved", "GitHub is not set up here, so there is no pull request to open.")

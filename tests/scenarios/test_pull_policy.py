@@ -1,4 +1,4 @@
-"""What the policy asks of pull requests: labels, reviewers, drafts, and merging what was approved and nothing else."""
+"""The policy for pull requests: labels, reviewers, drafts, and merging only the approved commit."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -44,7 +44,7 @@ async def opened(world: World) -> tuple[Card, Pull]:
 
 @asynccontextmanager
 async def desk(world: World, **rules: Any) -> AsyncIterator[Context]:
-    """What the GitHub jobs work with where the policy says so of pull requests."""
+    """The dependencies of the GitHub jobs, with these rules for pull requests."""
     client = github_client(world.settings)
     assert client is not None
     policy = replace(policy_source(world.settings).current(), pull_request=PullRules(**rules))
@@ -58,7 +58,7 @@ async def look(world: World, card: Card, at: Context) -> None:
 
 
 async def test_a_pull_request_gets_what_the_policy_says(database_url: str, tmp_path: Path) -> None:
-    """Labels beside that of the severity, people and teams asked for a review, a draft; bounds and paths of a patch."""
+    """Labels besides the severity's, requested people and teams, draft, and the limits and paths of a patch."""
     async with harness.surroundings(database_url, tmp_path) as world:
         repository = world.github.repository()
         repository.collaborators, repository.teams = ["mia"], ["appsec"]
@@ -73,7 +73,7 @@ async def test_a_pull_request_gets_what_the_policy_says(database_url: str, tmp_p
 
 
 async def test_a_patch_beyond_the_policy_is_not_pushed(database_url: str, tmp_path: Path) -> None:
-    """More bytes than the policy lets a patch have."""
+    """A patch larger than the policy allows."""
     async with harness.surroundings(database_url, tmp_path) as world, desk(world, max_bytes=10) as at:
         review = await approved(world)
         with pytest.raises(Permanent):
@@ -82,7 +82,7 @@ async def test_a_patch_beyond_the_policy_is_not_pushed(database_url: str, tmp_pa
 
 
 async def approved(world: World) -> Review:
-    """A review whose patch fits the repository, approved with no bot there to open anything."""
+    """An approved review whose patch fits the repository; no bot runs that would open it."""
     submitted = apv_json.parse(sample(HIGH), default_repository=f"{OWNER}/{NAME}")
     gate = builders.gate(world.database)
     review = (await builders.submit(gate, submitted.apv)).review
@@ -91,7 +91,7 @@ async def approved(world: World) -> Review:
 
 
 async def test_when_green_it_is_merged_at_the_approved_commit(world: World) -> None:
-    """Not before the checks have passed; then once, by the method asked for."""
+    """The bot merges once, after the checks have passed, with the configured method."""
     card, pull = await opened(world)
     async with desk(world, merge=MergeMode.WHEN_GREEN, merge_method=MergeMethod.SQUASH) as at:
         await look(world, card, at)
@@ -111,7 +111,7 @@ async def test_when_green_it_is_merged_at_the_approved_commit(world: World) -> N
 
 
 async def test_a_pushed_over_branch_is_not_merged(world: World) -> None:
-    """Green or not: what would be merged is not what was approved, and that is said."""
+    """The bot does not merge unapproved commits, even if the checks pass, and says so."""
     card, pull = await opened(world)
     sha = await world.github.push_commit(pull.head_ref, {"extra.py": b"evil = 1\n"})
     await world.github.set_check(sha, "tests", "success")
@@ -126,7 +126,7 @@ async def test_a_pushed_over_branch_is_not_merged(world: World) -> None:
 
 
 async def test_a_push_between_look_and_merge_is_refused_by_github(world: World) -> None:
-    """The merge names the commit that was approved, so a push that nobody has seen yet voids it."""
+    """The merge names the approved commit, so it fails after a push that the bot has not seen yet."""
     card, pull = await opened(world)
     await card.thread_reads("Alice approved", "is open")
     approved = pull.head_sha
@@ -140,7 +140,7 @@ async def test_a_push_between_look_and_merge_is_refused_by_github(world: World) 
 
 
 async def test_a_refused_merge_is_told_once(world: World) -> None:
-    """A rule that nobody sees beforehand is said in the incident channel, and the merge not tried again and again."""
+    """The incident channel shows GitHub's reason, and the bot does not retry the merge endlessly."""
     card, pull = await opened(world)
     await world.github.set_check(pull.head_sha, "tests", "success")
     async with desk(world, merge=MergeMode.WHEN_GREEN, merge_method=MergeMethod.REBASE) as at:  # not allowed there
@@ -153,7 +153,7 @@ async def test_a_refused_merge_is_told_once(world: World) -> None:
 
 
 async def test_a_merge_whose_answer_never_came_is_merged_once(world: World) -> None:
-    """The job runs again, and finds it merged."""
+    """A second run finds the pull request merged."""
     card, pull = await opened(world)
     await world.github.set_check(pull.head_sha, "tests", "success")
     async with desk(world, merge=MergeMode.WHEN_GREEN) as at:
@@ -168,7 +168,7 @@ async def test_a_merge_whose_answer_never_came_is_merged_once(world: World) -> N
 
 
 async def test_github_merges_by_itself_once_its_rules_are_met(world: World) -> None:
-    """Auto-merge: asked for at the approved commit, carried out by GitHub when the required checks are there."""
+    """Auto-merge: armed at the approved commit; GitHub merges once the required checks pass."""
     repository = world.github.repository()
     repository.allow_auto_merge, repository.required_checks = True, ["tests", "apv-bot/approved"]
     card, pull = await opened(world)
@@ -184,7 +184,7 @@ async def test_github_merges_by_itself_once_its_rules_are_met(world: World) -> N
 
 
 async def test_a_push_over_disarms_the_automatic_merge(world: World) -> None:
-    """GitHub would go on to merge what somebody pushed."""
+    """Otherwise GitHub would merge what somebody pushed."""
     repository = world.github.repository()
     repository.allow_auto_merge, repository.required_checks = True, ["tests"]
     card, pull = await opened(world)
@@ -201,7 +201,7 @@ async def test_a_push_over_disarms_the_automatic_merge(world: World) -> None:
 
 
 async def test_a_repository_without_auto_merge_says_so(world: World) -> None:
-    """Told once; the pull request stays as it is."""
+    """It is announced once; the pull request does not change."""
     world.github.repository().required_checks = ["tests"]
     card, pull = await opened(world)
     async with desk(world, merge=MergeMode.AUTO) as at:
@@ -250,7 +250,7 @@ async def test_rejecting_the_next_review_closes_the_pull_request(world: World) -
 
 
 async def test_a_rejection_waits_for_the_pull_request_that_is_still_being_opened(world: World) -> None:
-    """GitHub is slow with the first review's when the second is rejected: once it is there, it is closed."""
+    """The first pull request is still being opened when the second review is rejected; it is closed once it exists."""
     first = await world.submit(sample(HIGH))
     world.github.fail("pulls/create", GitHubFault.SECONDARY_RATE_LIMIT, seconds=600)
     await world.alice.approves(first)
@@ -276,7 +276,7 @@ async def test_a_rejection_waits_for_the_pull_request_that_is_still_being_opened
 
 
 async def test_asking_for_changes_of_the_next_review_asks_for_them_on_the_pull_request(world: World) -> None:
-    """It stays open: what is to be changed stands on it, once, whatever runs twice."""
+    """It stays open and gets the requested changes as one comment, even if the job runs twice."""
     first, pull = await opened(world)
     second = await world.submit(sample(HIGH), patch_description="Another way to do the same.")
     world.github.fail("issues/create-comment", "502_after")
@@ -307,7 +307,7 @@ async def test_rejecting_a_first_review_asks_nothing_of_github(world: World) -> 
 
 
 async def test_the_policy_file_lets_the_bot_merge(database_url: str, tmp_path: Path) -> None:
-    """From the click to the merge with nobody on GitHub: the checks pass, and the approved commit is merged."""
+    """From the click to the merge without a person on GitHub: the checks pass, and the approved commit is merged."""
     file = tmp_path / "policy.toml"
     file.write_text('[pull_request]\nmerge = "when-green"\nlabels = ["deps"]\n', "utf-8")
     hook = "hook-of-the-tests"

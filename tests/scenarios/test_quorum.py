@@ -26,7 +26,7 @@ async def test_a_critical_one_waits_for_two_people(world: World) -> None:
 
 
 async def test_one_approval_is_enough_for_the_others(world: World) -> None:
-    """Whatever is not critical is approved by one reviewer."""
+    """One reviewer is enough for every severity below critical."""
     for severity in ("high", "medium", "low"):
         card = await world.submit(sample(MANUAL), severity=severity, package_name=severity)
         await card.shows("0 of 1 approval")
@@ -54,7 +54,7 @@ async def test_an_approval_waits_for_the_other_in_any_length(world: World) -> No
 
 
 async def test_a_review_that_became_critical_needs_two(world: World) -> None:
-    """Severity is content: raised to critical, the votes are void and two people are needed from then on."""
+    """Severity is content: raising it to critical voids the votes, and two people are needed."""
     apv = sample(HIGH)
     card = await world.submit(apv)
     await world.submit(apv, severity="critical")

@@ -1,4 +1,4 @@
-"""Who may not decide: each is told so in private, it is in the audit log, and nothing else happens."""
+"""People who may not decide get a private refusal, which is in the audit log; nothing else happens."""
 
 import asyncio
 from inspect import signature
@@ -21,7 +21,7 @@ PEOPLE = {
     "robo": ("bot", "Bots cannot decide"),
     "stan": ("other_workspace", "Only members of this workspace can decide"),
 }
-"""Everybody in the channel who is no reviewer: the reason in the audit log, and what they are told."""
+"""Everybody in the channel who is not a reviewer: the reason in the audit log, and the sentence."""
 
 WHY = "This is long enough to be a reason."
 
@@ -64,7 +64,7 @@ async def test_who_is_no_reviewer_is_refused_by_every_button(world: World) -> No
 
 
 async def test_a_modal_is_no_way_around_the_button(world: World) -> None:
-    """Whoever submits is judged when they submit; the refusal stands in the modal, and nowhere else."""
+    """The person is checked when they submit; the refusal is shown only in the modal."""
     card = await world.submit()
     for button in ("Reject", "Escalate"):
         view = await world.alice.opens(button, card)
@@ -79,7 +79,7 @@ async def test_a_modal_is_no_way_around_the_button(world: World) -> None:
 
 
 async def test_who_is_no_reviewer_is_refused_by_every_command(world: World) -> None:
-    """Each command that acts refuses as the button does, in the command's own private answer."""
+    """Every command that changes something refuses like the button, in its ephemeral answer."""
     card = await world.submit()
     commands = {
         "claim": f"claim {card.code}",
@@ -115,7 +115,7 @@ async def test_nobody_approves_what_they_reported(world: World, named: str) -> N
 
 
 async def test_a_reporter_may_reject_their_own(world: World) -> None:
-    """Only an approval needs somebody else."""
+    """The reporter may still reject."""
     card = await world.submit(reporter=world.alice.id)
     assert (await world.alice.rejects(card, WHY)).ok
     await card.shows("Rejected")
@@ -147,7 +147,7 @@ async def test_who_is_deactivated_is_refused(world: World) -> None:
 
 
 async def test_a_disabled_group_has_no_members(world: World) -> None:
-    """A user group that is switched off entitles nobody."""
+    """Members of a disabled user group cannot decide."""
     card = await world.submit()
     world.slack.group("reviewers").disabled = True
     await world.alice.approves(card)
@@ -160,7 +160,7 @@ async def test_a_disabled_group_has_no_members(world: World) -> None:
     [("users.info", "drop_before"), ("users.info", "ratelimited"), ("usergroups.users.list", "http503")],
 )
 async def test_nothing_is_recorded_while_slack_cannot_say_who_it_is(world: World, method: str, kind: str) -> None:
-    """With nothing known and Slack away the person is told, Slack gets no acknowledgement, and later it works."""
+    """With an empty cache and Slack down, the person is told, Slack gets no acknowledgement, and later it works."""
     card = await world.submit()
     world.slack.fail(method, kind, times=None)
     for button in ("Approve", "Reject"):
@@ -177,7 +177,7 @@ async def test_nothing_is_recorded_while_slack_cannot_say_who_it_is(world: World
 
 
 async def test_what_slack_said_a_moment_ago_is_believed(world: World) -> None:
-    """A reviewer who was known seconds before decides while Slack cannot be asked."""
+    """A reviewer who was looked up seconds before can decide while Slack is down."""
     card = await world.submit()
     await world.alice.claims(card)
     await card.thread_reads("Alice claimed")
@@ -190,7 +190,7 @@ async def test_what_slack_said_a_moment_ago_is_believed(world: World) -> None:
 
 
 async def test_a_modal_says_so_while_slack_cannot_be_asked(world: World) -> None:
-    """A submission that cannot be judged stays in its modal with the sentence, and can be sent again."""
+    """If the person cannot be checked, the modal shows the sentence and can be submitted again."""
     card = await world.submit()
     view = await world.alice.opens("Reject", card)
     await world.regroup("reviewers", "alice")

@@ -1,4 +1,4 @@
-"""One table of who may not approve, and every path by which they may try: the button, the form, the API."""
+"""One table of people who may not approve, on every path: the button, the modal, the API."""
 
 import hashlib
 from collections.abc import AsyncIterator
@@ -69,7 +69,7 @@ async def is_refused(world: World, path: str, card: Card, sentence: str) -> None
 
 
 async def prepared(world: World, reason: str, path: str) -> Card:
-    """A review of its own on which they may not approve for this reason."""
+    """A separate review that they may not approve for this reason."""
     reporter = {"own_report": "owner" if path == "API" else world.dan.id, "own_machine": MACHINE}.get(reason, "scan")
     card = await world.submit(sample(HIGH), package_name=f"{reason}-{path}".lower(), reporter=reporter)
     if reason == "already_voted" and path == "API":
@@ -84,7 +84,7 @@ async def prepared(world: World, reason: str, path: str) -> Card:
 
 
 async def state(world: World, card: Card) -> tuple[object, ...]:
-    """All that a refusal must leave as it was: the card, its thread, the decisions, the review."""
+    """Everything that a refusal must not change: the card, its thread, the decisions, the review."""
     await world.settle()
     shown = {name: value for name, value in (await world.review(card)).items() if name != "waiting_since"}
     return card.message.updates, card.thread, await world.decisions(card), shown
@@ -122,7 +122,7 @@ async def test_nobody_is_let_in_over_the_api_by_a_name_they_send(world: World) -
 
 
 async def test_one_token_is_one_reviewer_whoever_it_names(world: World) -> None:
-    """It stands for itself alone, also while Slack cannot be asked: its second approval is refused under any name."""
+    """A token needs no Slack; its second approval is refused under any name."""
     card = await world.submit(sample(HIGH))
     for method in ("users.info", "usergroups.users.list"):
         world.slack.fail(method, "http503", times=None)

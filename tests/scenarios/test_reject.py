@@ -9,7 +9,7 @@ WHY = "It breaks the import of the catalogue."
 
 
 async def test_a_rejection_closes_the_review(world: World) -> None:
-    """It is recorded with its reason, the card loses its buttons, the thread keeps the words."""
+    """It is recorded with its reason, the card loses its buttons, the thread shows the justification."""
     card = await world.submit()
     delivery = await world.alice.rejects(card, WHY, reason="Breaks the build or tests")
     assert delivery.ok
@@ -55,7 +55,7 @@ async def test_a_justification_has_its_length(world: World) -> None:
 
 
 async def test_slack_itself_keeps_the_length(world: World) -> None:
-    """The modal tells Slack's own client what is accepted, so that most people never see our sentence."""
+    """The modal gives Slack's client the length limits, so most people never see our sentence."""
     card = await world.submit()
     view = await world.alice.opens("Reject", card)
     for justification in ("too short", "x" * 3001):
@@ -64,7 +64,7 @@ async def test_slack_itself_keeps_the_length(world: World) -> None:
 
 
 async def test_every_fault_is_told_at_once(world: World) -> None:
-    """Neither reason nor justification: both inputs say what they need."""
+    """Without reason and justification, both inputs show what is missing."""
     card = await world.submit()
     view = await world.alice.opens("Reject", card)
     await world.alice.fills(view, enforce=False)
@@ -75,7 +75,7 @@ async def test_every_fault_is_told_at_once(world: World) -> None:
 
 @pytest.mark.parametrize("length", [10, 3000])
 async def test_outer_space_does_not_count(world: World, length: int) -> None:
-    """What is kept is the text without the space around it, at both ends of the allowed length."""
+    """The stored text has no outer white space, at both limits of the length."""
     card = await world.submit()
     view = await world.alice.opens("Reject", card)
     await world.alice.fills(view, enforce=False, reason="Other", justification=f"\n  {'y' * length}\t ")

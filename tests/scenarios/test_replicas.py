@@ -1,4 +1,4 @@
-"""Several web processes behind a load balancer: one after the other is replaced while people go on clicking."""
+"""Several web processes behind a load balancer are replaced one by one while people click."""
 
 import asyncio
 from dataclasses import dataclass, field
@@ -15,7 +15,7 @@ from tests.web import free_port
 
 @dataclass
 class Replica:
-    """A web process and the one that comes in its place, on the same port."""
+    """A web process and its replacement on the same port."""
 
     world: World
     port: int = field(default_factory=free_port)
@@ -38,7 +38,7 @@ class Replica:
 
 @pytest.mark.long
 async def test_a_rolling_restart_fails_no_click(database_url: str, tmp_path: Path) -> None:
-    """Each click is acknowledged the first time, whichever process was just going; and each decision stands once."""
+    """Each click is acknowledged the first time, and each decision is recorded once."""
     async with harness.world(database_url, tmp_path) as world:
         cards = [await world.submit(sample(CRITICAL), package_name=f"package-{n}") for n in range(4)]
         replicas = [Replica(world), Replica(world)]
@@ -66,7 +66,7 @@ async def test_a_rolling_restart_fails_no_click(database_url: str, tmp_path: Pat
 
 
 async def roll(world: World, balancer: Balancer, replicas: list[Replica]) -> None:
-    """One at a time; the next only when the one before is back."""
+    """One at a time; the next one only when the previous one is ready."""
     for replica in replicas:
         replica.replace.set()
         await world.until(replica.replaced.is_set, lambda: "nobody came in its place")

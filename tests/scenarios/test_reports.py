@@ -1,4 +1,4 @@
-"""What comes in another way than as an APV over the API: scanner reports, and rows that another program inserts."""
+"""Other ways in than the API: scanner reports, and rows that another program inserts."""
 
 import json
 import os
@@ -55,7 +55,7 @@ async def test_a_finding_becomes_a_review_without_a_patch(world: World, tmp_path
 
 
 async def test_the_same_report_again_adds_nothing(world: World, tmp_path: Path) -> None:
-    """A scanner that runs every night makes one card a finding."""
+    """A scanner that runs every night makes one card per finding."""
     report = written(tmp_path, PIP_AUDIT)
     codes = await world.submit_file(report)
     assert await world.submit_file(report) == codes

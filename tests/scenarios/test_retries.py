@@ -1,4 +1,4 @@
-"""What a job does when Slack will not, cannot or must not be asked now; and what an operator does about held jobs."""
+"""Jobs while Slack refuses, fails or limits calls, and what an operator does about held jobs."""
 
 import asyncio
 import re
@@ -26,7 +26,7 @@ async def jobs_list(world: World, capsys: pytest.CaptureFixture[str]) -> list[li
     ["ratelimited", "http500", "http502", "http503", "drop_before", "drop_after", "fatal_error", "internal_error"],
 )
 async def test_a_failure_that_may_pass_is_tried_again(world: World, failure: str) -> None:
-    """The card is posted later, once, and nobody hears of it; also where the failed post had been posted."""
+    """The card is posted later, once, without an announcement, also if the failed call had posted it."""
     world.slack.fail("chat.postMessage", failure, retry_after=1)
     card = await world.submit()
     await world.settle()
@@ -37,7 +37,7 @@ async def test_a_failure_that_may_pass_is_tried_again(world: World, failure: str
 
 
 async def test_a_card_is_clicked_before_the_bot_knows_that_it_is_there(world: World) -> None:
-    """Slack posted it and the answer was lost: what happened until it was found again is painted all the same."""
+    """Slack posted the card, but the answer was lost: once found, it is updated with everything since."""
     world.slack.fail("chat.postMessage", "drop_after")
     card = await world.card((await world.post_apv(sample(HIGH)))["apv_code"])
     await world.alice.rejects(card, "This is not reachable from our code.")
@@ -48,7 +48,7 @@ async def test_a_card_is_clicked_before_the_bot_knows_that_it_is_there(world: Wo
 
 
 async def test_slack_says_how_long_to_wait(world: World, capsys: pytest.CaptureFixture[str]) -> None:
-    """Retry-After is believed, for the whole channel, but for no longer than a day; meanwhile `jobs list` says why."""
+    """Retry-After applies to the whole channel, at most a day; meanwhile `jobs list` shows why."""
     world.slack.fail("chat.postMessage", "ratelimited", retry_after="1e300")
     code = (await world.post_apv(sample(HIGH)))["apv_code"]
 
@@ -68,7 +68,7 @@ async def test_slack_says_how_long_to_wait(world: World, capsys: pytest.CaptureF
 
 
 async def test_a_job_outlives_its_database(world: World) -> None:
-    """The database goes away and comes back while Slack is asked: the job is done, and nobody is told of it."""
+    """The database restarts during a call to Slack: the job succeeds, without an announcement."""
     world.slack.fail("chat.postMessage", "slow", seconds=1)
     code = (await world.post_apv(sample(HIGH)))["apv_code"]
     await world.until(lambda: not world.slack.pending_faults, lambda: "nobody posts")
@@ -84,7 +84,7 @@ async def test_a_job_outlives_its_database(world: World) -> None:
 async def test_a_failure_that_no_retry_can_help_is_held_at_once(
     world: World, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Audited, told to the incident channel, listed with its reason; done by `jobs retry` once the cause is gone."""
+    """It is in the audit log, the incident channel and `jobs list`; `jobs retry` succeeds once the cause is fixed."""
     card = await world.submit()
     world.slack.fail("chat.update", "cant_update_message", times=None)
     await world.alice.claims(card)
@@ -108,7 +108,7 @@ async def test_a_failure_that_no_retry_can_help_is_held_at_once(
 
 
 async def test_a_held_job_that_is_discarded_is_gone(world: World, capsys: pytest.CaptureFixture[str]) -> None:
-    """It is in the audit log, and the next change draws the card all the same."""
+    """It is in the audit log, and the next change still updates the card."""
     card = await world.submit()
     # Once for the card's own job, once for the thread's, which would have painted it too.
     world.slack.fail("chat.update", "cant_update_message", times=2)
@@ -130,7 +130,7 @@ async def test_a_held_job_that_is_discarded_is_gone(world: World, capsys: pytest
 
 
 async def test_a_held_alert_brings_no_other(world: World, capsys: pytest.CaptureFixture[str]) -> None:
-    """With no permission to post at all, the jobs that would tell of it are held too, and there it ends."""
+    """Without permission to post, the alert jobs are held too, and no further jobs follow."""
     world.slack.fail("chat.postMessage", "missing_scope", times=None)
     code = (await world.post_apv(sample(CRITICAL)))["apv_code"]
     await world.settle()
@@ -158,7 +158,7 @@ async def test_a_held_alert_brings_no_other(world: World, capsys: pytest.Capture
 async def test_a_job_that_kills_its_workers_is_held(
     database_url: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Three that died in it are enough; a person is told, and `jobs retry` gives it three more."""
+    """A job is held after three crashes and announced; `jobs retry` gives it three more tries."""
     async with harness.world(database_url, tmp_path, role="web") as world:
         code = (await world.post_apv(sample(HIGH)))["apv_code"]
         await world.rows(
@@ -179,7 +179,7 @@ async def test_a_job_that_kills_its_workers_is_held(
 
 @pytest.mark.long
 async def test_retries_of_a_burst_lose_nothing(world: World) -> None:
-    """Slack takes one post a second and turns the rest away: in the end each card is there once."""
+    """Slack accepts one post per second and limits the rest: in the end each card exists once."""
     world.slack.fail("chat.postMessage", "ratelimited", times=6, retry_after=1)
     apvs = [sample(HIGH) | {"package_name": f"package-{n}"} for n in range(6)]
     codes = await asyncio.gather(*map(world.post_apv, apvs))

@@ -1,4 +1,4 @@
-"""Submitted again: the same content changes nothing, changed content voids the votes and asks anew."""
+"""Submitting again: the same content changes nothing, changed content voids the votes."""
 
 from tests.harness import CRITICAL, World, sample
 
@@ -29,7 +29,7 @@ async def test_the_same_content_changes_nothing(world: World) -> None:
 
 
 async def test_changed_content_voids_the_votes(world: World) -> None:
-    """The card shows the new version and digest and no votes, the thread says why; who voted votes again."""
+    """The card shows the new version and digest without votes, the thread says why; voters vote again."""
     apv = sample(CRITICAL)
     card = await world.submit(apv)
     await world.hears(card.code)
@@ -77,7 +77,7 @@ async def test_an_escalated_review_stays_escalated(world: World) -> None:
 
 
 async def test_once_a_pull_request_is_open_a_new_review_follows(world: World) -> None:
-    """The old review and its pull request are left alone; the new one names it and has a card of its own."""
+    """The old review and its pull request do not change; the new review names it and has its own card."""
     card = await world.submit()
     await world.alice.approves(card)
     await world.pull(card)
@@ -93,7 +93,7 @@ async def test_once_a_pull_request_is_open_a_new_review_follows(world: World) ->
 
 
 async def test_what_comes_during_a_push_is_a_new_review(world: World) -> None:
-    """A push and changed content cannot cross: the branch is of what was approved, the new content asks anew."""
+    """A push and changed content cannot conflict: the branch has the approved content, the new one needs new votes."""
     card = await world.submit()
     digest = (await world.review(card))["digest"]
     world.github.fail("git/create-tree", "slow", seconds=0.5)
@@ -109,7 +109,7 @@ async def test_what_comes_during_a_push_is_a_new_review(world: World) -> None:
 
 
 async def test_after_a_rejection_a_new_review_follows(world: World) -> None:
-    """A rejected patch does not come back under the same decision; unchanged it stays rejected."""
+    """Changed content after a rejection is a new review; unchanged content stays rejected."""
     card = await world.submit()
     await world.alice.rejects(card, "It breaks the import.")
     await card.thread_reads("It breaks the import.")
@@ -122,7 +122,7 @@ async def test_after_a_rejection_a_new_review_follows(world: World) -> None:
 
 
 async def test_a_new_version_keeps_its_claim_and_deadline(world: World) -> None:
-    """Changed content is still the same report: who reads it, and by when it is due, stay."""
+    """Changed content is the same report: claim and deadline stay."""
     card = await world.submit()
     await world.alice.claims(card)
     due = (await world.review(card))["due_at"]

@@ -1,4 +1,4 @@
-"""One process for everything, or some that answer and some that carry out: nothing is lost and nothing done twice."""
+"""One process for all roles, or separate web and worker processes: nothing is lost or done twice."""
 
 import asyncio
 from pathlib import Path
@@ -18,7 +18,7 @@ OF_THE_WEB = [
 
 
 async def test_the_web_answers_and_a_worker_carries_out(database_url: str, tmp_path: Path) -> None:
-    """Without a worker an effect waits in the queue, however ready the web is; a worker that comes finds it."""
+    """Without a worker, jobs wait in the queue; a worker that starts later runs them."""
     async with harness.world(database_url, tmp_path, role="web") as world:
         await world.parts_are(database="ok", slack="ok", worker="not_here")
         async with world.http.get(f"{world.url}/health/ready") as answer:
@@ -37,7 +37,7 @@ async def test_the_web_answers_and_a_worker_carries_out(database_url: str, tmp_p
 
 
 async def test_a_worker_serves_health_and_metrics_alone(database_url: str, tmp_path: Path) -> None:
-    """No click and no request of the API is taken where nobody should send one."""
+    """A worker process accepts neither clicks nor API requests."""
     async with harness.world(database_url, tmp_path, role="worker") as world:
         await world.parts_are(database="ok", slack="ok", worker="ok")
         for path in ("/health", "/health/live", "/health/startup", "/health/ready", "/metrics"):
@@ -75,7 +75,7 @@ async def test_two_workers_do_nothing_twice(world: World) -> None:
 
 
 async def test_the_worker_throws_away_what_nobody_can_need(world: World) -> None:
-    """Nobody has to remember to: a worker that starts does it, and then once an hour."""
+    """A worker prunes at start, and then once an hour."""
     await world.rows("INSERT INTO slack_deliveries VALUES ('old', now() - interval '2 days') RETURNING 1")
     await world.rows("INSERT INTO slack_deliveries VALUES ('new', now()) RETURNING 1")
 

@@ -1,4 +1,4 @@
-"""SIGTERM and Ctrl-C: what is in hand is finished and written down, then the process ends with 0."""
+"""SIGTERM and Ctrl-C: current work is finished and recorded, then the process exits with 0."""
 
 import asyncio
 import signal
@@ -27,7 +27,7 @@ async def world(database_url: str, tmp_path: Path) -> AsyncIterator[World]:
 @pytest.mark.long
 @SIGNALS
 async def test_what_is_in_hand_is_finished(world: World, tmp_path: Path, signum: signal.Signals) -> None:
-    """A click is answered and recorded, a job done and out of the queue, though both were told to hurry."""
+    """A running click is answered and recorded, and a running job finishes."""
     async with serving(world, tmp_path) as bot:
         card = await world.submit()
         await world.settle()
@@ -55,7 +55,7 @@ async def test_what_is_in_hand_is_finished(world: World, tmp_path: Path, signum:
 @pytest.mark.long
 @SIGNALS
 async def test_it_ends_however_little_it_has(world: World, tmp_path: Path, signum: signal.Signals) -> None:
-    """With nobody there: no database, no Slack, no GitHub."""
+    """Without a database, Slack and GitHub."""
     env = environment(
         world.settings,
         DATABASE_URL=web.nowhere(),
@@ -70,7 +70,7 @@ async def test_it_ends_however_little_it_has(world: World, tmp_path: Path, signu
 
 @pytest.mark.long
 async def test_it_ends_when_the_database_has_gone(world: World, tmp_path: Path) -> None:
-    """It does not wait for one to come back."""
+    """It does not wait for any of them."""
     async with serving(world, tmp_path) as bot, world.database_away():
         await world.parts_are(database="unreachable", worker="stopped")
         bot.tell(signal.SIGTERM)
@@ -79,7 +79,7 @@ async def test_it_ends_when_the_database_has_gone(world: World, tmp_path: Path) 
 
 
 async def test_no_task_outlives_the_bot(world: World) -> None:
-    """A question to a database that does not answer is ended too."""
+    """A query to a database that does not answer is cancelled too."""
     with socket.create_server(("127.0.0.1", 0)) as silent:
         url = SecretStr(f"postgresql+asyncpg://nobody@127.0.0.1:{silent.getsockname()[1]}/none")
         # The stand-ins run here too, so nobody may ask them: each connection to them is a task.

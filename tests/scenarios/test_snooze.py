@@ -1,4 +1,4 @@
-"""Snoozing: a review is put off for a reason, never past its deadline, and comes back by itself."""
+"""Snoozing: with a reason, never past the deadline, and it ends automatically."""
 
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -19,7 +19,7 @@ async def world(database_url: str, tmp_path: Path) -> AsyncIterator[World]:
 
 
 async def test_a_snoozed_review_is_silent_and_last(world: World) -> None:
-    """Shown on the card and at the end of the queue; no reminder while it lasts; its end is told."""
+    """It is on the card and last in the queue, pauses reminders, and its end is announced."""
     card, other = await world.submit(sample(HIGH)), await world.submit(sample(HIGH), severity="low", package_name="x")
     told = await world.alice.types(f"snooze {card.code} 3h waiting for the vendor")
     assert told == f"You have snoozed {card.code} for 3 h."
@@ -37,7 +37,7 @@ async def test_a_snoozed_review_is_silent_and_last(world: World) -> None:
 
 
 async def test_a_snooze_has_an_end_and_a_reason(world: World) -> None:
-    """Before the deadline, in hours, and by whoever may decide; it can be ended."""
+    """In hours, before the deadline, by people who may decide; it can be ended early."""
     card = await world.submit(sample(HIGH))
     assert "a snooze ends before the deadline" in await world.alice.types(f"snooze {card.code} 24h later")
     assert "Say why" in await world.alice.types(f"snooze {card.code} 4h")

@@ -1,4 +1,4 @@
-"""Starting: what cannot work stops it in one line, and what is merely away is waited for while it listens."""
+"""Starting: an invalid setting stops it in one line; for an unavailable dependency it waits while it listens."""
 
 import socket
 from collections.abc import AsyncIterator, Iterator
@@ -54,7 +54,7 @@ def terminal(tmp_path: Path) -> Terminal:
 
 @pytest.fixture
 def taken() -> Iterator[str]:
-    """A port at which somebody else listens."""
+    """A port that is already in use."""
     with socket.socket() as other:
         other.bind(("127.0.0.1", 0))
         other.listen()
@@ -62,7 +62,7 @@ def taken() -> Iterator[str]:
 
 
 def test_everything_that_is_missing_is_named(tmp_path: Path) -> None:
-    """In one line, and the exit code says configuration."""
+    """One line, and the exit code for configuration."""
     ended = Terminal(tmp_path).types("serve")
     assert ended.code == 2
     assert ended.line.startswith(
@@ -80,7 +80,7 @@ def test_what_cannot_be_used_is_named(terminal: Terminal, settings: dict[str, st
 
 
 def test_a_port_that_is_taken(terminal: Terminal, taken: str) -> None:
-    """The address is in the line, and the exit code says failed."""
+    """The line has the address; the exit code is the one for failure."""
     ended = terminal.types("serve", PORT=taken)
     assert ended.code == 1
     assert ended.complained == f"apv-bot: HOST, PORT: cannot listen on 127.0.0.1:{taken} (Address already in use)\n"
@@ -105,7 +105,7 @@ async def outside(database_url: str, tmp_path: Path) -> AsyncIterator[World]:
 
 @asynccontextmanager
 async def vendors_away(world: World) -> AsyncIterator[None]:
-    """Nobody answers at Slack's and GitHub's address."""
+    """Slack and GitHub are unreachable."""
     await world.sandbox.__aexit__(None, None, None)
     try:
         yield
@@ -115,7 +115,7 @@ async def vendors_away(world: World) -> AsyncIterator[None]:
 
 @pytest.mark.long
 async def test_it_starts_with_everything_away(outside: World, database_url: str, tmp_path: Path) -> None:
-    """It listens at once, says what it waits for, and comes up part by part by itself; GitHub may stay away."""
+    """It listens at once, shows what it waits for, and becomes ready automatically, even without GitHub."""
     world, port = outside, web.free_port()
     away = make_url(database_url).set(host="127.0.0.1", port=port, query={}).render_as_string(hide_password=False)
     env = environment(world.settings, DATABASE_URL=away, GITHUB_API_URL="http://127.0.0.1:1")
@@ -144,7 +144,7 @@ async def test_it_starts_with_everything_away(outside: World, database_url: str,
 
 
 async def test_a_database_that_is_behind(empty_database_url: str, tmp_path: Path) -> None:
-    """It listens, says so, leaves the database as it is, and is ready once an operator has migrated it."""
+    """It listens, reports it, does not migrate, and is ready once an operator has migrated."""
     async with harness.surroundings(empty_database_url, tmp_path) as world, running(Bot(world.settings)) as bot:
         world.talks_to(bot)
         await world.parts_are(database="ok", migrations="behind", slack="ok", worker="stopped")
@@ -160,7 +160,7 @@ async def test_a_database_that_is_behind(empty_database_url: str, tmp_path: Path
 
 @pytest.mark.parametrize(("failure", "word"), [("invalid_auth", "refused"), ("http503", "unanswered")])
 async def test_slack_does_not_let_it_in(outside: World, failure: str, word: str) -> None:
-    """The process stays up and says so; once Slack answers well, it is ready without a restart."""
+    """The process stays up and reports it; once Slack accepts the token, it is ready without a restart."""
     outside.slack.fail("auth.test", failure, times=None)
     async with running(Bot(outside.settings)) as bot:
         outside.talks_to(bot)

@@ -1,4 +1,4 @@
-"""What becomes of a pull request on GitHub comes back to card, thread, API, audit log, and incidents if it failed."""
+"""The state of a pull request on GitHub is shown on card, thread, API and audit log, and failures as alerts."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -31,7 +31,7 @@ async def world(database_url: str, tmp_path: Path) -> AsyncIterator[World]:
 
 
 async def opened(world: World, **changes: object) -> tuple[Card, Pull]:
-    """An approved review and its pull request, looked at once; nothing unread."""
+    """An approved review and its pull request, checked once, with no unread messages."""
     card = await world.submit(sample(HIGH), **changes)
     await world.alice.approves(card)
     pull = await world.pull(card)
@@ -77,7 +77,7 @@ async def test_failed_checks_are_heard_in_the_incident_channel(world: World) -> 
 
 
 async def test_a_closed_pull_request_stays_closed(world: World) -> None:
-    """The card says so, nobody opens it again, and a person who does is followed."""
+    """The card says so, and the bot does not reopen it; if a person does, the card follows."""
     card, pull = await opened(world)
     await world.github.close_pull(pull.number)
     await card.shows("Pull request closed", "the bot won't reopen it")
@@ -94,7 +94,7 @@ async def test_a_closed_pull_request_stays_closed(world: World) -> None:
 
 
 async def test_a_deleted_branch_is_told(world: World) -> None:
-    """GitHub closes the pull request with it; after a merge it is told as well."""
+    """GitHub closes the pull request with it; the thread shows both."""
     card, pull = await opened(world)
     await world.github.delete_branch(pull.head_ref)
     await card.shows("Pull request closed")
@@ -103,7 +103,7 @@ async def test_a_deleted_branch_is_told(world: World) -> None:
 
 
 async def test_reviews_and_conflicts_are_told(world: World) -> None:
-    """Who is asked for a review; that the base has moved in the way, and that it is out of the way again."""
+    """Requested reviewers, a conflict with the base, and its resolution."""
     card, pull = await opened(world)
     await world.github.request_reviews(pull.number, "mia")
     await card.shows("Waiting for reviews from mia")
@@ -122,7 +122,7 @@ async def test_reviews_and_conflicts_are_told(world: World) -> None:
 
 
 async def test_a_push_over_what_was_approved_is_told(world: World) -> None:
-    """The approval does not cover somebody else's commit; if it is merged all the same, that is heard too."""
+    """The approval does not cover somebody else's commit; if it is merged anyway, there is an alert too."""
     card, pull = await opened(world)
     sha = await world.github.push_commit(pull.head_ref, {"extra.py": b"evil = 1\n"}, by="mallory")
     alert = await world.hears("New commits on the branch of pull request #1")
@@ -136,7 +136,7 @@ async def test_a_push_over_what_was_approved_is_told(world: World) -> None:
 
 
 async def test_late_repeated_and_reordered_deliveries_change_nothing(world: World) -> None:
-    """Every delivery of a whole life, last one first and each twice: one merge is told, and no past comes back."""
+    """All deliveries of a pull request in reverse order, each twice: one merge is announced, and no old state."""
     card, pull = await opened(world)
     webhooks = world.github.webhooks
     webhooks.paused = True
@@ -159,7 +159,7 @@ async def test_late_repeated_and_reordered_deliveries_change_nothing(world: Worl
 
 
 async def test_one_delivery_has_one_effect(world: World) -> None:
-    """The second time, nothing is asked of GitHub, on any replica."""
+    """The second delivery causes no request to GitHub, on any replica."""
     card, pull = await opened(world)
     await world.github.set_check(pull.head_sha, "tests", "success")
     await card.shows("All checks passed")
@@ -177,7 +177,7 @@ async def test_one_delivery_has_one_effect(world: World) -> None:
 
 
 async def test_github_that_hides_a_pull_request_is_told_once(world: World) -> None:
-    """The repository is gone: said in the incident channel, and not again at the next look."""
+    """The repository is gone: one alert, and no second one at the next check."""
     card, pull = await opened(world)
     hidden = dict(world.github.hub.repositories)
     world.github.hub.repositories.clear()
@@ -197,7 +197,7 @@ async def test_github_that_hides_a_pull_request_is_told_once(world: World) -> No
 
 
 async def test_without_webhooks_an_open_pull_request_is_asked_about(database_url: str, tmp_path: Path) -> None:
-    """Every half a minute, once over all replicas; the route is not there."""
+    """Polls every 30 s, once over all replicas; the webhook route does not exist."""
     async with harness.world(database_url, tmp_path) as world:
         card, pull = await opened(world)
         async with world.http.post(f"{world.url}/github/webhooks", data=b"{}") as answer:
@@ -214,7 +214,7 @@ async def test_without_webhooks_an_open_pull_request_is_asked_about(database_url
 
 
 async def test_with_webhooks_it_is_asked_about_every_ten_minutes(world: World) -> None:
-    """A delivery that was lost is made up for."""
+    """Polling makes up for a lost delivery."""
     card, pull = await opened(world)
     world.github.webhooks.url = None
     await world.github.merge_pull(pull.number)

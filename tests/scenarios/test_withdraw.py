@@ -1,10 +1,10 @@
-"""Withdrawing: an approval is taken back while a decision is awaited, and counts nowhere from then on."""
+"""Withdrawing an approval while the review is open: it no longer counts anywhere."""
 
 from tests.harness import CRITICAL, World, sample
 
 
 async def test_a_withdrawn_approval_does_not_count(world: World) -> None:
-    """The card and the thread show it at once; the record stays, settled; whoever withdrew may vote again."""
+    """Card and thread show it at once; the record stays with an outcome; the person may vote again."""
     card = await world.submit(sample(CRITICAL))
     await world.hears(card.code)
     await world.alice.approves(card)
@@ -29,7 +29,7 @@ async def test_a_withdrawn_approval_does_not_count(world: World) -> None:
 
 
 async def test_what_cannot_be_withdrawn(world: World) -> None:
-    """What was never given, and what has had its effect; the refusal says what was asked for."""
+    """A missing approval and one that took effect cannot be withdrawn; the refusal says what was asked."""
     card = await world.submit()
     assert "You have no approval of" in await world.bob.types(f"withdraw {card.code}")
     await world.alice.approves(card)
