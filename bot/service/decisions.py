@@ -61,7 +61,7 @@ async def decide(
     def rule(review: Review, person: Person) -> Outcome:
         return rules.decide(review, person, decision, gate.policy(), opens_pulls=gate.opens_pulls, now=now)
 
-    made = _Made(decision, particulars or Particulars())
+    made = (decision, particulars or Particulars())
     outcome = await apply(gate, asker, review_id, rule, now, asked=decision.choice.value, made=made)
     metrics.DECISION_SECONDS.observe(time.perf_counter() - began)
     if isinstance(outcome, Accepted):
@@ -92,12 +92,6 @@ async def consider(gate: Gate, asker: Asker, review_id: UUID, decision: Decision
     return await apply(gate, asker, review_id, rule, now, asked=decision.choice.value)
 
 
-@dataclass(frozen=True, slots=True)
-class _Made:
-    decision: Decision
-    particulars: Particulars
-
-
 async def apply(
     gate: Gate,
     asker: Asker,
@@ -106,7 +100,7 @@ async def apply(
     now: datetime,
     *,
     asked: str,
-    made: _Made | None = None,
+    made: tuple[Decision, Particulars] | None = None,
 ) -> Outcome | Repeated:
     """Check the person, read the review, apply the rule and record its outcome; raises as `decide` does.
 
@@ -127,9 +121,9 @@ async def apply(
                 review=locked.review, head=locked.head, entries=[entry], now=now, touched=False, delivery=asker.delivery
             )
         assert isinstance(person, Person), "a refused person is refused"
-        row = _decision_row(outcome, person, made, asker.source) if made else None
+        row = _decision_row(outcome, person, *made, asker.source) if made else None
         detail = {"version": outcome.review.version} | (
-            _detail(outcome.review, made, row, gate) if made and row else {}
+            _detail(outcome.review, made[0], row, gate) if made and row else {}
         )
         cause = Cause(person.key, asker.source, now, detail)
         return change(locked, outcome, cause, decision=row, delivery=asker.delivery)
@@ -140,7 +134,7 @@ async def apply(
     return Repeated() if written is Written.REPEATED else outcome
 
 
-def _detail(review: Review, made: _Made, row: DecisionRow, gate: Gate) -> dict[str, Json]:
+def _detail(review: Review, decision: Decision, row: DecisionRow, gate: Gate) -> dict[str, Json]:
     claimed: dict[str, Json] = {} if row.reviewer_verified else {"reviewer_verified": False}
     # The policy that judged it; the table `policies` has its text.
     policy: dict[str, Json] = {"policy": digest} if (digest := gate.policy().digest) else {}
@@ -148,13 +142,14 @@ def _detail(review: Review, made: _Made, row: DecisionRow, gate: Gate) -> dict[s
         "digest": review.digest,
         "decision_id": str(row.id),
         "decision": row.choice.value,
-        "category": made.decision.category,
+        "category": decision.category,
         "justification": row.comments,
     }  # fmt: skip
 
 
-def _decision_row(outcome: Accepted, person: Person, made: _Made, source: str) -> DecisionRow:
-    decision, particulars = made.decision, made.particulars
+def _decision_row(
+    outcome: Accepted, person: Person, decision: Decision, particulars: Particulars, source: str
+) -> DecisionRow:
     category: dict[str, Json] = {"category": decision.category} if decision.category else {}
     return DecisionRow(
         id=particulars.id,

@@ -3,9 +3,6 @@
 Revision: 0011, after 0010.
 """
 
-import sqlalchemy as sa
-from alembic import op
-
 from migrations.scripts import run_script
 
 revision = "0011"
@@ -13,8 +10,17 @@ down_revision = "0010"
 branch_labels = None
 depends_on = None
 
-AWAITING = "status IN ('escalated', 'pending')"
-HOLDS = "hold IN ('drafting', 'no_draft', 'nothing_to_open', 'pull_failed')"
+COLUMNS = """
+ALTER TABLE apv_reviews
+    ADD COLUMN hold text CONSTRAINT ck_apv_reviews_hold
+        CHECK (hold IN ('drafting', 'no_draft', 'nothing_to_open', 'pull_failed')),
+    ADD COLUMN asked_at timestamptz;
+ALTER TABLE hitl_decisions ADD COLUMN withdrawn_at timestamptz, ADD COLUMN closing boolean;
+"""
+DUE = """
+DROP INDEX ix_apv_reviews_due;
+CREATE INDEX ix_apv_reviews_due ON apv_reviews (due_at) WHERE {untold} AND status IN ('escalated', 'pending');
+"""
 
 # An approval can be withdrawn once, and stays withdrawn.
 GUARD = """
@@ -64,30 +70,13 @@ ALTER TABLE hitl_decisions ENABLE TRIGGER hitl_decisions_outcome_only;
 
 
 def upgrade() -> None:
-    """Add the columns, fill them, and let the index of overdue reviews follow the current deadline."""
-    op.add_column("apv_reviews", sa.Column("hold", sa.Text()))
-    op.create_check_constraint(op.f("ck_apv_reviews_hold"), "apv_reviews", HOLDS)
-    op.add_column("apv_reviews", sa.Column("asked_at", sa.DateTime(timezone=True)))
-    op.add_column("hitl_decisions", sa.Column("withdrawn_at", sa.DateTime(timezone=True)))
-    op.add_column("hitl_decisions", sa.Column("closing", sa.Boolean()))
-    run_script(GUARD.format(withdrawn=WITHDRAWN) + FILL)
-    op.drop_index("ix_apv_reviews_due", table_name="apv_reviews")
-    op.create_index(
-        "ix_apv_reviews_due",
-        "apv_reviews",
-        ["due_at"],
-        postgresql_where=sa.text(f"(breached_at IS NULL OR breached_at < due_at) AND {AWAITING}"),
-    )
+    """Add the columns, fill them, and find overdue reviews by the deadline in force."""
+    untold = "(breached_at IS NULL OR breached_at < due_at)"
+    run_script(COLUMNS + GUARD.format(withdrawn=WITHDRAWN) + FILL + DUE.format(untold=untold))
 
 
 def downgrade() -> None:
-    """Drop the columns, and restore the index of overdue reviews."""
-    op.drop_index("ix_apv_reviews_due", table_name="apv_reviews")
-    op.create_index(
-        "ix_apv_reviews_due", "apv_reviews", ["due_at"], postgresql_where=sa.text(f"breached_at IS NULL AND {AWAITING}")
-    )
-    run_script(GUARD.format(withdrawn=""))
-    for column in ("closing", "withdrawn_at"):
-        op.drop_column("hitl_decisions", column)
-    for column in ("asked_at", "hold"):
-        op.drop_column("apv_reviews", column)
+    """Drop the columns, and find overdue reviews as before."""
+    run_script(DUE.format(untold="breached_at IS NULL") + GUARD.format(withdrawn=""))
+    run_script("ALTER TABLE hitl_decisions DROP COLUMN closing, DROP COLUMN withdrawn_at")
+    run_script("ALTER TABLE apv_reviews DROP COLUMN asked_at, DROP COLUMN hold")

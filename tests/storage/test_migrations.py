@@ -4,7 +4,9 @@ from uuid import uuid4
 
 import asyncpg
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
+from alembic.config import Config
 from alembic.migration import MigrationContext
 from sqlalchemy import Connection, inspect
 
@@ -13,7 +15,7 @@ from migrations import schema
 from storage.database import Database
 from storage.embedded import plain
 from storage.tables import metadata
-from tests.builders import gate
+from tests.builders import gate, run
 
 
 def differences(connection: Connection) -> list[object]:
@@ -131,3 +133,22 @@ async def test_what_every_release_wrote_is_understood(empty_database_url: str, r
     assert await statistics.collect(gate(database))
     assert await upkeep.handle_all(gate(database), *upkeep.DUE[0]) == 3, "those that await a decision are overdue"
     await database.close()
+
+
+async def test_the_newest_revision_can_be_taken_back_and_made_again(database: Database) -> None:
+    """On a database with data."""
+    await run(
+        database, "INSERT INTO apv_reviews (apv_code, severity, package_name) VALUES ('APV-2026-1', 'low', 'flask')"
+    )
+
+    def back(connection: Connection) -> None:
+        config = Config()
+        config.set_main_option("script_location", "migrations")
+        config.attributes["connection"] = connection
+        command.downgrade(config, "0010")
+
+    async with database.engine.begin() as connection:
+        await connection.run_sync(back)
+    assert await schema.upgrade(database.engine) == ("0010", schema.newest())
+    async with database.engine.connect() as connection:
+        assert await connection.run_sync(differences) == []
