@@ -89,7 +89,7 @@ async def move(tx: AsyncConnection, message_id: UUID, channel: str) -> None:
     await tx.execute(update(slack_messages).where(M.id == message_id).values(**values))
 
 
-async def bury(tx: AsyncConnection, message_id: UUID, ts: str) -> None:
+async def record_deleted(tx: AsyncConnection, message_id: UUID, ts: str) -> None:
     """Somebody deleted the message in Slack: keep a record of it as gone, so that it is posted again.
 
     Idempotent: a second run finds another `ts`.

@@ -169,7 +169,7 @@ async def _ensure(
             if message.ts is None:
                 raise  # the thread is gone
             async with context.database.transaction() as tx:
-                await messages.bury(tx, message_id, message.ts)
+                await messages.record_deleted(tx, message_id, message.ts)
         except ChannelUnavailable as error:
             async with context.database.transaction() as tx:
                 await pace.refuses(tx, message.channel, error.code)

@@ -53,7 +53,7 @@ async def decides(world: World, name: str, card: Card, decision: str = "approve"
         return answer.status, str(said.get("detail", ""))
 
 
-async def test_who_must_be_refused_is_refused(world: World) -> None:
+async def test_refusals_over_the_api(world: World) -> None:
     """An unknown token, one without the scope, the reporter, a machine's owner, a repeated voter and a non-lead."""
     reported = await world.submit(sample(HIGH), reporter="pipeline")
     proposed = await world.submit(sample("requests-cve-2023-32681"), severity="high", reporter=MACHINE)

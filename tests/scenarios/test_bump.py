@@ -51,7 +51,7 @@ async def test_a_pin_with_hashes_is_refused_on_the_card(world: World) -> None:
     await card.told_in_thread("Alice approved")
 
 
-async def test_a_branch_that_is_not_there_is_said_too(world: World) -> None:
+async def test_a_missing_branch_is_reported(world: World) -> None:
     """If GitHub refuses, no job is held; the card shows the reason in our words."""
     card = await world.submit(**BARE, base_ref="release/9")
     await card.shows("No diff could be made", "has no branch release/9")

@@ -43,7 +43,7 @@ async def test_the_card_says_what_a_reviewer_needs(world: World) -> None:
     assert card.buttons == ["Approve", "Reject", "Escalate", "View diff", "Claim"]
 
 
-async def test_every_message_can_be_heard_and_unfolds_nothing(world: World) -> None:
+async def test_every_message_has_a_plain_text_and_unfurls_nothing(world: World) -> None:
     """The plain text is enough for a screen reader; links are not unfurled and names are not parsed."""
     card = await world.submit(sample(CRITICAL))
     await world.hears(card.code)

@@ -26,7 +26,7 @@ async def test_one_person_claims(world: World) -> None:
     await card.thread_reads("Alice claimed")
 
 
-async def test_a_claim_binds_nobody(world: World) -> None:
+async def test_a_claim_is_advisory(world: World) -> None:
     """Every reviewer may still decide; the decided card no longer shows the claim."""
     card = await world.submit()
     await world.alice.claims(card)

@@ -189,7 +189,7 @@ def test_what_is_submitted_is_listed(terminal: Terminal, content: object, form: 
     assert "(pending)" in again.said
 
 
-def test_what_comes_through_a_pipe(terminal: Terminal) -> None:
+def test_submit_from_standard_input(terminal: Terminal) -> None:
     """`-` reads standard input."""
     ended = terminal.types("submit", "-", sends=json.dumps(APV))
     assert ended.code == 0

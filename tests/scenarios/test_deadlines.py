@@ -37,7 +37,7 @@ async def test_the_card_says_which_row_applied(world: World) -> None:
 
 
 @pytest.mark.long
-async def test_time_is_kept_once_by_however_many(world: World) -> None:
+async def test_timed_actions_happen_once_over_all_workers(world: World) -> None:
     """Two reminders with back-off, one escalation step, the breach and expiry, each with two more workers."""
     card = await world.submit(sample(HIGH) | {"kev": True, "exposed": True})
     await world.passes(minutes=61)

@@ -48,7 +48,7 @@ async def test_what_has_no_patch_has_no_diff(world: World) -> None:
     assert card.buttons == ["Approve", "Reject", "Escalate", "Claim"]
 
 
-async def test_a_dialog_that_slack_does_not_open_is_told(world: World) -> None:
+async def test_a_modal_that_slack_does_not_open_is_reported(world: World) -> None:
     """The person is asked to click again, and the next click works."""
     card = await world.submit()
     for kind in ("http503", "expired_trigger_id", "drop_before"):

@@ -24,7 +24,7 @@ async def critical(world: World) -> Card:
     return card
 
 
-async def test_the_incident_channel_hears_of_an_escalation(world: World) -> None:
+async def test_an_escalation_alerts_the_incident_channel(world: World) -> None:
     """The alert names person, reason and card, without buttons; the card shows the escalation too."""
     card = await world.submit()
     await world.alice.escalates(card, WHY, reason="Needs a lead's judgement")

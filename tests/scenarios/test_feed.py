@@ -162,7 +162,7 @@ async def test_bytes_are_no_message(web: aiohttp.ClientSession) -> None:
 # Frames that are pushed
 
 
-async def test_what_happens_is_told_in_order(web: aiohttp.ClientSession, clock: Clock) -> None:
+async def test_events_are_sent_in_order(web: aiohttp.ClientSession, clock: Clock) -> None:
     """A new APV, its change, its decision and the statistics, each with the next seq."""
     async with listener(web) as ana:
         await ana.subscribes("apvs", "decisions", "stats")
@@ -191,7 +191,7 @@ async def test_what_happens_is_told_in_order(web: aiohttp.ClientSession, clock: 
     }  # fmt: skip
 
 
-async def test_only_what_is_subscribed_is_told(web: aiohttp.ClientSession) -> None:
+async def test_only_subscribed_channels_are_sent(web: aiohttp.ClientSession) -> None:
     """`subscribe` adds channels, `unsubscribe` removes them."""
     async with listener(web) as ana:
         await ana.subscribes("apvs")
@@ -202,7 +202,7 @@ async def test_only_what_is_subscribed_is_told(web: aiohttp.ClientSession) -> No
         assert (await ana.hears())["type"] == "decision_made"
 
 
-async def test_what_was_missed_is_told_first(web: aiohttp.ClientSession) -> None:
+async def test_missed_events_are_sent_first(web: aiohttp.ClientSession) -> None:
     """`since` a seq: every later event on these channels, then new ones, none twice."""
     async with listener(web) as ana:
         await ana.subscribes("apvs")
@@ -229,7 +229,7 @@ async def test_events_reach_every_replica(database: Database, web: aiohttp.Clien
     assert [one["seq"] for one in heard[0]] == list(range(1, 13))
 
 
-async def test_a_refused_decision_is_told_to_nobody(web: aiohttp.ClientSession) -> None:
+async def test_a_refused_decision_sends_no_event(web: aiohttp.ClientSession) -> None:
     """It changes nothing, so it is no event."""
     async with listener(web) as ana:
         _, review = await submits(web, found(severity="critical"))
@@ -324,7 +324,7 @@ async def test_the_server_says_when_it_goes(database: Database, clock: Clock) ->
         ({}, "?token=writer-token", 403),
     ],
 )
-async def test_who_may_not_read_may_not_listen(
+async def test_the_feed_needs_the_read_scope(
     database: Database, clock: Clock, headers: dict[str, str], query: str, status: int
 ) -> None:
     """Refused before the upgrade, with a `detail`."""

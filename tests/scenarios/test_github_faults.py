@@ -24,7 +24,7 @@ async def branch_of(world: World, card: Card) -> str:
 
 
 @pytest.mark.long
-async def test_what_was_done_and_not_heard_of_is_not_done_again(world: World) -> None:
+async def test_a_lost_answer_repeats_nothing(world: World) -> None:
     """The retry reuses what exists; the failure is not announced."""
     cards = [await world.submit(sample(HIGH), package_name=f"package-{n}") for n in range(len(FAULTS))]
     for operation, fault in FAULTS:
@@ -74,7 +74,7 @@ async def test_a_base_that_moved_aside_is_built_upon(world: World) -> None:
     await card.thread_reads("Alice approved", "is open")
 
 
-async def test_a_base_that_moved_in_conflict_is_told(world: World, capsys: pytest.CaptureFixture[str]) -> None:
+async def test_a_conflicting_base_fails_the_pull_request(world: World, capsys: pytest.CaptureFixture[str]) -> None:
     """The lines of the patch are gone: nothing is pushed; once they are back, `jobs retry` opens it."""
     card = await world.submit()
     files = world.github.file_at("main", "requirements.txt")
@@ -93,9 +93,7 @@ async def test_a_base_that_moved_in_conflict_is_told(world: World, capsys: pytes
     await card.thread_reads("Alice approved", "does not apply", "is open")
 
 
-async def test_a_branch_of_somebody_else_is_told_and_left_alone(
-    world: World, capsys: pytest.CaptureFixture[str]
-) -> None:
+async def test_a_foreign_branch_fails_the_pull_request(world: World, capsys: pytest.CaptureFixture[str]) -> None:
     """A foreign branch with our name is not touched; once it is gone, `jobs retry` opens the pull request."""
     card = await world.submit()
     branch = await branch_of(world, card)
@@ -117,7 +115,7 @@ async def test_a_branch_of_somebody_else_is_told_and_left_alone(
     await card.thread_reads("Alice approved", "No pull request could be opened", "is open")
 
 
-async def test_what_a_person_closed_meanwhile_stays_closed(world: World) -> None:
+async def test_a_pull_request_closed_by_a_person_stays_closed(world: World) -> None:
     """Opened, but the answer was lost, and a person closed it: reported as closed, not opened again."""
     card = await world.submit()
     world.github.fail("pulls/create", GitHubFault.ERROR_502_AFTER)

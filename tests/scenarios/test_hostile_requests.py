@@ -125,7 +125,7 @@ def log(caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]) ->
     assert MARK not in caplog.text + said.out + said.err
 
 
-async def test_what_slack_did_not_sign_is_refused(world: World, log: None) -> None:
+async def test_unsigned_requests_are_refused(world: World, log: None) -> None:
     """Whatever the body: 401, before it is parsed."""
     slack = world.slack
     bodies = {**NONSENSE, **UNKNOWN, "a click": (click(), FORM)}
@@ -158,7 +158,7 @@ async def test_signed_nonsense_is_refused(world: World, log: None) -> None:
         assert (name, delivery.status) == (name, 400)
 
 
-async def test_what_nobody_listens_to_is_acknowledged(world: World, log: None) -> None:
+async def test_requests_without_a_listener_are_acknowledged(world: World, log: None) -> None:
     """Unknown events, actions, views, commands, shortcuts and future kinds."""
     for name, (body, headers) in UNKNOWN.items():
         delivery = await world.slack.deliver(body, {**headers, **world.slack.sender.sign(body)})

@@ -147,7 +147,7 @@ def outside_code(markdown: str) -> str:
     return re.sub(r"(?s)(?<!`)(`+)(?!`)(.+?)(?<!`)\1(?!`)", "", without)
 
 
-async def test_what_a_reviewer_writes_is_text_too(world: World) -> None:
+async def test_a_justification_is_plain_text_too(world: World) -> None:
     """A justification can neither mention the channel nor add a link."""
     card = await world.submit()
     await world.alice.rejects(card, "<!channel> see <https://evil.example|here>, @here *now*")

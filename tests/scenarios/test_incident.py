@@ -27,7 +27,7 @@ async def test_new_content_of_a_critical_one_is_not_announced_again(world: World
     assert len(world.slack.messages("incidents")) == 1
 
 
-async def test_a_missed_deadline_is_told_once(world: World) -> None:
+async def test_a_missed_deadline_is_announced_once(world: World) -> None:
     """Incident channel, card and thread show it once, with any number of bots; people can still decide."""
     card = await world.submit(sample(HIGH))
     decided = await world.submit()
@@ -61,7 +61,7 @@ async def test_the_deadline_is_what_the_column_says(world: World) -> None:
     assert later.thread == []
 
 
-async def test_a_job_that_no_retry_can_help_is_told(world: World) -> None:
+async def test_a_permanently_failed_job_is_announced(world: World) -> None:
     """If a reply is held, the incident channel gets one alert with the reason."""
     card = await world.submit()
     world.slack.fail("chat.postMessage", "restricted_action_thread_locked")

@@ -65,7 +65,7 @@ async def metrics(client: aiohttp.ClientSession) -> dict[str, float]:
 # Health
 
 
-async def test_health_says_who_and_how(database: Database) -> None:
+async def test_health_shows_version_and_components(database: Database) -> None:
     """`/health` has the version, the time and each part's last known state."""
     async with serving_ops(health_of(database, Parts(slack="refused", github="not_configured"))) as client:
         await gets(client, "/health/live")
@@ -126,7 +126,7 @@ async def test_ready_when_all_is_well(database: Database) -> None:
         ("github", "not_configured", 200),
     ],
 )
-async def test_which_part_takes_readiness_away(database: Database, part: str, state: str, status: int) -> None:
+async def test_which_component_makes_it_not_ready(database: Database, part: str, state: str, status: int) -> None:
     """Slack and this process's worker do; GitHub is shown but not fatal."""
     parts = Parts()
     setattr(parts, part, state)
@@ -296,7 +296,7 @@ async def test_every_answer_is_dressed(
             assert await response.json() == {"detail": detail}
 
 
-async def test_a_wrong_method_is_told_the_right_ones(anything: aiohttp.ClientSession) -> None:
+async def test_a_wrong_method_gets_the_allowed_ones(anything: aiohttp.ClientSession) -> None:
     """405 names the allowed methods."""
     async with anything.delete("/things/1/read") as response:
         assert response.headers["Allow"] == "POST"
@@ -306,7 +306,7 @@ async def test_a_wrong_method_is_told_the_right_ones(anything: aiohttp.ClientSes
     "sent",
     [b"\x16\x03\x01\x00\xa5\x01\x00\x00", b"GET / HTTP/9.9\r\n\r\n", b"GET / HTTP/1.1\r\nA: b\0secret\r\n\r\n"],
 )
-async def test_what_is_not_even_http_is_answered_alike(anything: aiohttp.ClientSession, sent: bytes) -> None:
+async def test_a_malformed_request_gets_the_same_headers(anything: aiohttp.ClientSession, sent: bytes) -> None:
     """A request that cannot be parsed gets the same headers and none of its own text."""
     answered = await said_to(anything, sent)
     assert re.match(r"HTTP/1\.[01] 400 ", answered)

@@ -52,7 +52,7 @@ async def test_a_critical_one_goes_past_all_that_wait(database_url: str, tmp_pat
 
 
 @pytest.mark.parametrize("failure", ["ratelimited", "http503", "drop_before", "drop_after"])
-async def test_the_order_stays_whatever_slack_does(database_url: str, tmp_path: Path, failure: str) -> None:
+async def test_the_order_survives_rate_limits(database_url: str, tmp_path: Path, failure: str) -> None:
     """The card that failed keeps its place: severity first, then age, each card once."""
     async with harness.world(database_url, tmp_path, role="web") as world:
         world.slack.fail("chat.postMessage", failure, times=2, after=1, retry_after=1)
@@ -107,7 +107,7 @@ async def test_a_deleted_card_is_kept_on_record_as_gone(world: World) -> None:
     assert kept == [{"ts": card.message.ts, "gone": False}, {"ts": dead.ts, "gone": True}]
 
 
-async def test_readiness_tells_of_a_channel_that_takes_no_cards(world: World) -> None:
+async def test_readiness_shows_a_channel_that_refuses_cards(world: World) -> None:
     """Readiness stays 200 because the incident channel is used, and shows `ok` once the channel works again."""
     world.slack.archive("vuln-review")
     await world.post_apv(sample(HIGH))

@@ -47,7 +47,7 @@ async def test_samples_and_reports_become_cards(world: World) -> None:
         (b'{"cve_id": "CVE-2024-1", "severity": "high"}', "package_name"),
     ],
 )
-async def test_what_is_not_taken_is_said_why(world: World, sent: bytes, why: str) -> None:
+async def test_faults_of_a_bad_file_are_shown(world: World, sent: bytes, why: str) -> None:
     """Nothing of a bad file is stored, and each fault is told."""
     world.sandbox.offer(submit_form(world.settings))
     async with world.http.post(f"{world.sandbox.origin}/submit", data=sent) as answer:

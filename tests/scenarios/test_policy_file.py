@@ -70,7 +70,7 @@ async def test_a_change_takes_effect_without_a_restart(world: Governed) -> None:
     await card.thread_reads("a member of python is still needed", "Dan approved", "is open")
 
 
-async def test_a_broken_file_changes_nothing_and_is_told_of_once(world: Governed) -> None:
+async def test_a_broken_file_changes_nothing_and_is_announced_once(world: Governed) -> None:
     """With two replicas the old policy stays in force, one alert names the fault, and readiness shows it."""
     card = await world.submit(sample(HIGH))
     async with world.another_bot() as other:
@@ -156,9 +156,7 @@ async def test_the_policy_may_approve_without_a_person(world: Governed) -> None:
     assert (await world.review(waits))["status"] == "pending"
 
 
-async def test_what_a_review_needs_is_explained_and_the_past_replayed(
-    world: Governed, capsys: pytest.CaptureFixture[str]
-) -> None:
+async def test_explain_and_simulate(world: Governed, capsys: pytest.CaptureFixture[str]) -> None:
     """`policy explain` shows each rule with its key; `policy simulate` shows what would be decided differently."""
     card = await world.submit(sample(HIGH))
     await world.alice.approves(card)

@@ -57,7 +57,7 @@ async def test_reporter_owner_and_who_has_voted_are_refused(world: World) -> Non
     assert await reasons(world, proposed) == ["own_machine"] * 2
 
 
-async def test_who_is_no_lead_is_refused_while_escalated(world: World) -> None:
+async def test_non_leads_are_refused_while_escalated(world: World) -> None:
     """Approve and Reject, by the button and by a form that was open before."""
     card = await world.submit(sample(HIGH))
     approval, rejection = await world.bob.opens("Approve", card), await world.alice.opens("Reject", card)

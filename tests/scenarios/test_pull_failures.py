@@ -63,7 +63,7 @@ async def fails(world: World, card: Card, reason: str) -> None:
         ({"base_ref": "release-1"}, "has no branch release-1"),
     ],
 )
-async def test_what_cannot_be_opened_is_told_and_nothing_is_pushed(
+async def test_a_failed_patch_is_announced_and_nothing_is_pushed(
     world: World, changes: dict[str, object], reason: str
 ) -> None:
     """A patch that does not fit, a forbidden path in any case, no diff at all, an unknown branch."""

@@ -139,7 +139,7 @@ async def test_a_push_between_look_and_merge_is_refused_by_github(world: World) 
         assert sha == pull.head_sha
 
 
-async def test_a_refused_merge_is_told_once(world: World) -> None:
+async def test_a_refused_merge_is_announced_once(world: World) -> None:
     """The incident channel shows GitHub's reason, and the bot does not retry the merge endlessly."""
     card, pull = await opened(world)
     await world.github.set_check(pull.head_sha, "tests", "success")
@@ -152,7 +152,7 @@ async def test_a_refused_merge_is_told_once(world: World) -> None:
     await card.told_in_thread("could not be merged")
 
 
-async def test_a_merge_whose_answer_never_came_is_merged_once(world: World) -> None:
+async def test_a_merge_with_a_lost_answer_happens_once(world: World) -> None:
     """A second run finds the pull request merged."""
     card, pull = await opened(world)
     await world.github.set_check(pull.head_sha, "tests", "success")

@@ -44,7 +44,7 @@ async def nothing_happened(world: World, card: Card) -> None:
     assert world.slack.messages("incidents") == []
 
 
-async def test_who_is_no_reviewer_is_refused_by_every_button(world: World) -> None:
+async def test_every_button_refuses_non_reviewers(world: World) -> None:
     """Outsider, guest, deactivated, bot and stranger are each told why, before any modal opens."""
     card = await world.submit()
     buttons = ("Approve", "Reject", "Escalate", "Claim")
@@ -78,7 +78,7 @@ async def test_a_modal_is_no_way_around_the_button(world: World) -> None:
     assert [row["reason"] for row in await refusals(world, card)] == [reason for reason, _ in PEOPLE.values()] * 2
 
 
-async def test_who_is_no_reviewer_is_refused_by_every_command(world: World) -> None:
+async def test_every_command_refuses_non_reviewers(world: World) -> None:
     """Every command that changes something refuses like the button, in its ephemeral answer."""
     card = await world.submit()
     commands = {
@@ -122,7 +122,7 @@ async def test_a_reporter_may_reject_their_own(world: World) -> None:
     await card.thread_reads(WHY)
 
 
-async def test_who_left_the_group_is_refused(world: World) -> None:
+async def test_a_former_group_member_is_refused(world: World) -> None:
     """A reviewer whose membership ends is refused from then on, also with a modal already open."""
     card = await world.submit()
     view = await world.alice.opens("Reject", card)
@@ -134,7 +134,7 @@ async def test_who_left_the_group_is_refused(world: World) -> None:
     await nothing_happened(world, card)
 
 
-async def test_who_is_deactivated_is_refused(world: World) -> None:
+async def test_a_deactivated_account_is_refused(world: World) -> None:
     """An account that is deactivated no longer decides, though its group still lists it."""
     card = await world.submit()
     await world.alice.claims(card)
@@ -159,7 +159,7 @@ async def test_a_disabled_group_has_no_members(world: World) -> None:
     ("method", "kind"),
     [("users.info", "drop_before"), ("users.info", "ratelimited"), ("usergroups.users.list", "http503")],
 )
-async def test_nothing_is_recorded_while_slack_cannot_say_who_it_is(world: World, method: str, kind: str) -> None:
+async def test_nothing_is_recorded_while_slack_does_not_answer(world: World, method: str, kind: str) -> None:
     """With an empty cache and Slack down, the person is told, Slack gets no acknowledgement, and later it works."""
     card = await world.submit()
     world.slack.fail(method, kind, times=None)
@@ -176,7 +176,7 @@ async def test_nothing_is_recorded_while_slack_cannot_say_who_it_is(world: World
     await card.thread_reads("Alice claimed")
 
 
-async def test_what_slack_said_a_moment_ago_is_believed(world: World) -> None:
+async def test_a_cached_profile_is_enough(world: World) -> None:
     """A reviewer who was looked up seconds before can decide while Slack is down."""
     card = await world.submit()
     await world.alice.claims(card)
@@ -225,7 +225,7 @@ async def test_nothing_is_recorded_while_the_database_is_away(world: World) -> N
     await card.thread_reads("Alice approved", "Pull request #1")
 
 
-async def test_a_click_is_answered_whatever_hangs(world: World) -> None:
+async def test_a_click_is_answered_in_time(world: World) -> None:
     """A database that does not answer, then a Slack that does not: the bot gives up first, and tells the person.
 
     The lock is held until every click has its answer.
@@ -262,7 +262,7 @@ async def test_reviewers_may_be_named_one_by_one(database_url: str, tmp_path: Pa
         await card.thread_reads("Alice approved", "Pull request #1")
 
 
-async def test_a_lead_who_is_no_reviewer_is_a_reviewer(world: World) -> None:
+async def test_every_lead_is_a_reviewer(world: World) -> None:
     """Leads decide like reviewers, also where the reviewers' own group does not hold them."""
     card = await world.submit(sample("certifi-cve-2023-37920"))
     await world.regroup("reviewers", "alice")

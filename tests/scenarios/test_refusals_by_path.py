@@ -108,7 +108,7 @@ async def test_a_rule_refuses_alike_on_each_path(world: World, path: str) -> Non
         assert refusal == {"actor": actor, "reason": reason, "asked": "approve"}
 
 
-async def test_nobody_is_let_in_over_the_api_by_a_name_they_send(world: World) -> None:
+async def test_a_name_without_a_token_is_refused(world: World) -> None:
     """Without a token, or its scope, nothing is judged at all, whoever is named: a lead, a bot, a guest, a stranger."""
     card = await world.submit(sample(HIGH))
     before, audit = await state(world, card), await world.audit(card)
@@ -121,7 +121,7 @@ async def test_nobody_is_let_in_over_the_api_by_a_name_they_send(world: World) -
     assert await world.audit(card) == audit
 
 
-async def test_one_token_is_one_reviewer_whoever_it_names(world: World) -> None:
+async def test_one_token_is_one_reviewer_under_any_name(world: World) -> None:
     """A token needs no Slack; its second approval is refused under any name."""
     card = await world.submit(sample(HIGH))
     for method in ("users.info", "usergroups.users.list"):
@@ -141,7 +141,7 @@ async def test_one_token_is_one_reviewer_whoever_it_names(world: World) -> None:
     world.slack.clear_faults()
 
 
-async def test_a_claimed_name_keeps_out_and_lets_nobody_through(database_url: str, tmp_path: Path) -> None:
+async def test_a_claimed_name_only_restricts(database_url: str, tmp_path: Path) -> None:
     """Where the API asks for no token, a name still cannot approve its own, its machine's, twice, or as a lead."""
     file = tmp_path / "policy.toml"
     file.write_text(

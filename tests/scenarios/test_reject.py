@@ -26,7 +26,7 @@ async def test_a_rejection_closes_the_review(world: World) -> None:
     assert world.github.branches().keys() == {"main"}
 
 
-async def test_one_rejection_closes_what_others_approved(world: World) -> None:
+async def test_one_rejection_closes_an_approved_review(world: World) -> None:
     """A critical one with an approval is closed by the first rejection, also by the person who approved."""
     card = await world.submit(sample(CRITICAL))
     await world.hears(card.code)
@@ -63,7 +63,7 @@ async def test_slack_itself_keeps_the_length(world: World) -> None:
             await world.alice.fills(view, reason="Other", justification=justification)
 
 
-async def test_every_fault_is_told_at_once(world: World) -> None:
+async def test_all_faults_are_shown_at_once(world: World) -> None:
     """Without reason and justification, both inputs show what is missing."""
     card = await world.submit()
     view = await world.alice.opens("Reject", card)
@@ -85,7 +85,7 @@ async def test_outer_space_does_not_count(world: World, length: int) -> None:
     await card.thread_reads("yyyyyyyyyy")
 
 
-async def test_what_no_database_can_store_is_told(world: World) -> None:
+async def test_unstorable_characters_are_a_fault(world: World) -> None:
     """A NUL or half a surrogate pair is a fault beside the input, not a failure."""
     card = await world.submit()
     view = await world.alice.opens("Reject", card)

@@ -92,7 +92,7 @@ async def test_once_a_pull_request_is_open_a_new_review_follows(world: World) ->
     assert [pull.state for pull in world.github.pulls()] == ["open"]
 
 
-async def test_what_comes_during_a_push_is_a_new_review(world: World) -> None:
+async def test_new_content_during_a_push_is_a_new_review(world: World) -> None:
     """A push and changed content cannot conflict: the branch has the approved content, the new one needs new votes."""
     card = await world.submit()
     digest = (await world.review(card))["digest"]

@@ -74,7 +74,7 @@ async def test_two_workers_do_nothing_twice(world: World) -> None:
     assert world.slack.unread() == []
 
 
-async def test_the_worker_throws_away_what_nobody_can_need(world: World) -> None:
+async def test_the_worker_prunes(world: World) -> None:
     """A worker prunes at start, and then once an hour."""
     await world.rows("INSERT INTO slack_deliveries VALUES ('old', now() - interval '2 days') RETURNING 1")
     await world.rows("INSERT INTO slack_deliveries VALUES ('new', now()) RETURNING 1")

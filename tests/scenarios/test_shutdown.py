@@ -26,7 +26,7 @@ async def world(database_url: str, tmp_path: Path) -> AsyncIterator[World]:
 
 @pytest.mark.long
 @SIGNALS
-async def test_what_is_in_hand_is_finished(world: World, tmp_path: Path, signum: signal.Signals) -> None:
+async def test_current_work_is_finished(world: World, tmp_path: Path, signum: signal.Signals) -> None:
     """A running click is answered and recorded, and a running job finishes."""
     async with serving(world, tmp_path) as bot:
         card = await world.submit()
@@ -54,7 +54,7 @@ async def test_what_is_in_hand_is_finished(world: World, tmp_path: Path, signum:
 
 @pytest.mark.long
 @SIGNALS
-async def test_it_ends_however_little_it_has(world: World, tmp_path: Path, signum: signal.Signals) -> None:
+async def test_it_ends_without_any_dependency(world: World, tmp_path: Path, signum: signal.Signals) -> None:
     """Without a database, Slack and GitHub."""
     env = environment(
         world.settings,

@@ -71,7 +71,7 @@ def test_everything_that_is_missing_is_named(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("settings", "line"), UNUSABLE)
-def test_what_cannot_be_used_is_named(terminal: Terminal, settings: dict[str, str], line: str) -> None:
+def test_an_invalid_setting_is_named(terminal: Terminal, settings: dict[str, str], line: str) -> None:
     """One line with the setting and what it accepts, and nothing of a secret."""
     ended = terminal.types("serve", **settings)
     assert ended.code == 2

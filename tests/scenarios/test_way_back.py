@@ -62,7 +62,7 @@ async def test_checks_and_the_merge_come_back(world: World) -> None:
     assert world.slack.messages("incidents") == []
 
 
-async def test_failed_checks_are_heard_in_the_incident_channel(world: World) -> None:
+async def test_failed_checks_alert_the_incident_channel(world: World) -> None:
     """By name, from check runs and commit statuses alike."""
     card, pull = await opened(world)
     await world.github.set_check(pull.head_sha, "tests", "failure")
@@ -93,7 +93,7 @@ async def test_a_closed_pull_request_stays_closed(world: World) -> None:
     await card.thread_reads("Alice approved", "is open", "closed without merging", "was reopened on GitHub")
 
 
-async def test_a_deleted_branch_is_told(world: World) -> None:
+async def test_a_deleted_branch_is_announced(world: World) -> None:
     """GitHub closes the pull request with it; the thread shows both."""
     card, pull = await opened(world)
     await world.github.delete_branch(pull.head_ref)
@@ -102,7 +102,7 @@ async def test_a_deleted_branch_is_told(world: World) -> None:
     await card.thread_reads("Alice approved", "is open", "closed without merging", "The branch of pull request #1 was")
 
 
-async def test_reviews_and_conflicts_are_told(world: World) -> None:
+async def test_review_requests_and_conflicts_are_announced(world: World) -> None:
     """Requested reviewers, a conflict with the base, and its resolution."""
     card, pull = await opened(world)
     await world.github.request_reviews(pull.number, "mia")
@@ -121,7 +121,7 @@ async def test_reviews_and_conflicts_are_told(world: World) -> None:
     )
 
 
-async def test_a_push_over_what_was_approved_is_told(world: World) -> None:
+async def test_a_push_after_approval_is_announced(world: World) -> None:
     """The approval does not cover somebody else's commit; if it is merged anyway, there is an alert too."""
     card, pull = await opened(world)
     sha = await world.github.push_commit(pull.head_ref, {"extra.py": b"evil = 1\n"}, by="mallory")
@@ -176,7 +176,7 @@ async def test_one_delivery_has_one_effect(world: World) -> None:
     await card.thread_reads("Alice approved", "is open", "all checks passed")
 
 
-async def test_github_that_hides_a_pull_request_is_told_once(world: World) -> None:
+async def test_a_vanished_pull_request_is_announced_once(world: World) -> None:
     """The repository is gone: one alert, and no second one at the next check."""
     card, pull = await opened(world)
     hidden = dict(world.github.hub.repositories)

@@ -82,7 +82,7 @@ MAY_CHANGE = {
 
 
 @pytest.mark.parametrize("column", MAY_CHANGE)
-async def test_what_became_of_a_decision_may_be_added(
+async def test_the_outcome_of_a_decision_may_be_added(
     database: Database, superuser: asyncpg.Connection, column: str
 ) -> None:
     """These three columns and no others."""

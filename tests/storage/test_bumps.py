@@ -62,7 +62,7 @@ async def test_the_diff_is_a_new_version_under_its_own_digest(database: Database
     assert await log(database, review) == ["review.submitted", "review.revised"]
 
 
-async def test_made_twice_is_made_once(database: Database) -> None:
+async def test_making_the_diff_twice_changes_nothing(database: Database) -> None:
     """A job that died after its commit and runs again changes nothing."""
     opened = gate(database)
     review = (await submit(opened, BARE)).review

@@ -81,7 +81,7 @@ async def test_a_connection_lost_at_the_commit_leaves_it_unknown(database: Datab
     assert await rows(database, "SELECT * FROM apv_code_years") == []
 
 
-async def test_whoever_is_told_to_end_in_a_commit_does_end(database: Database) -> None:
+async def test_a_task_cancelled_during_a_commit_ends(database: Database) -> None:
     """Although the commit takes the cancellation, and the task goes on after any failure."""
     committing = asyncio.Event()
     event.listen(database.engine.sync_engine, "commit", lambda _connection: committing.set())
@@ -97,7 +97,7 @@ async def test_whoever_is_told_to_end_in_a_commit_does_end(database: Database) -
     assert task.cancelled()
 
 
-async def test_a_fault_of_ours_is_no_outage(database: Database) -> None:
+async def test_our_own_error_is_not_an_outage(database: Database) -> None:
     """Wrong SQL is an unexpected error and does not mean that the database is away."""
     with pytest.raises(DBAPIError) as caught:
         await run(database, "SELECT nothing FROM nowhere")
@@ -105,7 +105,7 @@ async def test_a_fault_of_ours_is_no_outage(database: Database) -> None:
     assert not isinstance(caught.value, CommitUnknown)
 
 
-async def test_nobody_is_there(database_url: str) -> None:
+async def test_an_unreachable_server_is_an_outage(database_url: str) -> None:
     """A server that stopped and one that never started both count as away."""
     for nobody in (Database("postgresql+asyncpg://bot@127.0.0.1:1/apv"), Database()):
         with pytest.raises((OSError, NotStarted)) as caught:

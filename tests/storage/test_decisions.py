@@ -174,7 +174,7 @@ async def test_a_refused_click_leaves_an_audit_entry_and_nothing_else(database: 
     assert entry["sentence"] == "You are not on the list of reviewers, so no decision was recorded."
 
 
-async def test_nothing_is_recorded_while_slack_cannot_say_who_it_is(database: Database) -> None:
+async def test_nothing_is_recorded_while_slack_does_not_answer(database: Database) -> None:
     """Fail closed: not even a refusal."""
     people = Workspace()
     opened = gate(database, people=people)
@@ -302,7 +302,7 @@ async def actions(database: Database) -> list[str | None]:
     return [action for _, _, action in await decisions(database)]
 
 
-async def test_what_became_of_an_approval(database: Database) -> None:
+async def test_the_outcome_of_an_approval(database: Database) -> None:
     """Under way until the pull request exists; then every approval of this review shows it."""
     opened = gate(database)
     review = await arrived(opened, CRITICAL)
@@ -321,9 +321,7 @@ ENDS = [(Choice.REJECT, "recorded", "recorded"), (Choice.MODIFY, "recorded", "ch
 
 
 @pytest.mark.parametrize(("choice", "earlier", "own"), ENDS)
-async def test_what_became_of_an_approval_that_was_overruled(
-    database: Database, choice: Choice, earlier: str, own: str
-) -> None:
+async def test_the_outcome_of_an_overruled_approval(database: Database, choice: Choice, earlier: str, own: str) -> None:
     """It does not stay under way."""
     opened = gate(database)
     review = await arrived(opened, CRITICAL)
@@ -332,7 +330,7 @@ async def test_what_became_of_an_approval_that_was_overruled(
     assert await actions(database) == [earlier, own]
 
 
-async def test_what_became_of_an_approval_with_nothing_to_open(database: Database) -> None:
+async def test_the_outcome_of_an_approval_without_a_patch(database: Database) -> None:
     """Both approvals are recorded, no GitHub job is queued, and the review says why."""
     opened = gate(database)
     review = await arrived(opened, replace(CRITICAL, patch_diff=None))
@@ -379,7 +377,7 @@ async def test_a_pull_request_that_failed_and_then_came_about(database: Database
     assert await actions(database) == ["pr_opened"]
 
 
-async def test_a_failure_of_old_content_says_nothing_of_the_new(database: Database) -> None:
+async def test_a_failure_of_old_content_leaves_the_new_alone(database: Database) -> None:
     """A job that ran while the content changed is no longer about this review."""
     opened = gate(database)
     review = await arrived(opened)
@@ -402,7 +400,7 @@ async def test_an_unknown_review_is_refused(database: Database) -> None:
     assert await everything(database) == before
 
 
-async def test_whoever_submits_unnamed_is_the_reporter(database: Database) -> None:
+async def test_the_submitter_is_the_reporter_by_default(database: Database) -> None:
     """Without a reporter the submitting principal is the reporter, and may not approve."""
     opened = gate(database)
     review = (await submit(opened, by="Alice@Example.org")).review
@@ -410,7 +408,7 @@ async def test_whoever_submits_unnamed_is_the_reporter(database: Database) -> No
     assert reasons([await click(opened, BOB, review)]) == {"Accepted": 1}
 
 
-async def test_being_let_in_to_say_why_changes_nothing(database: Database) -> None:
+async def test_opening_the_justification_modal_changes_nothing(database: Database) -> None:
     """Only the request is recorded, so that it opens one modal; a refusal is logged like any other."""
     opened = gate(database)
     review = await arrived(opened)
@@ -428,7 +426,7 @@ async def test_being_let_in_to_say_why_changes_nothing(database: Database) -> No
     assert (await log(database, review))[-1] == "decision.refused"
 
 
-async def test_a_missed_deadline_is_said_once(database: Database) -> None:
+async def test_a_missed_deadline_is_announced_once(database: Database) -> None:
     """Even with two sweepers at once there is one entry, one alert and one reply, and no repetition."""
     clock = Clock()
     opened = gate(database, clock=clock)
@@ -445,7 +443,7 @@ async def test_a_missed_deadline_is_said_once(database: Database) -> None:
     assert isinstance(await click(opened, ALICE, review), Accepted), "late is better than never"
 
 
-async def test_no_deadline_is_missed_once_it_is_decided(database: Database) -> None:
+async def test_a_decided_review_misses_no_deadline(database: Database) -> None:
     """Only what awaits a decision can be late."""
     clock = Clock()
     opened = gate(database, clock=clock)

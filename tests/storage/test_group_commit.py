@@ -86,7 +86,7 @@ async def test_two_clicks_on_one_review_see_each_other(database: Database) -> No
     ]
 
 
-async def test_a_review_that_somebody_holds_holds_nobody_up(database: Database) -> None:
+async def test_a_locked_review_delays_no_other_click(database: Database) -> None:
     """Of two simultaneous clicks the one on the free review is recorded at once, the other when its lock is free."""
     opened = gate(database)
     held, free = await arrived(opened, 2)
@@ -99,7 +99,7 @@ async def test_a_review_that_somebody_holds_holds_nobody_up(database: Database) 
     assert isinstance(await waits, Accepted)
 
 
-async def test_who_changes_a_review_meanwhile_is_seen(database: Database) -> None:
+async def test_a_change_in_between_is_seen(database: Database) -> None:
     """Judging a click locks nothing; after a change in between it is judged again and written once."""
     opened = gate(database)
     (review,) = await arrived(opened, 1)

@@ -8,7 +8,7 @@ from storage.database import Database
 from tests.builders import apv, blocked, gate, rows, run, submit
 
 
-async def test_a_deleted_message_is_buried_once(database: Database) -> None:
+async def test_a_deleted_message_is_recorded_once(database: Database) -> None:
     """Its card's job and a reply's job may find at the same time that it is gone."""
     review = (await submit(gate(database), apv())).review
     card = uuid4()
@@ -19,13 +19,13 @@ async def test_a_deleted_message_is_buried_once(database: Database) -> None:
             VALUES ('{card}', 'card', '{review.id}', 'C9', '1.1', now())""",
     )
 
-    async def bury() -> None:
+    async def record_deleted() -> None:
         async with database.transaction() as tx:
-            await messages.bury(tx, card, "1.1")
+            await messages.record_deleted(tx, card, "1.1")
 
     async with database.transaction() as first:
-        await messages.bury(first, card, "1.1")
-        second = asyncio.create_task(bury())
+        await messages.record_deleted(first, card, "1.1")
+        second = asyncio.create_task(record_deleted())
         await blocked(database, 1)
         await first.commit()
     await second

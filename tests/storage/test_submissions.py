@@ -373,7 +373,7 @@ async def test_each_year_counts_from_one(database: Database) -> None:
     assert (await submit(opened, apv(package_name="other"))).review.code == "APV-2027-0001"
 
 
-async def test_one_apv_handed_in_by_many_at_once_is_one_review(database: Database) -> None:
+async def test_one_apv_submitted_by_many_at_once_is_one_review(database: Database) -> None:
     """One of them creates it; the others find it."""
     opened = gate(database)
     receipts = await asyncio.gather(*[hand_in(opened, Submission(apv())) for _ in range(12)])
@@ -493,7 +493,7 @@ async def test_a_row_of_another_program_is_taken_in(database: Database) -> None:
     assert await adopt(opened) == 0
 
 
-async def test_the_least_that_another_program_may_insert(database: Database) -> None:
+async def test_the_minimal_row_of_another_program(database: Database) -> None:
     """Every other column has a default; such a review is decided like any other."""
     opened = gate(database)
     await insert(database, LEAST)
