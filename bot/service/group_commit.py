@@ -70,7 +70,7 @@ class GroupCommit:
         return written or await self._alone(review_id, rule)
 
     async def close(self) -> None:
-        """Wait for the group that is being committed: whoever asked for it may have given up."""
+        """Wait for the group that is being committed: its clicks may have given up waiting."""
         if self._running is not None:
             await self._running
 
