@@ -8,9 +8,8 @@ from uuid import UUID
 import structlog
 
 from bot.service import adoption, deadlines, pulls, statistics
-from bot.service.errors import database_is_away
+from bot.service.errors import outage
 from bot.service.gate import Gate
-from storage.database import CommitUnknown
 from storage.pruning import BATCH, PASSING
 from storage.pruning import prune as prune_batch
 
@@ -53,7 +52,7 @@ async def handle_all(
             try:
                 handled = await handle(gate, review_id)
             except Exception as error:
-                if _ends_the_sweep(error):
+                if outage(error) is not None:
                     raise
                 handled = False
                 _say_once(review_id, type(error).__name__)
@@ -70,13 +69,9 @@ async def _duty(name: str, duty: Awaitable[object]) -> None:
     try:
         await duty
     except Exception as error:
-        if _ends_the_sweep(error):
+        if outage(error) is not None:
             raise
         log.exception("sweep.failed", duty=name, exc_info=error)
-
-
-def _ends_the_sweep(error: Exception) -> bool:
-    return database_is_away(error) or isinstance(error, CommitUnknown)
 
 
 @lru_cache(maxsize=1024)

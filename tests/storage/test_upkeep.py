@@ -85,15 +85,15 @@ async def test_a_row_that_fails_stops_no_other(database: Database) -> None:
 
 
 async def test_a_duty_that_fails_stops_no_other(database: Database) -> None:
-    """Deadlines cannot be read any more, and rows of other programs are taken in all the same."""
+    """The counters cannot be read any more, and open pull requests are asked about all the same."""
     opened = gate(database)
-    await arrive(database, 3)
-    await run(database, "ALTER TABLE apv_reviews RENAME COLUMN breached_at TO forgotten")
+    await submit(opened)
+    await run(database, "UPDATE apv_reviews SET status = 'pr_open', pr_number = 1")
+    await run(database, "ALTER TABLE feed_head ALTER COLUMN seq TYPE text")
     with capture_logs() as lines:
-        await upkeep.sweep(opened, None)
-    assert {line["event"] for line in lines} == {"sweep.failed"}
-    await run(database, "ALTER TABLE apv_reviews RENAME COLUMN forgotten TO breached_at")
-    assert (await rows(database, "SELECT count(*) AS n FROM apv_reviews WHERE digest IS NOT NULL"))[0]["n"] == 3
+        await upkeep.sweep(opened, timedelta(0))
+    assert [line["event"] for line in lines] == ["sweep.failed"]
+    assert (await rows(database, "SELECT pull_polled_at IS NOT NULL AS asked FROM apv_reviews"))[0]["asked"]
 
 
 async def changes_asked_for(opened: Gate, review: Review) -> None:
