@@ -55,9 +55,13 @@ FIRST, LAST = datetime(1000, 1, 1, tzinfo=UTC), datetime(9000, 1, 1, tzinfo=UTC)
 """Other programs may write `infinity` or a year outside datetime's range; between these, deadlines can be computed."""
 
 
+BOUNDS = frozenset({FIRST, LAST})
+
+
 def _moment(column: ColumnElement[datetime]) -> ColumnElement[datetime]:
     """The column, clamped to FIRST and LAST."""
-    first, last = literal(FIRST, TIME), literal(LAST, TIME)
+    # Constants, not parameters: a click would send each of them with every question.
+    first, last = (literal_column(f"timestamptz '{bound.isoformat()}'", TIME) for bound in (FIRST, LAST))
     return case((column >= last, last), (column <= first, first), else_=column).label(column.key)
 
 
@@ -118,7 +122,7 @@ Value = TypeVar("Value")
 
 def review_of(row: RowMapping) -> Review:
     """A review's state from a row with STATE's columns. `unreadable` names the values that cannot be read."""
-    unreadable = [name for name in MOMENTS if row[name] in {FIRST, LAST}]
+    unreadable = [name for name in MOMENTS if row[name] in BOUNDS]
 
     def read(name: str, how: Callable[[Any], Value], instead: Value) -> Value:
         try:
