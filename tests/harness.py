@@ -34,7 +34,6 @@ from bot.sandbox.slack import SlackSandbox
 from bot.sandbox.slack.delivery import Delivery
 from bot.sandbox.slack.model import Message
 from bot.sandbox.slack.views import View
-from bot.tasks.worker import HEARTBEAT_TIMEOUT
 from storage import audit, embedded
 from storage.database import CommitUnknown, Database
 from tests.conftest import Errors
@@ -377,12 +376,6 @@ class World:
     async def settle(self) -> None:
         """Wait until no job is queued or running."""
         await self.until_async(self._idle, lambda: "jobs are still under way")
-
-    async def silence_passes(self) -> None:
-        """Make the jobs of killed workers as old as a heartbeat that is overdue, instead of waiting for that long."""
-        aged = "UPDATE pgqueuer SET heartbeat = heartbeat - CAST(:silence AS interval) WHERE status = 'picked'"
-        async with self.database.transaction() as tx:
-            await tx.execute(text(aged), {"silence": HEARTBEAT_TIMEOUT})
 
     async def _idle(self) -> bool:
         due = "SELECT count(*) AS n FROM pgqueuer WHERE status IN ('queued', 'picked')"

@@ -41,7 +41,6 @@ async def died_in_a_first_post(world: World, folder: Path) -> None:
         code = (await world.post_apv(sample(CRITICAL)))["apv_code"]
         await reached(world)
         await bot.dies()
-        await world.silence_passes()
     async with restarted(world):
         card = await world.card(code)
         await world.settle()
@@ -60,7 +59,6 @@ async def died_in_every_consequence(world: World, folder: Path) -> None:
         assert (await world.alice.approves(card)).ok
         await reached(world)
         await bot.dies()
-        await world.silence_passes()
     await there_is_one_pull_request(world, card)
 
 
@@ -86,7 +84,6 @@ async def died_after_an_answer_that_never_came(world: World, folder: Path) -> No
         assert (await world.alice.approves(card)).ok
         await reached(world)
         await bot.dies()
-        await world.silence_passes()
     await there_is_one_pull_request(world, card)
 
 
@@ -106,7 +103,6 @@ async def died_on_the_way_back(world: World, folder: Path, *, operation: str) ->
         await world.github.set_check(pull.head_sha, "tests", "success")
         await reached(world)
         await bot.dies()
-        await world.silence_passes()
     async with restarted(world, policy_file=policy, github_webhook_secret=SecretStr(HOOK)) as next_bot:
         world.github.webhooks.set_up(f"http://127.0.0.1:{next_bot.port}/github/webhooks", HOOK)
         await card.shows("Merged")
