@@ -46,3 +46,4 @@ def test_the_handler_acknowledges_last() -> None:
     tree = ast.parse((ROOT / file).read_text("utf-8"))
     (node,) = (n for n in tree.body if isinstance(n, ast.AsyncFunctionDef) and n.name == function)
     assert ast.unparse(node.body[-1]) == "await ack()"
+    assert ast.unparse(node).count("await ack()") == 1
