@@ -14,6 +14,9 @@ OPENAPI := 23.0.2
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
+# Empty means: keep compiled code. A run of the tests starts Python some hundred times, and each start would compile anew.
+export PYTHONDONTWRITEBYTECODE :=
+
 # Name, command: prints one line if the command passes, and its whole output if it fails.
 define check
 	@printf '  %-16s' '$(1)'; if said=$$($(2) 2>&1); then echo ok; else echo failed; echo "$$said"; exit 1; fi
