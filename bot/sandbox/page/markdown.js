@@ -1,7 +1,7 @@
-// The part of GitHub's Markdown that the bot's pull requests use: headings, lists, tables, fences, bold, code.
-// Everything else, links and HTML included, stays plain text.
+// The part of GitHub's Markdown that the bot's pull requests use: headings, lists, tables, fences, bold, code, links.
+// Everything else, HTML included, stays plain text.
 
-import { h } from "./dom.js";
+import { followable, h, link } from "./dom.js";
 
 export function markdown(text) {
   const lines = text.replace(/\r\n?/g, "\n").split("\n");
@@ -60,18 +60,23 @@ function table(first, lines) {
 const cells = (line) => line.trim().replace(/^\||\|$/g, "").split("|").map((cell) => cell.trim());
 
 // Code first: nothing inside it is markup.
-const INLINE = /(`+)(?!`)(.+?)(?<!`)\1(?!`)|\*\*(?=\S)(.+?\S)\*\*/gs;
+const INLINE = /(`+)(?!`)(.+?)(?<!`)\1(?!`)|\*\*(?=\S)(.+?\S)\*\*|\[([^\]]+)\]\(([^\s()]+)\)/gs;
 
 function inline(text) {
   const nodes = [];
   let from = 0;
   for (const found of text.matchAll(INLINE)) {
     nodes.push(text.slice(from, found.index));
-    const [whole, ticks, code, bold] = found;
-    nodes.push(ticks ? h("code", null, spaced(code)) : h("strong", null, inline(bold)));
-    from = found.index + whole.length;
+    nodes.push(marked(found));
+    from = found.index + found[0].length;
   }
   return [...nodes, text.slice(from)];
+}
+
+function marked([whole, ticks, code, bold, label, address]) {
+  if (ticks) return h("code", null, spaced(code));
+  if (bold) return h("strong", null, inline(bold));
+  return followable(address) ? link(address, label) : whole;
 }
 
 // A space on both sides of a code span is not part of it.
