@@ -169,3 +169,20 @@ async def test_a_panel_is_left_with_escape(sandbox: SandboxServer, opens: Opens)
     tool = alice.page.get_by_role("button", name="Faults")
     await expect(tool).to_be_focused()
     await expect(tool).to_have_attribute("aria-expanded", "false")
+
+
+DRAWN = """async (text) => {
+    const { markdown } = await import("./page/markdown.js");
+    const place = document.createElement("div");
+    place.append(...markdown(text));
+    return [place.textContent, [...place.querySelectorAll("a")].map((found) => found.href)];
+}"""
+
+
+async def test_a_pull_requests_links_lead_to_pages_only(sandbox: SandboxServer, opens: Opens) -> None:
+    """A web address becomes a link; a script, and what stands in code, stays text."""
+    alice = await opens(sandbox.origin)
+    text = "[a page](https://example.com/a) [a script](javascript:stop) `[code](https://example.com/b)`"
+    said, links = await alice.page.evaluate(DRAWN, text)
+    assert said == "a page [a script](javascript:stop) [code](https://example.com/b)"
+    assert links == ["https://example.com/a"]
