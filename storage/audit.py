@@ -130,6 +130,6 @@ async def chains(tx: AsyncConnection) -> AsyncIterator[Chain]:
         yield Chain(review.apv_code, Head(review.audit_seq, review.audit_head), rows)
     changes = select(policy_in_force.c.audit_seq, policy_in_force.c.audit_head)
     if (policy := (await tx.execute(changes)).one_or_none()) is not None:
-        told = select(audit_log).where(audit_log.c.apv_id.is_(None), audit_log.c.kind.startswith("policy."))
+        told = select(audit_log).where(audit_log.c.apv_id.is_(None))
         rows = [as_json(row) for row in (await tx.execute(told.order_by(audit_log.c.seq))).mappings()]
-        yield Chain("policy", Head(policy.audit_seq, policy.audit_head), rows)
+        yield Chain("installation", Head(policy.audit_seq, policy.audit_head), rows)

@@ -1,11 +1,12 @@
 """Decision records, each with the content that was decided on."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import RowMapping, select, text
+from sqlalchemy import ColumnElement, RowMapping, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.domain.apv import Json
@@ -87,20 +88,35 @@ async def of_request(tx: AsyncConnection, request: str, key: str | None, since: 
 
 @dataclass(frozen=True, slots=True)
 class Approval:
-    """One recorded approval."""
+    """One recorded approval. `reviewer_key` is a Slack user id, `token:<name>` or `claimed:<e-mail or name>`."""
 
     reviewer_name: str
+    reviewer_key: str
+    reviewer_email: str | None
     justification: str
     at: datetime
 
 
-async def approvals(tx: AsyncConnection, review_id: UUID, version: int) -> list[Approval]:
-    """The approvals of one version, oldest first, without withdrawn ones."""
+async def approvals(tx: AsyncConnection, review_id: UUID, voters: Sequence[str], version: int) -> list[Approval]:
+    """The approvals in force: those of these voters on this version, oldest first, each voter's last one."""
     made = hitl_decisions.c
-    query = select(made.reviewer_name, made.comments, made.created_at).where(
-        made.apv_id == review_id,
-        made.version == version,
-        made.decision == Choice.APPROVE.value,
-        made.withdrawn_at.is_(None),
+    query = (
+        select(made.reviewer_name, made.reviewer_key, made.reviewer_email, made.comments, made.created_at)
+        .where(*_in_force(review_id, version), made.reviewer_key.in_(voters))
+        .order_by(made.created_at)
     )
-    return [Approval(*row) for row in await tx.execute(query.order_by(made.created_at))]
+    last = {row.reviewer_key: Approval(*row) for row in await tx.execute(query)}
+    return sorted(last.values(), key=lambda approval: approval.at)
+
+
+async def approvers(tx: AsyncConnection, review_id: UUID, version: int, digest: str) -> set[str]:
+    """The keys of those whose recorded approvals of this content were not withdrawn or voided."""
+    made = hitl_decisions.c
+    query = select(made.reviewer_key).where(*_in_force(review_id, version), made.digest == digest)
+    return set((await tx.execute(query)).scalars())
+
+
+def _in_force(review_id: UUID, version: int) -> tuple[ColumnElement[bool], ...]:
+    made = hitl_decisions.c
+    approve = made.decision == Choice.APPROVE.value
+    return made.apv_id == review_id, made.version == version, approve, made.withdrawn_at.is_(None)

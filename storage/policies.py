@@ -1,4 +1,4 @@
-"""Stores which policy is in force, for all replicas, and the audit chain of its changes."""
+"""Stores which policy is in force, for all replicas, and the audit chain of what belongs to no review."""
 
 from dataclasses import dataclass
 
@@ -36,6 +36,12 @@ async def write(tx: AsyncConnection, before: InForce, *, digest: str, broken: st
         await tx.execute(insert(audit_log).values(**{**row, "id": entry.id, "at": entry.at}))
     values = {"digest": digest, "broken": broken, "audit_seq": head.seq, "audit_head": head.hash}
     await tx.execute(update(policy_in_force).values(**values))
+
+
+async def append(tx: AsyncConnection, entry: Entry) -> None:
+    """Store an audit entry that belongs to no review, in the same chain as the changes of the policy."""
+    before = await lock(tx)
+    await write(tx, before, digest=before.digest, broken=before.broken, entry=entry)
 
 
 async def keep(tx: AsyncConnection, digest: str, content: str) -> None:

@@ -44,8 +44,14 @@ class Settlement:
 
     action: Action
     notes: str | None = None
-    withdrawn_by: str | None = None
-    """The key of the person who withdrew their approval; only their decisions get this outcome."""
+
+
+@dataclass(frozen=True, slots=True)
+class Void:
+    """The people whose approvals of the current version no longer count, by key, and why."""
+
+    voters: tuple[str, ...]
+    notes: str
 
 
 PULL_ACTIONS = "'pr_opened', 'pr_merged', 'pr_closed'"
@@ -64,6 +70,9 @@ class Change:
     """The review differs from what was locked (a refusal leaves only an entry)."""
     decision: DecisionRow | None = None
     settlement: Settlement | None = None
+    void: Void | None = None
+    restarted: bool = False
+    """The deadline starts again: `asked_at` and `due_at` of the review are new."""
     jobs: Sequence[Job] = ()
     delivery: bytes | None = None
     """Identifies the request; nothing is written for a duplicate."""
@@ -77,7 +86,8 @@ WITH change AS (
         snoozed_until timestamptz, snooze_reason text,
         pr_number int, pr_url text, pr_branch text, pull jsonb, hold text, note text,
         audit_seq int, audit_head text, now timestamptz,
-        settled text, settled_notes text, withdrawn_by text, seen text)
+        settled text, settled_notes text, version int, void jsonb, void_notes text,
+        restarted boolean, asked_at timestamptz, due_at timestamptz, seen text)
 ), held AS (
     SELECT r.id FROM apv_reviews AS r JOIN change AS c ON c.id = r.id AND (c.seen IS NULL OR c.seen = r.xmin::text)
     FOR NO KEY UPDATE OF r SKIP LOCKED
@@ -94,7 +104,12 @@ WITH change AS (
         escalated_by = f.escalated_by, escalated_by_name = f.escalated_by_name, escalated_at = f.escalated_at,
         claimed_by = f.claimed_by, claimed_by_name = f.claimed_by_name,
         snoozed_until = f.snoozed_until, snooze_reason = f.snooze_reason,
-        clock_at = CASE WHEN f.snoozed_until IS DISTINCT FROM r.snoozed_until THEN NULL ELSE r.clock_at END,
+        clock_at = CASE
+            WHEN f.restarted OR f.snoozed_until IS DISTINCT FROM r.snoozed_until THEN NULL ELSE r.clock_at END,
+        asked_at = CASE WHEN f.restarted THEN f.asked_at ELSE r.asked_at END,
+        due_at = CASE WHEN f.restarted THEN f.due_at ELSE r.due_at END,
+        reminders_told = CASE WHEN f.restarted THEN 0 ELSE r.reminders_told END,
+        steps_told = CASE WHEN f.restarted THEN 0 ELSE r.steps_told END,
         pr_number = f.pr_number, pr_url = f.pr_url, pr_branch = f.pr_branch,
         pull = f.pull, hold = f.hold, note = f.note,
         audit_seq = f.audit_seq, audit_head = f.audit_head,
@@ -102,13 +117,18 @@ WITH change AS (
     FROM fresh AS f WHERE r.id = f.id
 ), settled AS (
     UPDATE hitl_decisions AS d
-    SET action_taken = f.settled, outcome_notes = f.settled_notes, action_completed_at = f.now,
-        withdrawn_at = CASE WHEN f.withdrawn_by IS NOT NULL THEN f.now ELSE d.withdrawn_at END
+    SET action_taken = f.settled, outcome_notes = f.settled_notes, action_completed_at = f.now
     FROM fresh AS f
     WHERE f.settled IS NOT NULL AND d.apv_id = f.id
         AND (d.action_taken IS NULL OR d.action_taken = 'failed'
             OR (f.settled IN ({PULL_ACTIONS}) AND d.action_taken IN ({PULL_ACTIONS})))
-        AND (f.withdrawn_by IS NULL OR d.reviewer_key = f.withdrawn_by)
+        AND NOT (d.decision = 'approve' AND f.void ? d.reviewer_key)
+), voided AS (
+    UPDATE hitl_decisions AS d
+    SET action_taken = 'recorded', outcome_notes = f.void_notes, action_completed_at = f.now, withdrawn_at = f.now
+    FROM fresh AS f
+    WHERE d.apv_id = f.id AND d.version = f.version AND d.decision = 'approve' AND d.withdrawn_at IS NULL
+        AND f.void ? d.reviewer_key
 ), decided AS (
     INSERT INTO hitl_decisions (
         id, apv_id, apv_code, decision, reviewer_key, reviewer_name, reviewer_email, reviewer_verified, source,
@@ -193,7 +213,12 @@ def _review_json(change: Change, head: audit.Head) -> dict[str, Json]:
         "now": change.now.isoformat(),
         "settled": settlement.action.value if settlement else None,
         "settled_notes": settlement.notes if settlement else None,
-        "withdrawn_by": settlement.withdrawn_by if settlement else None,
+        "version": review.version,
+        "void": change.void.voters if change.void else (),
+        "void_notes": change.void.notes if change.void else None,
+        "restarted": change.restarted,
+        "asked_at": _iso(review.asked_at),
+        "due_at": _iso(review.due_at),
     }
 
 

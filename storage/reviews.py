@@ -32,11 +32,11 @@ from sqlalchemy import (
 )
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.domain.apv import Apv, PatchStrategy, Severity, WargameVerdict
+from bot.domain.apv import Apv, PatchStrategy, Severity, WargameVerdict, digest
 from bot.domain.review import AWAITING, Dossier, Hold, Review, Status, Vote
 from storage.audit import Head
 from storage.pulls import pull_of
-from storage.tables import AWAITING_SQL, TIME, apv_reviews
+from storage.tables import AWAITING_SQL, TIME, apv_contents, apv_reviews
 
 log = structlog.get_logger(__name__)
 
@@ -68,7 +68,7 @@ def _moment(column: ColumnElement[datetime]) -> ColumnElement[datetime]:
 STATE = (
     T.id, T.apv_code, T.status, T.version, T.revision, T.digest, T.severity, _moment(T.created_at),
     T.package_name, T.package_ecosystem, T.repository, T.reporter, _moment(T.due_at), _moment(T.asked_at),
-    T.votes, T.escalated_by, T.escalated_by_name, _moment(T.escalated_at), T.claimed_by, T.claimed_by_name,
+    T.votes, T.authors, T.escalated_by, T.escalated_by_name, _moment(T.escalated_at), T.claimed_by, T.claimed_by_name,
     _moment(T.closed_at), _moment(T.snoozed_until), T.snooze_reason,
     T.pr_number, T.pr_url, T.pr_branch, T.hold, T.note, T.pull, T.metadata.has_key("follows").label("follows"),
     # The length is known without reading the diff.
@@ -95,26 +95,28 @@ class Locked:
     """The version of its row; if the row is not locked, `storage.record` writes only this version."""
 
 
+@dataclass(frozen=True, slots=True)
+class Whole(Locked):
+    """A locked review with its content."""
+
+    apv: Apv
+    intact: bool
+    """False: another program changed the content. Its digest is not the row's, or not that of the kept content."""
+
+
 # With two clicks at once, the second waits here and then sees the first one's vote, which is in this row.
 # key_share: rows that refer to the review can still be inserted; a job locks its message's row while it calls Slack.
 LOCK = _state(T.id == bindparam("id")).with_for_update(key_share=True)
-SEE = _state(T.id == any_(bindparam("ids", type_=ARRAY(Uuid))))
 
 
 async def lock(tx: AsyncConnection, review_id: UUID) -> Locked | None:
     """Lock one review for the rest of the transaction."""
     row = (await tx.execute(LOCK, {"id": review_id})).mappings().one_or_none()
-    return _locked(row) if row else None
+    return Locked(review_of(row), _head(row), row["seen"]) if row else None
 
 
-async def see(connection: AsyncConnection, review_ids: Sequence[UUID]) -> dict[UUID, Locked]:
-    """Those of these reviews that exist, without a lock."""
-    rows = (await connection.execute(SEE, {"ids": review_ids})).mappings()
-    return {row["id"]: _locked(row) for row in rows}
-
-
-def _locked(row: RowMapping) -> Locked:
-    return Locked(review_of(row), Head(row["audit_seq"], row["audit_head"]), row["seen"])
+def _head(row: RowMapping) -> Head:
+    return Head(row["audit_seq"], row["audit_head"])
 
 
 Value = TypeVar("Value")
@@ -138,6 +140,7 @@ def review_of(row: RowMapping) -> Review:
         "hold": Hold(row["hold"]) if row["hold"] else None,
         "pull": read("pull", pull_of, None),
         "votes": read("votes", _votes, tuple[Vote, ...]()),
+        "authors": read("authors", tuple, ()),
     }
     if unreadable:
         _say_once(row["apv_code"], tuple(unreadable))
@@ -191,15 +194,20 @@ def position(dossier: Dossier) -> Position:
     return Position(dossier.priority, review.due_at, review.created_at, review.id)
 
 
-def _dossier(row: RowMapping) -> Dossier:
+def _read(row: RowMapping) -> tuple[Review, Apv]:
     review = review_of(row)
     try:
-        apv = apv_of(row)
+        return review, apv_of(row)
     except (AttributeError, TypeError, ValueError):
         names = ("severity", "package_name", "package_version", "package_ecosystem", "repository", "cve_id")
         apv = Apv(**{name: row[name] for name in names} | {"severity": review.severity})
         review = replace(review, unreadable=(*review.unreadable, "details"))
         _say_once(review.code, review.unreadable)
+    return review, apv
+
+
+def _dossier(row: RowMapping) -> Dossier:
+    review, apv = _read(row)
     return Dossier(apv, review, row["priority"], row["updated_at"], row["metadata"])
 
 
@@ -208,6 +216,32 @@ FULL_OF_ANY = select(
     *[_moment(c) if c.name in CLAMPED else c for c in apv_reviews.c if c.name not in UNSHOWN], *STATE[-2:]
 )
 FULL = FULL_OF_ANY.where(T.digest.is_not(None))
+
+KEPT = apv_contents.c
+# The content that was shown under this version. The table is append-only; the row is not.
+SHOWN = select(KEPT.digest).where(KEPT.apv_id == T.id, KEPT.version == T.version).scalar_subquery().label("shown")
+WHOLE = FULL.add_columns(T.audit_seq, T.audit_head, SEEN, SHOWN)
+ONE = WHOLE.where(T.id == bindparam("id"))
+SEE = WHOLE.where(T.id == any_(bindparam("ids", type_=ARRAY(Uuid))))
+
+
+async def lock_whole(tx: AsyncConnection, review_id: UUID) -> Whole | None:
+    """Like `lock`, with the content, whose digest is computed again."""
+    # A query that had to wait for the lock would not see content that was kept meanwhile.
+    if await lock(tx, review_id) is None:
+        return None
+    return _whole((await tx.execute(ONE, {"id": review_id})).mappings().one())
+
+
+async def see(connection: AsyncConnection, review_ids: Sequence[UUID]) -> dict[UUID, Whole]:
+    """Those of these reviews that exist, with their content, without a lock."""
+    rows = (await connection.execute(SEE, {"ids": review_ids})).mappings()
+    return {row["id"]: _whole(row) for row in rows}
+
+
+def _whole(row: RowMapping) -> Whole:
+    review, apv = _read(row)
+    return Whole(review, _head(row), row["seen"], apv, review.digest == row["shown"] == digest(apv))
 
 
 async def get(tx: AsyncConnection, review_id: UUID) -> Dossier | None:
@@ -243,6 +277,14 @@ async def find(tx: AsyncConnection, name: str) -> Dossier | None:
             return None
         row = (await tx.execute(FULL.where(T.apv_code == name.upper()))).mappings().one_or_none()
         return _dossier(row) if row else None
+
+
+async def later(tx: AsyncConnection, review_id: UUID) -> str | None:
+    """The code of the newest later review of the same APV."""
+    me = select(T.identity, T.created_at).where(T.id == review_id).subquery()
+    query = select(T.apv_code).where(T.identity == me.c.identity, T.created_at > me.c.created_at)
+    code: str | None = (await tx.execute(query.order_by(T.created_at.desc()).limit(1))).scalar_one_or_none()
+    return code
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,7 +6,8 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID, uuid4
 
-from sqlalchemy import ARRAY, ColumnElement, Text, any_, bindparam, case, select, text, update
+from pydantic_core import to_json
+from sqlalchemy import ARRAY, ColumnElement, Text, any_, bindparam, case, func, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -53,6 +54,17 @@ class New:
     code: str | None
     metadata: Mapping[str, Json]
     due_at: datetime | None
+    authors: Sequence[str] = ()
+
+
+# A trigger makes every inserted row a new review without a digest, whoever inserts it.
+ADOPT = """
+UPDATE apv_reviews AS r
+SET identity = n.identity, digest = n.digest, priority = n.priority, authors = n.authors
+FROM jsonb_to_recordset(CAST(:news AS jsonb)) AS n(
+    id uuid, identity text, digest text, priority smallint, authors jsonb)
+WHERE r.id = n.id
+"""
 
 
 async def identities_known(tx: AsyncConnection, keys: Sequence[str]) -> set[str]:
@@ -72,6 +84,12 @@ async def insert_new(tx: AsyncConnection, news: Sequence[New], now: datetime) ->
         values = [{**rows[id_], "id": id_, "apv_code": code or next(free)} for id_, code in codes.items()]
         added = set((await tx.execute(insertion, values)).scalars())
         codes = dict.fromkeys(id_ for id_ in codes if id_ not in added)
+    names = ("identity", "digest", "priority")
+    adopted = [
+        {"id": str(id_), "authors": new.authors, **{name: rows[id_][name] for name in names}}
+        for id_, new in zip(ids, news, strict=True)
+    ]
+    await tx.execute(text(ADOPT), {"news": to_json(adopted).decode()})
     await _keep_contents(tx, [(id_, 1, new.apv) for id_, new in zip(ids, news, strict=True)])
     # Nobody else has seen them yet, so they need no lock.
     made = await see(tx, ids)
@@ -90,6 +108,7 @@ async def replace_content(
     *,
     version: int,
     due_at: datetime | None,
+    authors: Sequence[str],
     asked_at: datetime | None = None,
     drafted_from: str | None = None,
 ) -> Locked:
@@ -98,6 +117,7 @@ async def replace_content(
     `asked_at` is when the deadline starts to count; it resets the reminders.
     """
     values = {**_values(apv), "version": version, "due_at": due_at, "drafted_from": drafted_from}
+    values |= {"authors": list(authors)}
     # The clock is computed again; a new deadline starts its escalation steps over.
     values |= {"clock_at": None, "steps_told": case((T.due_at == due_at, T.steps_told), else_=0)}
     if asked_at is not None:
@@ -121,6 +141,13 @@ class Unadopted:
     apv: Apv
     created_at: datetime
     due_at: datetime | None
+
+
+async def next_version(tx: AsyncConnection, review_id: UUID) -> int:
+    """The version after every content that was kept, whatever the row says."""
+    last = select(func.coalesce(func.max(apv_contents.c.version), 0)).where(apv_contents.c.apv_id == review_id)
+    kept: int = (await tx.execute(last)).scalar_one()
+    return kept + 1
 
 
 async def metadata(tx: AsyncConnection, review_id: UUID) -> Mapping[str, Json]:

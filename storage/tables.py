@@ -101,6 +101,7 @@ apv_reviews = Table(
     Column("breached_at", TIME),
     Column("closed_at", TIME),
     Column("votes", JSONB, nullable=False, server_default=text("'[]'")),
+    Column("authors", JSONB, nullable=False, server_default=text("'[]'")),
     Column("escalated_by", Text),
     Column("escalated_by_name", Text),
     Column("escalated_at", TIME),
@@ -233,6 +234,16 @@ policy_in_force = Table(
     Column("audit_seq", Integer, nullable=False, server_default="0"),
     Column("audit_head", Text, nullable=False, server_default=""),
     comment="One row, locked by whoever changes the policy: it is told once, by one replica.",
+)
+
+push_pause = Table(
+    "push_pause",
+    metadata,
+    Column("single", Boolean, CheckConstraint("single", name="single"), primary_key=True, server_default=true()),
+    Column("since", TIME, nullable=False),
+    Column("paused_by", Text, nullable=False),
+    Column("why", Text, nullable=False),
+    comment="A row while nothing may reach GitHub.",
 )
 
 slack_pace = Table(

@@ -9,16 +9,18 @@ from uuid import UUID
 
 from sqlalchemy import text
 
+from bot.domain import decisions as rules
 from bot.domain.apv import Apv, PatchStrategy, Severity, Submission
 from bot.domain.decisions import Decision
 from bot.domain.people import DirectoryUnavailable, Person, SlackProfile
 from bot.domain.policy import Policy, Principals
-from bot.domain.review import Choice, Dossier, Outcome, Repeated, Review, Status
+from bot.domain.review import AskFirst, Choice, Dossier, Outcome, Repeated, Review, Status, Vote
 from bot.jobs import OpenPull
 from bot.service import adoption, deadlines, decisions, queries, submissions, upkeep
 from bot.service.decisions import Asker
 from bot.service.gate import Gate
 from bot.service.people import SlackUser
+from bot.service.submissions import Submitter
 from storage.database import Database
 
 NOW = datetime(2026, 3, 4, 5, 6, 7, tzinfo=UTC)
@@ -49,6 +51,20 @@ def person(key: str, *, lead: bool = False) -> Person:
 def profile(user_id: str, **changes: Any) -> SlackProfile:
     known = person(user_id)
     return replace(SlackProfile(user_id, TEAM, known.name, known.email), **changes)
+
+
+def still_here(vote: Vote) -> Person:
+    """Every earlier voter may still vote."""
+    return person(vote.person, lead=vote.lead_after_escalation)
+
+
+def decide(
+    on: Review, by: Person, decision: Decision, under: Policy, *, opens_pulls: bool = True, now: datetime = NOW
+) -> Outcome:
+    """The rule, where every earlier voter may still vote."""
+    outcome = rules.decide(on, by, decision, under, opens_pulls=opens_pulls, now=now, voters=still_here)
+    assert not isinstance(outcome, AskFirst)
+    return outcome
 
 
 def review(**changes: Any) -> Review:
@@ -152,7 +168,7 @@ def gate(
 
 async def submit(opened: Gate, reported: Apv | None = None, *, code: str | None = None, by: str = "scan") -> Dossier:
     """Submit one APV and return its review."""
-    (receipt,) = await submissions.submit(opened, [Submission(reported or apv(), code)], principal=by, source="api")
+    (receipt,) = await submissions.submit(opened, [Submission(reported or apv(), code)], Submitter(by))
     return receipt.dossier
 
 

@@ -12,6 +12,7 @@ from bot.domain.people import DirectoryUnavailable, SlackProfile
 from bot.intake.formats import UnknownInput, read
 from bot.service import submissions
 from bot.service.gate import Gate
+from bot.service.submissions import Submitter
 from migrations import schema
 from storage import embedded
 from storage.database import Database
@@ -73,7 +74,7 @@ async def take(opened: Gate, content: bytes, form: str = "auto") -> list[str]:
     Raises UnknownInput or NotAccepted; nothing is stored then.
     """
     found = read(content, form, default_repository=opened.default_repository)
-    receipts = await submissions.submit(opened, found, principal="apv-bot submit", source="cli")
+    receipts = await submissions.submit(opened, found, Submitter("apv-bot submit", source="cli"))
     said = [f"{len(receipts)} read, {sum(receipt.created for receipt in receipts)} new"]
     for receipt in receipts:
         dossier = receipt.dossier

@@ -26,6 +26,10 @@ HEADLINES: Mapping[str, tuple[str, str]] = {
     Kind.PULL_LOST: ("❓", "Pull request not found on GitHub"),
     Kind.MERGE_REFUSED: ("❌", "Pull request not merged"),
     Kind.JOB_HELD: ("🛑", "A job ran out of retries"),
+    Kind.SWAPPED: ("🧨", "Content changed outside the bot"),
+    Kind.VOTES_VOIDED: ("🗳️", "Votes voided"),
+    "pushes.paused": ("⏸️", "Pushes paused"),
+    "pushes.resumed": ("▶️", "Pushes resumed"),
     "policy.broken": ("📜", "The policy file is broken"),
 }
 """The kind of an event -> the emoji and headline of its alert."""

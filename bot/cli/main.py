@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from bot.cli import audit, demo, doctor, jobs, policy, serve, submit
+from bot.cli import audit, demo, doctor, emergency, jobs, policy, serve, submit
 
 app = typer.Typer(
     name="apv-bot",
@@ -19,7 +19,7 @@ app = typer.Typer(
 )
 for commands in (
     serve.commands, demo.commands, submit.commands, doctor.commands, jobs.commands, audit.commands, serve.config,
-    policy.commands,
+    policy.commands, emergency.votes, emergency.pushes,
 ):  # fmt: skip
     app.add_typer(commands)
 

@@ -1,5 +1,6 @@
 """New content of a review: which statuses accept it, and what happens to votes, escalation and notes."""
 
+from collections.abc import Iterable
 from dataclasses import replace
 
 from bot.domain.apv import Apv, Severity
@@ -7,6 +8,27 @@ from bot.domain.events import Event, Kind
 from bot.domain.review import AWAITING, Accepted, Hold, Review, Status
 
 DRAFTING_NOTE = "The bot is making the diff of this version bump. It will be shown here as a new version to decide on."
+
+
+CLAIMS = (
+    "patch_diff", "patch_description", "vulnerable_code_signature", "affected_files", "validation_warnings",
+    "wargame_evidence", "wargame_run_url",
+)  # fmt: skip
+"""The fields of `Apv` that somebody here wrote: the patch and the evidence for it. The rest comes from advisories."""
+
+
+def authors_after(review: Review, was: Apv, now: Apv, new: tuple[str, ...]) -> tuple[str, ...]:
+    """The authors once content `now` replaces `was`: `new`, and the former ones while any claim of theirs still stands.
+
+    Nobody who wrote what is in force may approve it, also when somebody else submitted it again.
+    """
+    stands = any((value := getattr(was, name)) and value == getattr(now, name) for name in CLAIMS)
+    return distinct((*(review.authors if stands else ()), *new))
+
+
+def distinct(names: Iterable[str | None]) -> tuple[str, ...]:
+    """Each name once, in order, without empty ones."""
+    return tuple(dict.fromkeys(name for name in names if name))
 
 
 def takes_new_content(review: Review) -> bool:
@@ -36,15 +58,36 @@ def revise(review: Review, *, bump: bool = False, by_bot: bool = False) -> Accep
 
     `bump`: the bot will make its diff. `by_bot`: that diff is the new content.
     """
-    whose = ", ".join(v.name for v in review.votes)
-    void = f" Earlier approvals are void; please look again: {whose}." if whose else ""
     what = "has the diff of its version bump" if by_bot else "changed"
-    sentence = f"{review.code} {what} and is now version {review.version}.{void}"
-    revised = replace(review, votes=(), snoozed_until=None, snooze_reason=None, closed_at=None, hold=None, note=None)
-    if review.status is not Status.ESCALATED:
-        revised = replace(revised, status=Status.PENDING, escalated_by=None, escalated_by_name=None, escalated_at=None)
+    sentence = f"{review.code} {what} and is now version {review.version}.{_void(review)}"
     event = Event(Kind.REVISED, sentence, tell=tuple(v.person for v in review.votes))
+    revised = _asked_again(review)
     return Accepted(drafting(revised) if bump else revised, (event,))
+
+
+def swapped(review: Review) -> Accepted:
+    """The review already is a new version, because another program changed its content in the database."""
+    sentence = (
+        f"Another program changed the content of {review.code} in the database. It was not pushed; "
+        f"it is now version {review.version} and needs new votes.{_void(review)}"
+    )
+    event = Event(Kind.SWAPPED, sentence, alarm=True, tell=tuple(v.person for v in review.votes))
+    return Accepted(_asked_again(review), (event,))
+
+
+def _void(review: Review) -> str:
+    whose = ", ".join(v.name for v in review.votes)
+    return f" Earlier approvals are void; please look again: {whose}." if whose else ""
+
+
+def _asked_again(review: Review) -> Review:
+    """The review without what belonged to its former content; an open escalation stays."""
+    again = replace(review, votes=(), snoozed_until=None, snooze_reason=None, closed_at=None, hold=None, note=None)
+    if review.status is Status.ESCALATED:
+        return again
+    return replace(
+        again, status=Status.PENDING, pr_branch=None, escalated_by=None, escalated_by_name=None, escalated_at=None
+    )
 
 
 def bump_not_made(review: Review, reason: str) -> Accepted | None:

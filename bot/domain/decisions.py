@@ -1,14 +1,28 @@
 """The rules for decisions on a review, behind every button, form and API call."""
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import TypeAlias
 
 from bot.domain.events import Event, Kind
 from bot.domain.people import Person, groups_of
 from bot.domain.policy import Policy
 from bot.domain.quorum import Tally
 from bot.domain.refusal import Reason, Refused
-from bot.domain.review import UNSTORABLE, Accepted, Choice, Hold, Outcome, Review, Status, Vote, closed_refusal
+from bot.domain.review import (
+    UNSTORABLE,
+    Accepted,
+    AskFirst,
+    Choice,
+    Hold,
+    Outcome,
+    Review,
+    Status,
+    Vote,
+    closed_refusal,
+)
+from bot.domain.voids import voided
 
 JUSTIFICATION_MIN, JUSTIFICATION_MAX = 10, 3000
 """Characters without outer white space (contract, section 8; 3000 is Slack's limit for an input)."""
@@ -49,16 +63,27 @@ def tally(review: Review, policy: Policy, now: datetime | None = None) -> Tally:
     return Tally(len(distinct), policy.rules[review.severity].approvals, lead_missing, missing, frozen)
 
 
+Voters: TypeAlias = Callable[[Vote], Person | Refused | None]
+"""Who an earlier voter is now, or why they may no longer decide; None: not known without asking Slack."""
+
+
 def decide(
-    review: Review, person: Person, decision: Decision, policy: Policy, *, opens_pulls: bool, now: datetime
-) -> Outcome:
+    review: Review,
+    person: Person,
+    decision: Decision,
+    policy: Policy,
+    *,
+    opens_pulls: bool,
+    now: datetime,
+    voters: Voters,
+) -> Outcome | AskFirst:
     """Apply one person's decision. `opens_pulls`: whether an approved patch can become a pull request here."""
     refusal = consider(review, person, decision, policy, now=now) or _justification_refusal(review, decision, policy)
     if refusal:
         return refusal
     match decision.choice:
         case Choice.APPROVE:
-            return _approve(review, person, policy, opens_pulls=opens_pulls, now=now)
+            return _approve(review, person, policy, opens_pulls=opens_pulls, now=now, voters=voters)
         case Choice.REJECT:
             closed = replace(review, status=Status.REJECTED, closed_at=now)
             rejected = Event(Kind.REJECTED, f"{person.name} rejected {review.code}: {_because(decision)}")
@@ -99,6 +124,15 @@ def consider(review: Review, person: Person, decision: Decision, policy: Policy,
     return _approval_refusal(review, person, policy, now) if decision.choice is Choice.APPROVE else None
 
 
+def swapped_refusal(review: Review) -> Refused:
+    """Why nobody can act on content that another program changed in the database."""
+    sentence = (
+        f"The content of {review.code} was changed in the database, so nothing was recorded. "
+        "It is shown again as a new version; read it and decide again."
+    )
+    return Refused(Reason.STALE, sentence)
+
+
 def justification_fault(text: str) -> str | None:
     """What is wrong with a justification, as a sentence; None when nothing is."""
     if UNSTORABLE.search(text):
@@ -132,15 +166,66 @@ def approved(review: Review, sentence: str, *, opens_pulls: bool, now: datetime)
     return Accepted(closed, (Event(Kind.APPROVED, sentence),))
 
 
-def _approve(review: Review, person: Person, policy: Policy, *, opens_pulls: bool, now: datetime) -> Accepted:
+def _approve(
+    review: Review, person: Person, policy: Policy, *, opens_pulls: bool, now: datetime, voters: Voters
+) -> Accepted | AskFirst:
     vote = Vote(person.key, person.name, now, review.status is Status.ESCALATED, groups_of(person, policy))
     others = tuple(v for v in review.votes if v.person != person.key)
     voted = replace(review, votes=(*others, vote))
+    events: tuple[Event, ...] = ()
+    if tally(voted, policy).met:
+        # Somebody may have left since they voted: whoever completes the quorum completes it with people of today.
+        known = {v.person: voters(v) for v in others}
+        if unknown := tuple(v for v in others if known[v.person] is None):
+            return AskFirst(unknown)
+        voted, events = _still_entitled(voted, known, policy)
     count = tally(voted, policy)
     sentence = f"{person.name} approved {review.code}: {count.sentence}."
-    if count.met:
-        return approved(voted, sentence, opens_pulls=opens_pulls, now=now)
-    return Accepted(voted, (Event(Kind.APPROVAL_RECORDED, sentence),))
+    if not count.met:
+        return Accepted(voted, (*events, Event(Kind.APPROVAL_RECORDED, sentence)))
+    closed = approved(voted, sentence, opens_pulls=opens_pulls, now=now)
+    return replace(closed, events=(*events, *closed.events))
+
+
+def _still_entitled(
+    review: Review, known: Mapping[str, Person | Refused | None], policy: Policy
+) -> tuple[Review, tuple[Event, ...]]:
+    """The review with the votes of those who may still vote, in the groups that they are in now."""
+    kept, void = [], []
+    for vote in review.votes:
+        voter = known.get(vote.person)
+        if isinstance(voter, Refused) or (voter and _author_refusal(review, voter, policy)):
+            void.append(vote)
+        else:
+            kept.append(replace(vote, groups=groups_of(voter, policy)) if voter else vote)
+    left = replace(review, votes=tuple(kept))
+    return left, (voided(left, void, "they may no longer decide"),) if void else ()
+
+
+def reopen(
+    review: Review, person: Person, why: str, policy: Policy, *, now: datetime, due_at: datetime | None
+) -> Outcome:
+    """Vote again on a rejected review, at a lead's request; earlier approvals are void, the deadline starts again."""
+    if review.status is not Status.REJECTED:
+        return Refused(Reason.NOT_REJECTED, f"{review.code} is not rejected, so there is nothing to reopen.")
+    if not is_lead(review, person, policy):
+        return Refused(Reason.NOT_A_LEAD, f"Only a lead can reopen {review.code}.")
+    if fault := justification_fault(why):
+        return Refused(Reason.JUSTIFICATION, f"{fault} Say why: /apv reopen ID reason.")
+    again = replace(
+        review,
+        status=Status.PENDING,
+        votes=(),
+        closed_at=None,
+        asked_at=now,
+        due_at=due_at,
+        escalated_by=None,
+        escalated_by_name=None,
+        escalated_at=None,
+        note=None,
+    )
+    sentence = f"{person.name} reopened {review.code}: {why.strip()}"
+    return Accepted(again, (Event(Kind.REOPENED, sentence, tell=tuple(v.person for v in review.votes)),))
 
 
 def _nothing_to_open(review: Review) -> str:
@@ -150,16 +235,23 @@ def _nothing_to_open(review: Review) -> str:
 
 
 def _approval_refusal(review: Review, person: Person, policy: Policy, now: datetime) -> Refused | None:
-    if person.reported(review.reporter):
-        return Refused(Reason.OWN_REPORT, f"You reported {review.code}, so somebody else must approve it.")
-    if person.may_be_among(policy.owners_of(review.reporter)):
-        sentence = f"{review.reporter} proposed {review.code} and is your account, so somebody else must approve it."
-        return Refused(Reason.OWN_MACHINE, sentence)
+    if refusal := _author_refusal(review, person, policy):
+        return refusal
     if _voted(review, person, policy):
         sentence = f"Your approval of {review.code} is already recorded: {tally(review, policy).sentence}."
         return Refused(Reason.ALREADY_VOTED, sentence)
     if frozen := policy.frozen_words(review, now):
         return Refused(Reason.FROZEN, f"{frozen} {review.code} can be rejected and escalated meanwhile.")
+    return None
+
+
+def _author_refusal(review: Review, person: Person, policy: Policy) -> Refused | None:
+    if person.wrote(review.written_by):
+        sentence = f"You reported or submitted {review.code}, so somebody else must approve it."
+        return Refused(Reason.OWN_REPORT, sentence)
+    if person.may_be_among(policy.owners_of(review.written_by)):
+        sentence = f"An account or token of yours submitted {review.code}, so somebody else must approve it."
+        return Refused(Reason.OWN_MACHINE, sentence)
     return None
 
 

@@ -6,6 +6,7 @@ from typing import Protocol
 
 from bot.domain.policy import REVIEWERS, Policy, Principals
 from bot.domain.refusal import Reason, Refused
+from bot.domain.spelling import same
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,6 +17,8 @@ class SlackProfile:
     team_id: str
     name: str
     email: str | None
+    handle: str = ""
+    """The name in `@name`."""
     deleted: bool = False
     is_bot: bool = False
     is_guest: bool = False
@@ -62,6 +65,8 @@ class Person:
     """The name came from Slack or a token, not from the client."""
     member_of: frozenset[str] = frozenset()
     """Ids of those of the policy's user groups that they belong to."""
+    handle: str = ""
+    """Their `@name` in Slack, without the @."""
 
     def among(self, principals: Principals) -> bool:
         """Whether they are one of these."""
@@ -73,12 +78,10 @@ class Person:
         names = principals.emails | {user.casefold() for user in principals.users}
         return self.among(principals) or not claimed.isdisjoint(names)
 
-    def reported(self, reporter: str | None) -> bool:
-        """Whether they are the reporter, by Slack id, e-mail or token name, case-insensitively."""
-        if not reporter:
-            return False
-        own = {self.key, self.key.partition(":")[2] or self.key, self.email or self.key}
-        return reporter.casefold() in {name.casefold() for name in own}
+    def wrote(self, authors: Iterable[str]) -> bool:
+        """Whether they are one of these authors, in any spelling."""
+        named = self.key.partition(":")[2]
+        return same((self.key, named, self.email, f"@{self.handle}" if self.handle else None), authors)
 
 
 def groups_of(person: Person, policy: Policy) -> tuple[str, ...]:
@@ -106,7 +109,7 @@ def entitle(
     if not policy.deciders.hold(profile.user_id, profile.email, member_of):
         return Refused(Reason.NOT_A_REVIEWER, "You are not on the list of reviewers, so no decision was recorded.")
     lead = policy.leads is not None and policy.leads.hold(profile.user_id, profile.email, member_of)
-    return Person(profile.user_id, profile.name, profile.email, lead=lead, member_of=member_of)
+    return Person(profile.user_id, profile.name, profile.email, lead=lead, member_of=member_of, handle=profile.handle)
 
 
 def _account_refusal(profile: SlackProfile, clicked_in: str, team_id: str) -> Refused | None:

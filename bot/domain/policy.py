@@ -4,7 +4,7 @@ Every click evaluates it, so it only compares values in memory.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
@@ -13,6 +13,7 @@ from typing import Protocol
 
 from bot.domain.apv import PatchStrategy, Severity, WargameVerdict
 from bot.domain.pull import MergeMode
+from bot.domain.spelling import same
 
 REVIEWERS, LEADS = "reviewers", "leads"
 """The two groups that every policy has."""
@@ -253,6 +254,8 @@ class Policy:
     routes: tuple[Route, ...] = ()
     """The first that matches a review applies."""
     machines: tuple[MachineAccount, ...] = ()
+    token_owners: Mapping[str, str] = field(default_factory=dict)
+    """The Slack id or e-mail address of each API token's owner, by the token's name; without tokens that have none."""
     freezes: tuple[Freeze, ...] = ()
     auto: AutoApproval = AutoApproval()
     pull_request: PullRules = PullRules()
@@ -319,12 +322,15 @@ class Policy:
         freeze, end = found
         return f"Approvals are frozen until {end.astimezone(UTC):%Y-%m-%d %H:%M} UTC ({freeze.name})."
 
-    def owners_of(self, reporter: str | None) -> Principals:
-        """The owners of the machine account that reported; empty if the reporter is not a machine account."""
-        found = Principals()
+    def owners_of(self, authors: Iterable[str]) -> Principals:
+        """The owners of those authors that are machine accounts or tokens."""
+        names, found = tuple(authors), Principals()
         for machine in self.machines:
-            if reporter and machine.account.casefold() == reporter.casefold():
+            if same((machine.account,), names):
                 found = found | machine.owners
+        for token, owner in self.token_owners.items():
+            if same((f"token:{token}",), names):
+                found = found | Principals.of((owner,))
         return found
 
     @property

@@ -21,6 +21,7 @@ class Reason(StrEnum):
     NOT_VOTED = "not_voted"
     ALREADY_ESCALATED = "already_escalated"
     CLOSED = "closed"
+    NOT_REJECTED = "not_rejected"
     STALE = "stale"
     CLAIMED = "claimed"
     NOT_CLAIMED = "not_claimed"

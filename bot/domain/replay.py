@@ -127,7 +127,7 @@ def _counted(past: Past, after: Policy, members: Mapping[str, frozenset[str]] | 
         person = _person(cast, after, members)
         if not _entitled(person, after):
             left_out.append(f"{cast.name} could not decide")
-        elif person.reported(review.reporter) or person.may_be_among(after.owners_of(review.reporter)):
+        elif person.wrote(review.written_by) or person.may_be_among(after.owners_of(review.written_by)):
             left_out.append(f"{cast.name} reported it")
         elif after.frozen(review, cast.at):
             left_out.append(f"{cast.name} approved during a freeze window")

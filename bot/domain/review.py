@@ -103,6 +103,8 @@ class Review:
     package_ecosystem: str = ""
     repository: str = ""
     reporter: str | None = None
+    authors: tuple[str, ...] = ()
+    """Everybody who reported or submitted some of the content in force: names as they came, and `token:<name>`."""
     due_at: datetime | None = None
     asked_at: datetime | None = None
     """When content arrived that got a new deadline; None: the review has waited since `created_at`."""
@@ -127,6 +129,11 @@ class Review:
     """A sentence for people: why it is on hold, or why the bot closed its pull request."""
     unreadable: tuple[str, ...] = ()
     """Columns that this release cannot read. The review is shown, but nobody can decide on it or change it."""
+
+    @property
+    def written_by(self) -> tuple[str, ...]:
+        """Everybody behind the content in force: they, and the owners of what did, may not approve it."""
+        return (*self.authors, self.reporter) if self.reporter else self.authors
 
     @property
     def waiting_since(self) -> datetime:
@@ -156,6 +163,13 @@ class Accepted:
 @dataclass(frozen=True, slots=True)
 class Repeated:
     """A duplicate request: it had its effect before, and nothing is done or said again."""
+
+
+@dataclass(frozen=True, slots=True)
+class AskFirst:
+    """Nothing is decided yet: Slack must be asked about these voters, whose approvals would complete the quorum."""
+
+    voters: tuple[Vote, ...]
 
 
 Outcome = Accepted | Refused

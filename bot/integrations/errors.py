@@ -25,6 +25,10 @@ class Retry(VendorError):
         self.after = after
 
 
+class Stopped(Retry):
+    """An operator stopped it: it is retried until they let it go on, however long that takes."""
+
+
 class Permanent(VendorError):
     """A retry cannot help: the job is held at once and a person hears of it."""
 

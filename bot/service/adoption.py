@@ -41,7 +41,8 @@ async def take_in(gate: Gate, tx: AsyncConnection, row: Unadopted) -> None:
     apv = row.apv if row.apv.repository else replace(row.apv, repository=gate.default_repository)
     metadata = await submissions.metadata(tx, row.id)
     due_at = row.due_at or deadlines.due_at(row.created_at, policy.rules[apv.severity], apv, metadata)
-    locked = await submissions.replace_content(tx, row.id, apv, version=1, due_at=due_at)
+    authors = contents.distinct([apv.reporter])
+    locked = await submissions.replace_content(tx, row.id, apv, version=1, due_at=due_at, authors=authors)
     await messages.want_cards(tx, {locked.review.id: policy.channel_for(apv)})
     await record(tx, [arrival(gate, locked, apv, Cause(apv.reporter or "database", "database", gate.now()))])
 
@@ -55,4 +56,4 @@ def arrival(gate: Gate, locked: Locked, apv: Apv, cause: Cause) -> Change:
 
 def of_content(cause: Cause, review: Review) -> Cause:
     """The cause, with the review's current content in its details."""
-    return replace(cause, detail={"version": review.version, "digest": review.digest})
+    return replace(cause, detail={"version": review.version, "digest": review.digest, "authors": [*review.authors]})

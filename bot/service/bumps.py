@@ -3,10 +3,11 @@
 from dataclasses import replace
 
 from bot.domain import contents
-from bot.domain.apv import Apv, Json
+from bot.domain.apv import Apv
 from bot.domain.auto import judged
 from bot.domain.review import Accepted, Dossier, Review
 from bot.jobs import MakeBump, is_for
+from bot.service.adoption import of_content
 from bot.service.consequences import BOT, Cause, amend, amend_locked
 from bot.service.gate import Gate
 from storage import reviews, submissions
@@ -34,6 +35,7 @@ async def record_diff(gate: Gate, job: MakeBump, diff: str, description: str) ->
             apv,
             version=former.review.version + 1,
             due_at=former.review.due_at,
+            authors=former.review.authors,
             drafted_from=former.review.digest,
         )
         now = gate.now()
@@ -42,8 +44,7 @@ async def record_diff(gate: Gate, job: MakeBump, diff: str, description: str) ->
             revised = contents.revise(review, by_bot=True)
             return judged(revised, apv, gate.policy(), opens_pulls=gate.opens_pulls, now=now)
 
-        detail: dict[str, Json] = {"version": locked.review.version, "digest": locked.review.digest}
-        await amend_locked(tx, locked, rule, Cause(BOT, "bot", now, detail))
+        await amend_locked(tx, locked, rule, of_content(Cause(BOT, "bot", now), locked.review))
 
 
 async def record_no_diff(gate: Gate, job: MakeBump, reason: str) -> None:

@@ -16,7 +16,7 @@ from bot.jobs import AlertIncident, AnswerPull, Job, MakeBump, OpenPull, ReplyIn
 from bot.service.gate import Gate
 from storage import reviews
 from storage.audit import Entry
-from storage.record import Change, DecisionRow, Settlement, record
+from storage.record import Change, DecisionRow, Settlement, Void, record
 from storage.reviews import Locked
 
 BOT = "apv-bot"
@@ -79,7 +79,9 @@ def change(
         now=cause.at,
         touched=shown,
         decision=decision,
-        settlement=_settlement(review, accepted.events, cause),
+        settlement=_settlement(review, accepted.events),
+        void=_void(locked.review, accepted),
+        restarted=review.asked_at != locked.review.asked_at,
         jobs=jobs,
         delivery=delivery,
     )
@@ -93,8 +95,8 @@ def _jobs(review: Review, event: Event, entry: Entry) -> list[Job]:
     match event.kind:
         case Kind.SUBMITTED:
             return [card, *alert, *bump]
-        case Kind.REVISED:
-            return [card, *reply, *bump]
+        case Kind.REVISED | Kind.SWAPPED:
+            return [card, *reply, *alert, *bump]
         case Kind.BUMP_NOT_MADE:
             return [card]
         case Kind.APPROVED:
@@ -107,24 +109,37 @@ def _jobs(review: Review, event: Event, entry: Entry) -> list[Job]:
         case Kind.REMINDED | Kind.DEADLINE_NEAR | Kind.JOB_HELD:
             return [*reply, *alert]
         case (
-            Kind.APPROVAL_RECORDED | Kind.VOTE_WITHDRAWN | Kind.ESCALATED | Kind.CLAIMED | Kind.UNCLAIMED
-            | Kind.REASSIGNED | Kind.SNOOZED | Kind.WOKEN | Kind.DEADLINE_MISSED | Kind.EXPIRED | Kind.PULL_FAILED
-            | Kind.CHECKS_REPORTED | Kind.REVIEW_REQUESTED | Kind.CONFLICT_REPORTED | Kind.PUSHED_OVER
-            | Kind.BRANCH_DELETED | Kind.PULL_MERGED | Kind.PULL_CLOSED | Kind.PULL_REOPENED | Kind.PULL_LOST
-            | Kind.MERGE_ARMED | Kind.MERGE_REFUSED
+            Kind.APPROVAL_RECORDED | Kind.VOTE_WITHDRAWN | Kind.VOTES_VOIDED | Kind.ESCALATED | Kind.REOPENED
+            | Kind.CLAIMED | Kind.UNCLAIMED | Kind.REASSIGNED | Kind.SNOOZED | Kind.WOKEN | Kind.DEADLINE_MISSED
+            | Kind.EXPIRED | Kind.PULL_FAILED | Kind.CHECKS_REPORTED | Kind.REVIEW_REQUESTED | Kind.CONFLICT_REPORTED
+            | Kind.PUSHED_OVER | Kind.BRANCH_DELETED | Kind.PULL_MERGED | Kind.PULL_CLOSED | Kind.PULL_REOPENED
+            | Kind.PULL_LOST | Kind.MERGE_ARMED | Kind.MERGE_REFUSED
         ):  # fmt: skip
             return [card, *reply, *alert]
         case _:
             assert_never(event.kind)
 
 
-def _settlement(review: Review, events: Sequence[Event], cause: Cause) -> Settlement | None:
+VOIDED = {
+    Kind.VOTE_WITHDRAWN: "Withdrawn by the person who gave it.",
+    Kind.VOTES_VOIDED: "Void: the voter may no longer decide, or an operator voided it.",
+    Kind.REOPENED: "Void: the review was reopened.",
+}
+"""Why an approval of the current version stops counting, by the event that ends it."""
+
+
+def _void(before: Review, accepted: Accepted) -> Void | None:
+    left = {vote.person for vote in accepted.review.votes}
+    gone = tuple(vote.person for vote in before.votes if vote.person not in left)
+    why = next((VOIDED[event.kind] for event in accepted.events if event.kind in VOIDED), None)
+    return Void(gone, why) if gone and why else None
+
+
+def _settlement(review: Review, events: Sequence[Event]) -> Settlement | None:
     """The outcome of open decisions, from the first event that has one."""
     for event in events:
         match event.kind:
-            case Kind.VOTE_WITHDRAWN:
-                return Settlement(Action.RECORDED, "Withdrawn by the person who gave it.", withdrawn_by=cause.actor)
-            case Kind.REVISED:
+            case Kind.REVISED | Kind.SWAPPED:
                 return Settlement(Action.RECORDED, "Void: the content changed before this took effect.")
             case Kind.REJECTED | Kind.CHANGES_REQUESTED | Kind.EXPIRED:
                 return Settlement(Action.RECORDED, f"The review was closed: {review.status.value.replace('_', ' ')}.")

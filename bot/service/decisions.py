@@ -8,22 +8,40 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import TypeAlias
 from uuid import UUID, uuid4
 
 from bot import metrics
+from bot.domain import deadlines
 from bot.domain import decisions as rules
 from bot.domain.apv import Json
 from bot.domain.decisions import Decision
 from bot.domain.people import Person
 from bot.domain.refusal import Reason, Refused
-from bot.domain.review import AWAITING, Accepted, Action, Choice, Outcome, Repeated, Review, Status, unreadable_refusal
+from bot.domain.review import (
+    AWAITING,
+    Accepted,
+    Action,
+    AskFirst,
+    Choice,
+    Dossier,
+    Outcome,
+    Repeated,
+    Review,
+    Status,
+    unreadable_refusal,
+)
+from bot.service import queries, swaps
 from bot.service.consequences import Cause, change
 from bot.service.gate import Gate
 from bot.service.group_commit import Written
-from bot.service.people import ApiCaller, SlackUser, judge
+from bot.service.people import Again, ApiCaller, SlackUser, judge
 from storage.audit import Entry
 from storage.record import Change, DecisionRow
-from storage.reviews import Locked
+from storage.reviews import Whole
+
+Rule: TypeAlias = Callable[[Review, Person], Outcome | AskFirst]
+"""A rule that judges one person's action on a review."""
 
 UNKNOWN = Refused(Reason.UNKNOWN_REVIEW, "This review is gone: the database was replaced since this card was posted.")
 
@@ -56,13 +74,14 @@ async def decide(
     On CommitUnknown, the decision may be recorded.
     """
     began = time.perf_counter()
-    now = gate.now()
+    now, again = gate.now(), Again(gate)
 
-    def rule(review: Review, person: Person) -> Outcome:
-        return rules.decide(review, person, decision, gate.policy(), opens_pulls=gate.opens_pulls, now=now)
+    def rule(review: Review, person: Person) -> Outcome | AskFirst:
+        policy, opens_pulls = gate.policy(), gate.opens_pulls
+        return rules.decide(review, person, decision, policy, opens_pulls=opens_pulls, now=now, voters=again.voter)
 
     made = (decision, particulars or Particulars())
-    outcome = await apply(gate, asker, review_id, rule, now, asked=decision.choice.value, made=made)
+    outcome = await apply(gate, asker, review_id, rule, now, asked=decision.choice.value, made=made, again=again)
     metrics.DECISION_SECONDS.observe(time.perf_counter() - began)
     if isinstance(outcome, Accepted):
         review = outcome.review
@@ -92,33 +111,58 @@ async def consider(gate: Gate, asker: Asker, review_id: UUID, decision: Decision
     return await apply(gate, asker, review_id, rule, now, asked=decision.choice.value)
 
 
+async def reopen(gate: Gate, asker: Asker, review_id: UUID, why: str) -> Outcome | Repeated:
+    """Vote again on a rejected review, for a lead; refuses and raises as `decide` does."""
+    now = gate.now()
+    async with asyncio.timeout(gate.patience):
+        dossier, later = await queries.get(gate, review_id), await queries.later(gate, review_id)
+
+    def rule(review: Review, person: Person) -> Outcome:
+        if later is not None:
+            return Refused(Reason.CLOSED, f"{later} follows {review.code}; decide on that one.")
+        due_at = _due_at(gate, dossier, now) if dossier else None
+        return rules.reopen(review, person, why, gate.policy(), now=now, due_at=due_at)
+
+    return await apply(gate, asker, review_id, rule, now, asked="reopen")
+
+
+def _due_at(gate: Gate, dossier: Dossier, now: datetime) -> datetime | None:
+    return deadlines.due_at(now, gate.policy().rules[dossier.apv.severity], dossier.apv, dossier.metadata)
+
+
 async def apply(
     gate: Gate,
     asker: Asker,
     review_id: UUID,
-    rule: Callable[[Review, Person], Outcome],
+    rule: Rule,
     now: datetime,
     *,
     asked: str,
     made: tuple[Decision, Particulars] | None = None,
+    again: Again | None = None,
 ) -> Outcome | Repeated:
     """Check the person, read the review, apply the rule and record its outcome; raises as `decide` does.
 
-    `asked` names the refused action in the audit log.
+    `asked` names the refused action in the audit log. If another program changed the content, the action is refused
+    and the review becomes a new version.
     """
-    outcome: Outcome = UNKNOWN
+    outcome: Outcome | AskFirst = UNKNOWN
+    swapped = False
 
-    def amend(locked: Locked) -> Change | None:
-        nonlocal outcome
-        if locked.review.unreadable:
-            outcome = unreadable_refusal(locked.review)
+    def amend(whole: Whole) -> Change | None:
+        nonlocal outcome, swapped
+        if whole.review.unreadable:
+            outcome = unreadable_refusal(whole.review)
             return None
-        outcome = person if isinstance(person, Refused) else rule(locked.review, person)
+        swapped = not whole.intact
+        outcome = _judged(whole, person, rule)
+        if isinstance(outcome, AskFirst):
+            return None
         if isinstance(outcome, Refused):
             detail: dict[str, Json] = {"reason": outcome.reason.value, "asked": asked}
             entry = Entry("decision.refused", asker.who.id, asker.source, outcome.sentence, now, detail)
             return Change(
-                review=locked.review, head=locked.head, entries=[entry], now=now, touched=False, delivery=asker.delivery
+                review=whole.review, head=whole.head, entries=[entry], now=now, touched=False, delivery=asker.delivery
             )
         assert isinstance(person, Person), "a refused person is refused"
         row = _decision_row(outcome, person, *made, asker.source) if made else None
@@ -126,12 +170,24 @@ async def apply(
             _detail(outcome.review, made[0], row, gate) if made and row else {}
         )
         cause = Cause(person.key, asker.source, now, detail)
-        return change(locked, outcome, cause, decision=row, delivery=asker.delivery)
+        return change(whole, outcome, cause, decision=row, delivery=asker.delivery)
 
     async with asyncio.timeout(gate.patience):
         person = await judge(gate, asker.who)
         written = await gate.commits.write(review_id, amend)
+        while isinstance(outcome, AskFirst) and again:
+            await again.ask(outcome.voters)
+            written = await gate.commits.write(review_id, amend)
+    if swapped:
+        await swaps.show_again(gate, review_id)
+    assert not isinstance(outcome, AskFirst), "only a decision asks, and waits for the answer"
     return Repeated() if written is Written.REPEATED else outcome
+
+
+def _judged(whole: Whole, person: Person | Refused, rule: Rule) -> Outcome | AskFirst:
+    if isinstance(person, Refused):
+        return person
+    return rule(whole.review, person) if whole.intact else rules.swapped_refusal(whole.review)
 
 
 def _detail(review: Review, decision: Decision, row: DecisionRow, gate: Gate) -> dict[str, Json]:

@@ -15,7 +15,7 @@ from uuid import UUID
 from storage import reviews
 from storage.database import CommitUnknown, Database
 from storage.record import Change, record
-from storage.reviews import Locked
+from storage.reviews import Whole
 
 MOST = 32
 """The maximum number of clicks per transaction: enough to share the cost of a round trip."""
@@ -35,7 +35,7 @@ class Written(Enum):
 @dataclass(eq=False, slots=True)
 class _Asked:
     review_id: UUID
-    rule: Callable[[Locked], Change | None]
+    rule: Callable[[Whole], Change | None]
     answer: asyncio.Future[Written | None] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
     """None: it was not in a group."""
     recording: bool = False
@@ -50,7 +50,7 @@ class GroupCommit:
         self._waiting: deque[_Asked] = deque()
         self._running: asyncio.Task[None] | None = None
 
-    async def write(self, review_id: UUID, rule: Callable[[Locked], Change | None]) -> Written:
+    async def write(self, review_id: UUID, rule: Callable[[Whole], Change | None]) -> Written:
         """Read the review, apply the rule and commit its change; raises the database's errors.
 
         If the review has changed meanwhile, the rule is applied again. If this is cancelled, nothing is written; on
@@ -117,9 +117,9 @@ class GroupCommit:
             if not asked.answer.done():
                 asked.answer.set_result(written.get(asked.review_id))
 
-    async def _alone(self, review_id: UUID, rule: Callable[[Locked], Change | None]) -> Written:
+    async def _alone(self, review_id: UUID, rule: Callable[[Whole], Change | None]) -> Written:
         async with self._database.transaction() as tx:
-            locked = await reviews.lock(tx, review_id)
+            locked = await reviews.lock_whole(tx, review_id)
             if locked is None:
                 return Written.UNKNOWN_REVIEW
             if (change := rule(locked)) is None:

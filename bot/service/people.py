@@ -1,10 +1,12 @@
 """Checks who clicks or calls, each time, against Slack."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 
 from bot.domain.people import Person, entitle
 from bot.domain.policy import Policy
 from bot.domain.refusal import Refused
+from bot.domain.review import Vote
 from bot.service.gate import Gate
 
 
@@ -28,6 +30,29 @@ class ApiCaller:
     def id(self) -> str:
         """A stable key: the token, or the e-mail address, or the name."""
         return f"token:{self.token}" if self.token else f"claimed:{(self.email or self.name).casefold()}"
+
+
+@dataclass(slots=True)
+class Again:
+    """Earlier voters of a review, asked after again: nobody completes a quorum with people who have left."""
+
+    gate: Gate
+    asked: dict[str, Person | Refused] = field(default_factory=dict)
+
+    def voter(self, vote: Vote) -> Person | Refused | None:
+        """Who they are now, or why they may no longer decide; None: Slack must be asked first."""
+        if ":" in vote.person:
+            # No Slack account: a token, or a name that a client claimed.
+            return Person(vote.person, vote.name, None, lead=False)
+        return self.asked.get(vote.person)
+
+    async def ask(self, voters: Sequence[Vote]) -> None:
+        """Ask Slack about them, whatever is cached; raises DirectoryUnavailable."""
+        for vote in voters:
+            self.gate.directory.forget(vote.person)
+            self.gate.directory.expect(vote.person, ())
+        for vote in voters:
+            self.asked[vote.person] = await judge(self.gate, SlackUser(vote.person, self.gate.team_id()))
 
 
 async def judge(gate: Gate, who: SlackUser | ApiCaller) -> Person | Refused:

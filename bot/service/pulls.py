@@ -4,7 +4,7 @@ A webhook only says which pull request to check; the bot records what GitHub's A
 """
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -15,9 +15,10 @@ from bot.domain.apv import Json, Severity
 from bot.domain.pull import MergeMode, Pull, Seen, Step, branch_name
 from bot.domain.review import Accepted, Dossier, Review, Status
 from bot.jobs import OpenPull, WatchPull, is_for
+from bot.service import approvals, swaps
 from bot.service.consequences import BOT, Amendment, Cause, amend, amend_locked
 from bot.service.gate import Gate
-from storage import decisions, jobs, pulls, reviews
+from storage import decisions, jobs, pauses, pulls, reviews
 from storage.decisions import Approval
 from storage.pulls import Pointer
 
@@ -42,22 +43,49 @@ class Unreadable(Exception):
     """This release cannot read the approved content, so it pushes nothing."""
 
 
-async def begin_push(gate: Gate, job: OpenPull) -> Push | None:
-    """Record the branch before the push; None when the review is no longer approved. Raises Unreadable.
+class NotAllowed(Exception):
+    """The repository is not one that an APV may name: another program inserted the row."""
 
+
+class PushesPaused(Exception):
+    """An operator paused pushes; the message is their reason."""
+
+
+async def check_pause(gate: Gate) -> None:
+    """Raise PushesPaused while nothing may reach GitHub."""
+    async with gate.database.transaction() as tx:
+        await _check_pause(tx)
+
+
+async def _check_pause(tx: AsyncConnection) -> None:
+    if (why := await pauses.reason(tx)) is not None:
+        raise PushesPaused(why)
+
+
+async def begin_push(gate: Gate, job: OpenPull) -> Push | None:
+    """Record the branch before the push; None when the review is no longer approved.
+
+    What is pushed is what was approved, or nothing: content or votes that another program changed become a new version.
     From here on changed content opens a new review, so a push and new content cannot conflict.
+    Raises Unreadable, NotAllowed and PushesPaused.
     """
     async with gate.database.transaction() as tx:
-        locked = await reviews.lock(tx, job.review_id)
-        if locked is None or locked.review.status is not Status.APPROVED or not is_for(job, locked.review):
+        whole = await reviews.lock_whole(tx, job.review_id)
+        if whole is None or whole.review.status is not Status.APPROVED or not is_for(job, whole.review):
             return None
-        branch = branch_name(locked.review.code, locked.review.digest)
-        await reviews.set_branch(tx, job.review_id, branch)
-        dossier = await reviews.get(tx, job.review_id)
-        assert dossier is not None, "it is locked"
-        if dossier.review.unreadable:
+        await _check_pause(tx)
+        review = whole.review
+        if review.unreadable:
             raise Unreadable
-        return Push(dossier, await decisions.approvals(tx, job.review_id, locked.review.version), branch)
+        if gate.repositories and whole.apv.repository.casefold() not in gate.repositories:
+            raise NotAllowed
+        if whole.intact and await approvals.stands(tx, whole):
+            branch = branch_name(review.code, review.digest)
+            await reviews.set_branch(tx, job.review_id, branch)
+            made = await decisions.approvals(tx, job.review_id, [vote.person for vote in review.votes], review.version)
+            return Push(Dossier(whole.apv, replace(review, pr_branch=branch)), made, branch)
+    await swaps.show_again(gate, job.review_id, anyway=True)
+    return None
 
 
 async def opened(gate: Gate, review_id: UUID, pull: Pull) -> None:

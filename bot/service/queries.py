@@ -39,6 +39,12 @@ async def find(gate: Gate, name: str) -> Dossier | None:
         return await reviews.find(tx, name)
 
 
+async def later(gate: Gate, review_id: UUID) -> str | None:
+    """The code of a later review of the same APV; None when this is the newest."""
+    async with gate.database.transaction() as tx:
+        return await reviews.later(tx, review_id)
+
+
 async def page(gate: Gate, what: Filter, *, limit: int, offset: int = 0, after: Position | None = None) -> Page:
     """A page of reviews, starting `offset` reviews after `after`, or after the head of the queue."""
     async with gate.database.transaction() as tx:

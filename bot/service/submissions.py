@@ -20,6 +20,17 @@ from storage.record import record
 from storage.reviews import Locked
 
 
+@dataclass(frozen=True, slots=True)
+class Origin(Cause):
+    """The cause of a submission, with every name of its submitter."""
+
+    known_as: tuple[str, ...] = ()
+
+    def authors(self, apv: Apv) -> tuple[str, ...]:
+        """Who wrote this APV: its reporter and its submitter."""
+        return contents.distinct((apv.reporter, *self.known_as))
+
+
 class _CodeTaken(Exception):
     """The requested code belongs to another APV."""
 
@@ -32,11 +43,23 @@ class Receipt:
     created: bool
 
 
-async def submit(gate: Gate, submitted: Sequence[Submission], *, principal: str, source: str) -> list[Receipt]:
-    """Store all or none, in the order sent; raises NotAccepted. `principal` is the reporter if an APV names none."""
+@dataclass(frozen=True, slots=True)
+class Submitter:
+    """Who submits: the name that people see, and every name that stands for the person or program behind it."""
+
+    name: str
+    known_as: tuple[str, ...] = ()
+    source: str = "api"
+
+
+async def submit(gate: Gate, submitted: Sequence[Submission], by: Submitter) -> list[Receipt]:
+    """Store all or none, in the order sent; raises NotAccepted. The submitter is the reporter if an APV names none.
+
+    Neither they nor the reporter may approve what they submit.
+    """
     _refuse_foreign(gate, submitted)
-    items = [replace(s, apv=replace(s.apv, reporter=s.apv.reporter or principal)) for s in submitted]
-    cause = Cause(principal, source, gate.now())
+    items = [replace(s, apv=replace(s.apv, reporter=s.apv.reporter or by.name)) for s in submitted]
+    cause = Origin(by.name, by.source, gate.now(), known_as=(by.name, *by.known_as))
     async with gate.database.transaction() as tx:
         names = [identity(s.apv) for s in items] + [s.apv_code for s in items if s.apv_code]
         await submissions.lock_names(tx, names)
@@ -54,7 +77,7 @@ async def submit(gate: Gate, submitted: Sequence[Submission], *, principal: str,
 
 
 async def _new_ones(
-    gate: Gate, tx: AsyncConnection, items: Sequence[Submission], cause: Cause
+    gate: Gate, tx: AsyncConnection, items: Sequence[Submission], cause: Origin
 ) -> dict[int, tuple[UUID, bool]]:
     """Insert in one batch what is certainly new: the first of each identity that has no review; maps index to result.
 
@@ -72,7 +95,10 @@ async def _new_ones(
 
 
 async def _insert(
-    gate: Gate, tx: AsyncConnection, arrivals: Sequence[tuple[Submission, str | None, Mapping[str, Json]]], cause: Cause
+    gate: Gate,
+    tx: AsyncConnection,
+    arrivals: Sequence[tuple[Submission, str | None, Mapping[str, Json]]],
+    cause: Origin,
 ) -> list[UUID]:
     """Create a review for each, with its metadata, and with its requested code if that is free."""
     if not arrivals:
@@ -80,7 +106,11 @@ async def _insert(
     policy = gate.policy()
     news = [
         submissions.New(
-            item.apv, code, metadata, deadlines.due_at(cause.at, policy.rules[item.apv.severity], item.apv, metadata)
+            item.apv,
+            code,
+            metadata,
+            deadlines.due_at(cause.at, policy.rules[item.apv.severity], item.apv, metadata),
+            cause.authors(item.apv),
         )
         for item, code, metadata in arrivals
     ]
@@ -103,7 +133,7 @@ def _refuse_foreign(gate: Gate, submitted: Sequence[Submission]) -> None:
         raise NotAccepted(faults)
 
 
-async def _place(gate: Gate, tx: AsyncConnection, item: Submission, cause: Cause) -> tuple[UUID, bool]:
+async def _place(gate: Gate, tx: AsyncConnection, item: Submission, cause: Origin) -> tuple[UUID, bool]:
     former = await _former(gate, tx, item)
     if former and (former.review.unreadable or await _known(tx, former, item.apv)):
         return former.review.id, False
@@ -140,7 +170,7 @@ async def _former(gate: Gate, tx: AsyncConnection, item: Submission) -> Locked |
     return await submissions.latest_of(tx, named[1])
 
 
-async def _revise(gate: Gate, tx: AsyncConnection, former: Locked, apv: Apv, cause: Cause) -> None:
+async def _revise(gate: Gate, tx: AsyncConnection, former: Locked, apv: Apv, cause: Origin) -> None:
     before, rule = former.review, gate.policy().rules[apv.severity]
     metadata = await submissions.metadata(tx, before.id)
     asked_at = cause.at if deadlines.came_late(before, cause.at) else None
@@ -151,8 +181,16 @@ async def _revise(gate: Gate, tx: AsyncConnection, former: Locked, apv: Apv, cau
     )
     for job in (OpenPull, MakeBump):
         await jobs.drop(tx, job(before.id, before.digest, before.version))
+    stored = await reviews.get(tx, before.id)
+    assert stored is not None, "it is locked"
     locked = await submissions.replace_content(
-        tx, before.id, apv, version=before.version + 1, due_at=due_at, asked_at=asked_at
+        tx,
+        before.id,
+        apv,
+        version=before.version + 1,
+        due_at=due_at,
+        authors=contents.authors_after(before, stored.apv, apv, cause.authors(apv)),
+        asked_at=asked_at,
     )
 
     def revised(review: Review) -> Accepted:

@@ -18,7 +18,7 @@ from pgqueuer.executors import EntrypointExecutor
 from pgqueuer.models import Context, Job
 
 from bot import metrics
-from bot.integrations.errors import Permanent, Retry
+from bot.integrations.errors import Permanent, Retry, Stopped
 from bot.service.errors import outage
 from bot.tasks.pace import Paused
 from storage.lanes import KEEPS_PLACE
@@ -133,6 +133,8 @@ def _judge(job: Job, error: Exception) -> tuple[str, float | None]:
             return reason, None
         case Crashed():
             return f"The job crashed its worker {MOST_CRASHES} times.", None
+        case Stopped(reason=reason, after=after):
+            return reason, after or backoff
         case Retry(reason=reason, after=after):
             # The vendor may name any number; a longer wait than OUTAGE_PATIENCE would never end.
             wait = backoff if after is None else min(after, OUTAGE_PATIENCE.total_seconds())

@@ -10,7 +10,7 @@ from bot.blocks import pull_request
 from bot.domain.policy import PullRules
 from bot.domain.pull import Step
 from bot.domain.review import Choice, Dossier
-from bot.integrations.errors import Permanent, Retry, VendorError
+from bot.integrations.errors import Permanent, Retry, Stopped, VendorError
 from bot.integrations.git.patches import PathPolicy
 from bot.integrations.github.client import GitHubClient, PullAddress, PullRequest
 from bot.jobs import AnswerPull, OpenPull, WatchPull
@@ -24,6 +24,10 @@ OPENING_SECONDS = 5.0
 """Retry interval while an earlier pull request is still being opened."""
 
 
+PAUSED_SECONDS = 10.0
+"""Retry interval while pushes are paused."""
+
+
 @dataclass(frozen=True, slots=True)
 class Context:
     """The dependencies of the GitHub jobs."""
@@ -34,7 +38,12 @@ class Context:
 
 async def open_pull(context: Context, job: OpenPull) -> None:
     """Idempotent: branch, commit and pull request have deterministic names and are reused if they exist."""
-    push = await pulls.begin_push(context.gate, job)
+    try:
+        push = await pulls.begin_push(context.gate, job)
+    except pulls.PushesPaused as paused:
+        raise _stopped(paused) from None
+    except pulls.NotAllowed:
+        raise Permanent("The repository is not in GITHUB_REPO_ALLOWLIST", code="not_allowed") from None
     if push is None:
         return
     request = _request(push, context.gate.policy().pull_request)
@@ -64,6 +73,10 @@ def _request(push: Push, rules: PullRules) -> PullRequest:
     )
 
 
+def _stopped(paused: pulls.PushesPaused) -> Stopped:
+    return Stopped(f"Pushes are paused: {paused}", code="pushes_paused", after=PAUSED_SECONDS)
+
+
 async def watch_pull(context: Context, job: WatchPull) -> None:
     """Idempotent: it records the current state, and a merge is bound to the approved commit."""
     dossier = await queries.get(context.gate, job.review_id)
@@ -80,6 +93,7 @@ async def answer_pull(context: Context, job: AnswerPull) -> None:
     entry = await audit.entry(context.gate, job.entry_id)
     if entry is None:
         return
+    await _go_on(context)
     sentence, close = entry.sentence, entry.detail.get("decision") == Choice.REJECT.value
     earlier = await pulls.earlier_open(context.gate, job.review_id)
     if earlier is None:
@@ -118,6 +132,7 @@ async def _take(context: Context, dossier: Dossier, address: PullAddress, step: 
     head = review.pull.approved_head if review.pull else None
     assert head is not None, "a step is for a commit that was approved"
     method, refusal = context.gate.policy().pull_request.merge_method, None
+    await _go_on(context)
     try:
         match step:
             case Step.MERGE:
@@ -130,6 +145,14 @@ async def _take(context: Context, dossier: Dossier, address: PullAddress, step: 
         refusal = error.reason
     await pulls.record_step(context.gate, review.id, step, refusal)
     await _look(context, review.id, address)
+
+
+async def _go_on(context: Context) -> None:
+    """Raises Stopped while pushes are paused."""
+    try:
+        await pulls.check_pause(context.gate)
+    except pulls.PushesPaused as paused:
+        raise _stopped(paused) from None
 
 
 def _address(dossier: Dossier | None) -> PullAddress | None:

@@ -14,9 +14,10 @@ from bot.intake.apv_json import ApvSubmission
 from bot.service import queries, statistics, submissions
 from bot.service.gate import Gate
 from bot.service.statistics import DecisionNumbers
+from bot.service.submissions import Submitter
 from handlers.api import decisions, documents, models, routes
 from handlers.api import query as review_query
-from handlers.api.auth import Auth
+from handlers.api.auth import Auth, Client
 from handlers.api.models import ErrorResponse, review_json, utc
 from handlers.api.routes import BODY_ERRORS, Endpoint, Parameter
 from handlers.http import HttpError, answer, document, unprocessable
@@ -74,7 +75,7 @@ class _Reviews:
         submitted, alone = await asyncio.to_thread(_submissions, raw, self.gate.default_repository)
         try:
             async with asyncio.timeout(SUBMIT_SECONDS):
-                receipts = await submissions.submit(self.gate, submitted, principal=client.name, source="api")
+                receipts = await submissions.submit(self.gate, submitted, self._submitter(client))
         except NotAccepted as refused:
             # A single APV has no position in a list.
             faults = [replace(f, loc=f.loc[1:]) for f in refused.faults] if alone else refused.faults
@@ -83,6 +84,9 @@ class _Reviews:
         shown: list[Json] = [review_json(receipt.dossier, now) for receipt in receipts]
         status = 201 if any(receipt.created for receipt in receipts) else 200
         return answer(shown[0] if alone else shown, status)
+
+    def _submitter(self, client: Client) -> Submitter:
+        return Submitter(client.name, (f"token:{client.name}",) if self.auth.tokens is not None else ())
 
     async def reviews(self, request: web.Request) -> web.Response:
         """List reviews, most urgent first."""

@@ -93,6 +93,10 @@ def _snooze(_context: Context, more: str) -> Act | Message:
     return Act(partial(claims.snooze, hours=hours, reason=reason), f"You have snoozed {{code}} for {hours} h.")
 
 
+def _reopen(_context: Context, more: str) -> Act | Message:
+    return Act(partial(decisions.reopen, why=more), "You have reopened {code}; it is voted on again.")
+
+
 async def _queue(context: Context, _who: SlackUser, argument: str) -> Message:
     severity = None
     if argument:
@@ -149,6 +153,8 @@ ACTS: Mapping[str, Act] = {
     "wake": Act(claims.wake, "You have woken {code}."),
     "withdraw": Act(decisions.withdraw, "You have withdrawn your approval of {code}."),
 }
-ACTS_WITH_MORE: Mapping[str, Callable[[Context, str], Act | Message]] = {"reassign": _reassign, "snooze": _snooze}
+ACTS_WITH_MORE: Mapping[str, Callable[[Context, str], Act | Message]] = {
+    "reassign": _reassign, "reopen": _reopen, "snooze": _snooze,
+}  # fmt: skip
 """Actions with further arguments, which are parsed first; the reply names what is missing."""
 SUBCOMMANDS = frozenset({*QUESTIONS, *ACTS, *ACTS_WITH_MORE})

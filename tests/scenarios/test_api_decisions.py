@@ -457,6 +457,7 @@ async def test_the_median_is_that_of_the_database(
     """Rows of another program count too, whether the median was stored or not."""
     columns = "id, apv_code, severity, package_name, status, created_at"
     async with database.transaction() as tx:
+        await tx.execute(text("ALTER TABLE apv_reviews DISABLE TRIGGER apv_reviews_start_new"))
         await tx.execute(
             text(f"""INSERT INTO apv_reviews ({columns}) SELECT gen_random_uuid(), 'APV-2025-' || n,
                 (ARRAY['critical', 'high', 'medium', 'low'])[1 + n % 4], 'p' || n,

@@ -13,7 +13,7 @@ from bot.domain.faults import Fault, NotAccepted
 from bot.domain.review import Choice, Dossier, Status
 from bot.service import pulls, queries, submissions
 from bot.service.gate import Gate
-from bot.service.submissions import Receipt
+from bot.service.submissions import Receipt, Submitter
 from storage import submissions as stored_submissions
 from storage.database import Database
 from tests.builders import (
@@ -42,7 +42,7 @@ CHANGED = apv(cve_title="Worse than it looked")
 
 
 async def hand_in(opened: Gate, *items: Submission) -> list[Receipt]:
-    return await submissions.submit(opened, items, principal="scan", source="api")
+    return await submissions.submit(opened, items, Submitter("scan"))
 
 
 async def refused(opened: Gate, *items: Submission) -> tuple[Fault, ...]:
@@ -570,7 +570,6 @@ async def test_our_codes_step_over_those_of_other_programs(database: Database) -
 
 BAD: list[dict[str, Any]] = [
     {"severity": "'dire'"},
-    {"status": "'open'"},
     {"patch_strategy": "'prayer'"},
     {"wargame_verdict": "'won'"},
     {"package_name": "NULL"},

@@ -45,7 +45,7 @@ async def test_a_pull_request_names_nobody_of_an_earlier_version(database: Datab
     _, again = await back_again(opened)
     await click(opened, BOB, again)
     async with database.transaction() as tx:
-        found = await decisions.approvals(tx, again.id, again.version)
+        found = await decisions.approvals(tx, again.id, [ALICE, BOB], again.version)
     assert [approval.reviewer_name for approval in found] == ["Bob"]
 
 
@@ -92,12 +92,11 @@ async def test_what_is_pushed_is_what_was_locked(database: Database) -> None:
     async with database.transaction() as holder:
         await reviews.lock(holder, review.id)
         waiting = asyncio.create_task(pulls.begin_push(opened, push(review)))
-        await submissions.replace_content(holder, review.id, other, version=2, due_at=review.due_at)
+        await submissions.replace_content(holder, review.id, other, version=2, due_at=review.due_at, authors=())
     assert await waiting is None, "the job is for version 1"
-    begun = await pulls.begin_push(opened, push(await now_of(opened, review)))
-    assert begun is not None
-    assert begun.dossier.apv.patch_diff == other.patch_diff
-    assert begun.branch == f"apv/{review.code}-{begun.dossier.review.digest[:8]}"
+    assert await pulls.begin_push(opened, push(await now_of(opened, review))) is None, "nobody approved version 2"
+    again = await now_of(opened, review)
+    assert (again.status, again.version, again.votes) == (Status.PENDING, 3, ())
 
 
 async def test_a_job_of_an_earlier_version_says_nothing_of_this_one(database: Database) -> None:

@@ -5,13 +5,13 @@ from datetime import timedelta
 
 import pytest
 
-from bot.domain import claims, contents, decisions
+from bot.domain import claims, contents
 from bot.domain.deadlines import Said, due
 from bot.domain.decisions import Decision
 from bot.domain.policy import Reminders, Rule
 from bot.domain.refusal import Reason, Refused
 from bot.domain.review import AWAITING, Accepted, Choice, Status
-from tests.builders import ALICE, BOB, CAROL, NOW, person, policy, review
+from tests.builders import ALICE, BOB, CAROL, NOW, decide, person, policy, review
 
 STRANGER = Refused(Reason.GUEST, "Guest accounts cannot decide.")
 
@@ -92,6 +92,6 @@ def test_an_escalation_ends_a_snooze() -> None:
     """A review that waits for a lead is not snoozed."""
     asleep = review(snoozed_until=NOW + timedelta(hours=3), snooze_reason="x")
     decision = Decision(choice=Choice.ESCALATE, justification="Actively exploited.")
-    outcome = decisions.decide(asleep, person(ALICE), decision, policy(), opens_pulls=True, now=NOW)
+    outcome = decide(asleep, person(ALICE), decision, policy(), opens_pulls=True, now=NOW)
     assert isinstance(outcome, Accepted)
     assert (outcome.review.snoozed_until, outcome.review.snooze_reason) == (None, None)

@@ -17,7 +17,7 @@ from bot.domain.people import Person
 from bot.domain.policy import Policy
 from bot.domain.review import AWAITING, Accepted, Choice, Outcome, Review, Status
 from bot.policies.reading import Around, read
-from tests.builders import ALICE, BOB, CAROL, DAVE, NOW, WHY, apv, person, review
+from tests.builders import ALICE, BOB, CAROL, DAVE, NOW, WHY, apv, decide, person, review
 
 PEOPLE = (ALICE, BOB, CAROL, DAVE)
 MACHINE = "renovate[bot]"
@@ -109,7 +109,7 @@ class Governing(RuleBasedStateMachine):
 
     def decide(self, who: str, by: Person, choice: Choice) -> None:
         decision = Decision(choice=choice, justification=WHY, digest=self.review.digest)
-        outcome = decisions.decide(self.review, by, decision, self.policy, opens_pulls=True, now=self.now)
+        outcome = decide(self.review, by, decision, self.policy, opens_pulls=True, now=self.now)
         if not isinstance(outcome, Accepted):
             return
         self.review = outcome.review

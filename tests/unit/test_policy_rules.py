@@ -8,7 +8,7 @@ import pytest
 
 from bot.domain.apv import Apv, PatchStrategy, Severity, WargameVerdict
 from bot.domain.auto import approved_by_policy
-from bot.domain.decisions import Decision, decide, tally
+from bot.domain.decisions import Decision, tally
 from bot.domain.explanation import explain
 from bot.domain.people import Person
 from bot.domain.policy import Policy
@@ -17,7 +17,7 @@ from bot.domain.refusal import Reason, Refused
 from bot.domain.review import Accepted, Choice, Outcome, Review, Status
 from bot.policies.check import problems, warnings
 from bot.policies.reading import Around, read
-from tests.builders import ALICE, BOB, CAROL, DAVE, DIGEST, NOW, apv, person, review
+from tests.builders import ALICE, BOB, CAROL, DAVE, DIGEST, NOW, apv, decide, person, review
 
 AROUND = Around((ALICE, BOB, CAROL), (), "C0REVIEW", "C0INCIDENT")
 GROUPS = (

@@ -17,7 +17,7 @@ from bot.domain.people import Person, entitle
 from bot.domain.policy import Policy, Rule
 from bot.domain.refusal import Reason, Refused
 from bot.domain.review import AWAITING, Accepted, Choice, Hold, Outcome, Review, Status, Vote
-from tests.builders import ALICE, BOB, CAROL, DAVE, DIGEST, NOW, TEAM, WHY, person, policy, profile, review
+from tests.builders import ALICE, BOB, CAROL, DAVE, DIGEST, NOW, TEAM, WHY, decide, person, policy, profile, review
 
 APPROVE, REJECT, MODIFY, ESCALATE = Choice.APPROVE, Choice.REJECT, Choice.MODIFY, Choice.ESCALATE
 CLOSED = [s for s in Status if s not in AWAITING]
@@ -30,7 +30,7 @@ def decided(
     on: Review, by: Person, choice: Choice, under: Policy | None = None, *, digest: str | None = DIGEST
 ) -> Outcome:
     decision = Decision(choice=choice, justification=WHY, digest=digest)
-    return decisions.decide(on, by, decision, under or policy(), opens_pulls=True, now=LATER)
+    return decide(on, by, decision, under or policy(), opens_pulls=True, now=LATER)
 
 
 def becomes(outcome: Outcome) -> Review:
@@ -194,7 +194,7 @@ def test_how_many_approvals_each_severity_needs(severity: Severity) -> None:
     needed = 2 if severity is Severity.CRITICAL else 1
     assert decisions.tally(review(severity=severity), policy()).needed == needed
     bare = Decision(choice=APPROVE)
-    outcome = decisions.decide(review(severity=severity), person(ALICE), bare, policy(), opens_pulls=True, now=NOW)
+    outcome = decide(review(severity=severity), person(ALICE), bare, policy(), opens_pulls=True, now=NOW)
     assert len(becomes(outcome).votes) == 1
 
 
@@ -309,7 +309,7 @@ TOLD: list[tuple[Outcome, Kind, str]] = [
         f"Alice approved {CODE}: 1 of 1 approval. It has no patch, so there is no pull request to open.",
     ),
     (
-        decisions.decide(review(), person(ALICE), Decision(choice=APPROVE), policy(), opens_pulls=False, now=LATER),
+        decide(review(), person(ALICE), Decision(choice=APPROVE), policy(), opens_pulls=False, now=LATER),
         Kind.APPROVED,
         f"Alice approved {CODE}: 1 of 1 approval. GitHub is not set up here, so there is no pull request to open.",
     ),
@@ -323,7 +323,7 @@ TOLD: list[tuple[Outcome, Kind, str]] = [
     (decided(review(), person(ALICE), MODIFY), Kind.CHANGES_REQUESTED, f"Alice asked for changes to {CODE}: {WHY}"),
     (decided(review(), person(ALICE), ESCALATE), Kind.ESCALATED, f"Alice escalated {CODE}: {WHY}"),
     (
-        decisions.decide(
+        decide(
             review(),
             person(ALICE),
             Decision(choice=REJECT, category="Wrong fix", justification=f"  {WHY}\n"),
@@ -384,7 +384,7 @@ SAID: list[tuple[Outcome, Reason, str]] = [
     (
         decided(review(reporter=ALICE), person(ALICE), APPROVE),
         Reason.OWN_REPORT,
-        f"You reported {CODE}, so somebody else must approve it.",
+        f"You reported or submitted {CODE}, so somebody else must approve it.",
     ),
     (
         decided(critical(votes=(vote(ALICE),)), person(ALICE), APPROVE),
@@ -392,7 +392,7 @@ SAID: list[tuple[Outcome, Reason, str]] = [
         f"Your approval of {CODE} is already recorded: 1 of 2 approvals.",
     ),
     (
-        decisions.decide(
+        decide(
             review(),
             person(ALICE),
             Decision(choice=REJECT, justification=" short \n"),
@@ -447,14 +447,14 @@ LENGTHS = [(9, False), (10, True), (3000, True), (3001, False)]
 def test_a_justification_has_ten_to_three_thousand_characters(choice: Choice, length: int, accepted: bool) -> None:
     """Counted without the white space around it."""
     decision = Decision(choice=choice, justification=f" {'x' * length}\n\t")
-    outcome = decisions.decide(review(), person(ALICE), decision, policy(), opens_pulls=True, now=NOW)
+    outcome = decide(review(), person(ALICE), decision, policy(), opens_pulls=True, now=NOW)
     assert isinstance(outcome, Accepted) is accepted
 
 
 def test_the_older_body_may_say_anything_or_nothing() -> None:
     """Its comment is not measured."""
     decision = Decision(choice=REJECT, any_length=True)
-    outcome = decisions.decide(review(), person(ALICE), decision, policy(), opens_pulls=True, now=NOW)
+    outcome = decide(review(), person(ALICE), decision, policy(), opens_pulls=True, now=NOW)
     assert becomes(outcome).status is Status.REJECTED
 
 
@@ -462,7 +462,7 @@ def test_a_policy_may_ask_why_of_those_who_approve() -> None:
     """Built in, it does not."""
     strict = replace(policy(), rules={s: Rule(approvals=1, minutes=60, justification=True) for s in Severity})
     bare = Decision(choice=APPROVE)
-    refused = decisions.decide(review(), person(ALICE), bare, strict, opens_pulls=True, now=NOW)
+    refused = decide(review(), person(ALICE), bare, strict, opens_pulls=True, now=NOW)
     assert refusal(refused).reason is Reason.JUSTIFICATION
     assert becomes(decided(review(), person(ALICE), APPROVE, strict)).status is Status.APPROVED
 

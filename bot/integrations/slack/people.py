@@ -102,6 +102,7 @@ def _profile(user: Member, own_team: str) -> SlackProfile:
         team_id=user.team_id or own_team,
         name=profile.real_name or user.real_name or profile.display_name or user.name or user.id,
         email=profile.email or None,
+        handle=user.name or "",
         deleted=user.deleted,
         is_bot=user.is_bot or user.is_workflow_bot or user.is_connector_bot or user.id == _SLACKBOT,
         is_guest=user.is_restricted or user.is_ultra_restricted,

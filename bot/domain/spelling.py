@@ -1,0 +1,44 @@
+"""Recognises one person in many spellings: Slack id, mention, handle, e-mail address, token.
+
+Only ASCII letters match in any case: `al\u0131ce` (a dotless i) is not `alice`.
+"""
+
+import re
+import unicodedata
+from collections.abc import Iterable
+
+_ASCII_LOWER = str.maketrans({chr(upper): chr(upper + 32) for upper in range(ord("A"), ord("Z") + 1)})
+_MENTION = re.compile(r"<@([a-z0-9]+)(?:\|[^>]*)?>")
+_ADDRESS = re.compile(r"[^\s<>()\[\],;:\"'?@]+@[^\s<>()\[\],;:\"'?@]+")
+_UNSEEN = frozenset({"Cf", "Cc", "Cs", "Co", "Cn"})
+_UNSEEN_TOO = re.compile(
+    "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]"
+)
+"""Characters that show nothing and have a category of visible ones (Unicode, Default_Ignorable_Code_Point)."""
+
+
+def spellings(name: str | None) -> frozenset[str]:
+    """What a name stands for: itself, the ids and addresses in it, and a token's name with and without `token:`."""
+    text = _plain(name or "")
+    if not text:
+        return frozenset()
+    addresses = {_address(found) for found in _ADDRESS.findall(text)}
+    found = {*_MENTION.findall(text), *addresses} or {text.removeprefix("<").removesuffix(">")}
+    return frozenset(found | {text.removeprefix("token:")} | ({text} if not addresses else set()))
+
+
+def same(one: Iterable[str | None], other: Iterable[str | None]) -> bool:
+    """Whether any name in `one` stands for somebody in `other`."""
+    known = frozenset[str]().union(*map(spellings, other))
+    return not known.isdisjoint(frozenset[str]().union(*map(spellings, one)))
+
+
+def _plain(name: str) -> str:
+    seen = "".join(c for c in _UNSEEN_TOO.sub("", name) if unicodedata.category(c) not in _UNSEEN)
+    return " ".join(seen.split()).translate(_ASCII_LOWER)
+
+
+def _address(found: str) -> str:
+    """An address without its tag, and without the dot that ends a full domain name."""
+    local, _, domain = found.rpartition("@")
+    return f"{local.partition('+')[0] or local}@{domain.rstrip('.')}"

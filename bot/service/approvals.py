@@ -1,0 +1,44 @@
+"""Whether a review's approval is the one that the record tells of, checked before anything is pushed.
+
+The record cannot be changed by whoever can only change the review: its tables are append-only, and each entry holds the
+hash of the one before.
+"""
+
+from collections.abc import Mapping, Sequence
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from bot.domain.apv import Json
+from bot.domain.events import Kind
+from storage import audit, decisions
+from storage.audit import Chain
+from storage.reviews import Whole
+
+CONTENT = frozenset({Kind.SUBMITTED, Kind.REVISED, Kind.SWAPPED})
+"""The events after which other content is voted on."""
+UNDONE = CONTENT | {Kind.VOTES_VOIDED, Kind.REOPENED}
+"""The events after which an earlier approval of the review may no longer stand."""
+
+
+async def stands(tx: AsyncConnection, whole: Whole) -> bool:
+    """Whether this content, by these authors, was approved, and by the people whose votes the review has."""
+    review = whole.review
+    entries = [audit.as_json(row) for row in await audit.history(tx, review.id)]
+    if audit.broken_links(Chain(review.code, whole.head, entries)):
+        return False
+    content, approval = _last(entries, CONTENT), _last(entries, {Kind.APPROVED})
+    if content is None or approval is None or approval < (_last(entries, UNDONE) or 0):
+        return False
+    told = entries[content]["detail"]
+    if not isinstance(told, Mapping) or (told.get("version"), told.get("digest")) != (review.version, review.digest):
+        return False
+    # Entries of releases before revision 0012 name no authors.
+    if "authors" in told and told["authors"] != [*review.authors]:
+        return False
+    voters = {vote.person for vote in review.votes}
+    return voters <= await decisions.approvers(tx, review.id, review.version, review.digest)
+
+
+def _last(entries: Sequence[Mapping[str, Json]], kinds: frozenset[Kind] | set[Kind]) -> int | None:
+    """The place of the last entry of these kinds."""
+    return max((place for place, entry in enumerate(entries) if entry["kind"] in kinds), default=None)

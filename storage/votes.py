@@ -1,0 +1,28 @@
+"""Finds people by their e-mail address, and the reviews on which their approvals count."""
+
+import json
+from collections.abc import Collection
+from uuid import UUID
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from storage.tables import AWAITING_SQL
+
+KEYS = "SELECT DISTINCT reviewer_key FROM hitl_decisions WHERE lower(reviewer_email) = lower(:email)"
+VOTED = f"""
+SELECT id FROM apv_reviews
+WHERE ({AWAITING_SQL} OR status = 'approved') AND votes @> ANY(CAST(:voted AS jsonb[]))
+ORDER BY created_at, id
+"""  # noqa: S608 - of constants
+
+
+async def keys_of(tx: AsyncConnection, email: str) -> set[str]:
+    """The keys under which somebody with this address decided."""
+    return set((await tx.execute(text(KEYS), {"email": email})).scalars())
+
+
+async def voted_by(tx: AsyncConnection, keys: Collection[str]) -> list[UUID]:
+    """Open and approved reviews with an approval by any of these people, oldest first."""
+    voted = [json.dumps([{"person": key}]) for key in sorted(keys)]
+    return list((await tx.execute(text(VOTED), {"voted": voted})).scalars())
