@@ -13,7 +13,7 @@ KEYS = "SELECT DISTINCT reviewer_key FROM hitl_decisions WHERE lower(reviewer_em
 VOTED = f"""
 SELECT id FROM apv_reviews
 WHERE ({AWAITING_SQL} OR status = 'approved') AND votes @> ANY(CAST(:voted AS jsonb[]))
-ORDER BY created_at, id
+ORDER BY created_at, apv_code
 """  # noqa: S608 - of constants
 
 

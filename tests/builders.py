@@ -30,6 +30,7 @@ REVIEWERS = (ALICE, BOB, CAROL)
 """Dave is a member of the workspace and not a reviewer."""
 WHY = "The pin is exact and the tests pass."
 DIGEST = "d1" * 32
+APPROVAL = Decision(choice=Choice.APPROVE, justification=WHY, digest=DIGEST)
 PATCH = "--- a/requirements.txt\n+++ b/requirements.txt\n@@ -1 +1 @@\n-jinja2==3.1.2\n+jinja2==3.1.3\n"
 
 

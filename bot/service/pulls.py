@@ -71,12 +71,14 @@ async def begin_push(gate: Gate, job: OpenPull) -> Push | None:
     """
     async with gate.database.transaction() as tx:
         whole = await reviews.lock_whole(tx, job.review_id)
-        if whole is None or whole.review.status is not Status.APPROVED or not is_for(job, whole.review):
+        if whole is None or whole.review.status is not Status.APPROVED:
             return None
-        await _check_pause(tx)
         review = whole.review
         if review.unreadable:
             raise Unreadable
+        if whole.intact and not is_for(job, review):
+            return None
+        await _check_pause(tx)
         if gate.repositories and whole.apv.repository.casefold() not in gate.repositories:
             raise NotAllowed
         if whole.intact and await approvals.stands(tx, whole):

@@ -63,6 +63,27 @@ ALTER TABLE apv_contents ENABLE ALWAYS TRIGGER apv_contents_append_only;
 ALTER TABLE policies ENABLE ALWAYS TRIGGER policies_append_only;
 """
 
+# An approval can be withdrawn or voided once, and stays so. The moment is that of its outcome.
+OUTCOME = """
+CREATE OR REPLACE FUNCTION hitl_decisions_outcome_only() RETURNS trigger LANGUAGE plpgsql AS $$
+DECLARE
+    kept hitl_decisions := NEW;
+BEGIN
+    kept.action_taken := OLD.action_taken;
+    kept.outcome_notes := OLD.outcome_notes;
+    kept.action_completed_at := OLD.action_completed_at;
+    IF OLD.withdrawn_at IS NULL AND NEW.decision = 'approve' AND NEW.withdrawn_at = NEW.action_completed_at
+        {changed} THEN
+        kept.withdrawn_at := NULL;
+    END IF;
+    IF kept IS DISTINCT FROM OLD THEN
+        RAISE EXCEPTION 'hitl_decisions: only action_taken, outcome_notes and action_completed_at may change'
+            USING ERRCODE = 'restrict_violation';
+    END IF;
+    RETURN NEW;
+END $$;
+"""
+
 BACK = """
 ALTER TABLE audit_log ENABLE TRIGGER audit_log_append_only;
 ALTER TABLE hitl_decisions ENABLE TRIGGER hitl_decisions_keep;
@@ -78,9 +99,9 @@ ALTER TABLE apv_reviews DROP COLUMN authors;
 
 def upgrade() -> None:
     """Add the columns and the guards."""
-    run_script(COLUMNS + STARTS_NEW + GUARDS)
+    run_script(COLUMNS + STARTS_NEW + GUARDS + OUTCOME.format(changed=""))
 
 
 def downgrade() -> None:
     """Take them back."""
-    run_script(BACK)
+    run_script(BACK + OUTCOME.format(changed="AND NEW.action_completed_at IS DISTINCT FROM OLD.action_completed_at"))
