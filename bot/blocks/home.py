@@ -6,7 +6,7 @@ from datetime import datetime
 from bot.blocks import commands, kit
 from bot.blocks.kit import Block, Home
 from bot.blocks.limits import fitted
-from bot.blocks.text import date
+from bot.blocks.text import date, mrkdwn
 from bot.domain.apv import Severity
 from bot.domain.review import Choice, Dossier
 
@@ -35,6 +35,11 @@ def home(
         kit.context(kit.markup(f"As of {date(now)}. Reopen this tab to refresh it.")),
     ]
     return fitted({"type": "home", "blocks": blocks})
+
+
+def closed(sentence: str) -> Home:
+    """The Home tab of somebody who may not read reviews: the reason, and nothing else."""
+    return fitted({"type": "home", "blocks": [kit.section(mrkdwn(sentence, 1000))]})
 
 
 def _listed(title: str, dossiers: Sequence[Dossier], total: int, if_empty: str, now: datetime) -> list[Block]:

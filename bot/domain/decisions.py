@@ -246,12 +246,14 @@ def _approval_refusal(review: Review, person: Person, policy: Policy, now: datet
 
 
 def _author_refusal(review: Review, person: Person, policy: Policy) -> Refused | None:
+    """Nobody approves what they, or an account or token of theirs, reported or submitted."""
     if person.wrote(review.written_by):
-        sentence = f"You reported or submitted {review.code}, so somebody else must approve it."
-        return Refused(Reason.OWN_REPORT, sentence)
-    if person.may_be_among(policy.owners_of(review.written_by)):
-        sentence = f"An account or token of yours submitted {review.code}, so somebody else must approve it."
-        return Refused(Reason.OWN_MACHINE, sentence)
+        what = "reported" if review.reporter and person.wrote((review.reporter,)) else "submitted"
+        return Refused(Reason.OWN_REPORT, f"You {what} {review.code}, so somebody else must approve it.")
+    for name in review.written_by:
+        if person.may_be_among(policy.owners_of((name,))):
+            sentence = f"{name} proposed {review.code} and is your account, so somebody else must approve it."
+            return Refused(Reason.OWN_MACHINE, sentence)
     return None
 
 

@@ -112,15 +112,33 @@ def entitle(
     return Person(profile.user_id, profile.name, profile.email, lead=lead, member_of=member_of, handle=profile.handle)
 
 
-def _account_refusal(profile: SlackProfile, clicked_in: str, team_id: str) -> Refused | None:
+def may_read(
+    profile: SlackProfile | None, asked_in: str, team_id: str, policy: Policy, members: Mapping[str, frozenset[str]]
+) -> Refused | None:
+    """Why a Slack user may not read reviews and diffs; None when they may. The arguments are as in `entitle`.
+
+    Full members of the workspace may, or those whom the policy names as readers and those who may decide.
+    """
+    if profile is None:
+        return Refused(Reason.UNKNOWN_PERSON, "Slack does not know this account, so it cannot read reviews.")
+    if refusal := _account_refusal(profile, asked_in, team_id, act="read reviews"):
+        return refusal
+    member_of = frozenset(group for group, ids in members.items() if profile.user_id in ids)
+    readers = policy.readers
+    if readers is None or (readers | policy.deciders).hold(profile.user_id, profile.email, member_of):
+        return None
+    return Refused(Reason.NOT_A_READER, "You are not on the list of readers, so reviews are not shown to you.")
+
+
+def _account_refusal(profile: SlackProfile, clicked_in: str, team_id: str, *, act: str = "decide") -> Refused | None:
     if profile.deleted:
-        return Refused(Reason.DEACTIVATED, "This account is deactivated, so it cannot decide.")
+        return Refused(Reason.DEACTIVATED, f"This account is deactivated, so it cannot {act}.")
     if profile.is_bot:
-        return Refused(Reason.BOT, "Bots cannot decide.")
+        return Refused(Reason.BOT, f"Bots cannot {act}.")
     if profile.is_stranger or not (profile.team_id == clicked_in == team_id):
         return Refused(
-            Reason.OTHER_WORKSPACE, "Only members of this workspace can decide; your account belongs to another."
+            Reason.OTHER_WORKSPACE, f"Only members of this workspace can {act}; your account belongs to another."
         )
     if profile.is_guest:
-        return Refused(Reason.GUEST, "Guest accounts cannot decide.")
+        return Refused(Reason.GUEST, f"Guest accounts cannot {act}.")
     return None

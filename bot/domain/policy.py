@@ -248,6 +248,8 @@ class Policy:
     incident_channel: str
     leads: Principals | None = None
     """None: any reviewer except the one who escalated may close an escalation."""
+    readers: Principals | None = None
+    """Who may read reviews in Slack besides those who decide; None: every full member of the workspace."""
     rules: Mapping[Severity, Rule] = field(default_factory=lambda: BUILT_IN_RULES)
     named: Mapping[str, Principals] = field(default_factory=dict)
     """The policy's other groups, without `reviewers` and `leads`. Their members are reviewers too."""
@@ -266,7 +268,7 @@ class Policy:
     def groups(self) -> frozenset[str]:
         """All user groups that the policy names; their members are needed to judge a person."""
         owners = (machine.owners for machine in self.machines)
-        return frozenset[str]().union(*(p.groups for p in (self.deciders, *owners)))
+        return frozenset[str]().union(*(p.groups for p in (self.deciders, self.readers or Principals(), *owners)))
 
     @cached_property
     def deciders(self) -> Principals:

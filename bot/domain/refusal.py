@@ -13,6 +13,7 @@ class Reason(StrEnum):
     GUEST = "guest"
     OTHER_WORKSPACE = "other_workspace"
     NOT_A_REVIEWER = "not_a_reviewer"
+    NOT_A_READER = "not_a_reader"
     NOT_A_LEAD = "not_a_lead"
     OWN_REPORT = "own_report"
     OWN_MACHINE = "own_machine"

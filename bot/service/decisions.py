@@ -40,7 +40,7 @@ from storage.audit import Entry
 from storage.record import Change, DecisionRow
 from storage.reviews import Whole
 
-Rule: TypeAlias = Callable[[Review, Person], Outcome | AskFirst]
+Judgement: TypeAlias = Callable[[Review, Person], Outcome | AskFirst]
 """A rule that judges one person's action on a review."""
 
 UNKNOWN = Refused(Reason.UNKNOWN_REVIEW, "This review is gone: the database was replaced since this card was posted.")
@@ -134,7 +134,7 @@ async def apply(
     gate: Gate,
     asker: Asker,
     review_id: UUID,
-    rule: Rule,
+    rule: Judgement,
     now: datetime,
     *,
     asked: str,
@@ -184,7 +184,7 @@ async def apply(
     return Repeated() if written is Written.REPEATED else outcome
 
 
-def _judged(whole: Whole, person: Person | Refused, rule: Rule) -> Outcome | AskFirst:
+def _judged(whole: Whole, person: Person | Refused, rule: Judgement) -> Outcome | AskFirst:
     if isinstance(person, Refused):
         return person
     return rule(whole.review, person) if whole.intact else rules.swapped_refusal(whole.review)

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from bot.domain.people import Person, entitle
+from bot.domain.people import Person, entitle, may_read
 from bot.domain.policy import Policy
 from bot.domain.refusal import Refused
 from bot.domain.review import Vote
@@ -66,6 +66,16 @@ async def judge(gate: Gate, who: SlackUser | ApiCaller) -> Person | Refused:
     profile = await gate.directory.profile(who.id)
     members = {group: await gate.directory.group(group) for group in groups}
     return entitle(profile, who.team_id, gate.team_id(), policy, members)
+
+
+async def reading_refusal(gate: Gate, who: SlackUser) -> Refused | None:
+    """Why they may not read reviews and diffs in Slack; None when they may; raises DirectoryUnavailable."""
+    policy = gate.policy()
+    groups = policy.groups if policy.readers is not None else frozenset[str]()
+    gate.directory.expect(who.id, groups)
+    profile = await gate.directory.profile(who.id)
+    members = {group: await gate.directory.group(group) for group in groups}
+    return may_read(profile, who.team_id, gate.team_id(), policy, members)
 
 
 def _caller(who: ApiCaller, policy: Policy) -> Person:

@@ -19,7 +19,7 @@ from bot.domain.review import Accepted, Outcome, Repeated
 from bot.service import claims, decisions, queries, statistics
 from bot.service.decisions import Asker
 from bot.service.gate import Gate
-from bot.service.people import SlackUser
+from bot.service.people import SlackUser, reading_refusal
 from handlers.slack.context import Context
 from handlers.slack.payloads import Command, asker
 
@@ -36,7 +36,10 @@ async def apv(context: Context, ack: AsyncAck, request: AsyncBoltRequest) -> Non
     verb = verb.lower()
     async with asyncio.timeout(context.gate.patience):
         if question := QUESTIONS.get(verb):
-            said: Message | None = await question(context, command.who, argument)
+            refusal = await reading_refusal(context.gate, command.who) if question is not _help else None
+            said: Message | None = (
+                alerts.reply(refusal.sentence) if refusal else await question(context, command.who, argument)
+            )
         elif verb in ACTS or verb in ACTS_WITH_MORE:
             said = await _act(context, asker(command.who, request), verb, argument)
         else:

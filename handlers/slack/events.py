@@ -5,8 +5,10 @@ import asyncio
 from pydantic import BaseModel
 from slack_bolt.async_app import AsyncAck, AsyncBoltRequest
 
-from bot.blocks.home import LISTED, home
+from bot.blocks.home import LISTED, closed, home
+from bot.blocks.kit import Home
 from bot.service import queries, statistics
+from bot.service.people import SlackUser, reading_refusal
 from handlers.slack.context import Context
 from handlers.slack.payloads import Id
 
@@ -50,30 +52,37 @@ class HomeOpened(BaseModel):
 
 
 class HomeEnvelope(BaseModel):
-    """An `event_callback` of that event."""
+    """An `event_callback` of that event, and the workspace that it comes from."""
 
     event: HomeOpened
+    team_id: Id | None = None
 
 
 async def home_opened(context: Context, ack: AsyncAck, request: AsyncBoltRequest) -> None:
     """Somebody opened their Home tab. Idempotent: the tab is rendered each time."""
-    event = HomeEnvelope.model_validate(request.body).event
-    if event.tab == "home":
+    envelope = HomeEnvelope.model_validate(request.body)
+    user = envelope.event.user
+    if envelope.event.tab == "home":
         async with asyncio.timeout(context.gate.patience):
-            mine = await queries.claimed_by(context.gate, event.user, limit=LISTED)
-            urgent = await queries.waiting(context.gate, None, limit=LISTED)
-            numbers = await statistics.collect(context.gate)
-            view = home(
-                mine=mine.reviews,
-                mine_total=mine.total,
-                urgent=urgent.reviews,
-                waiting=numbers.reviews.waiting(),
-                decided=numbers.decisions.of,
-                today=numbers.decisions.today,
-                now=context.gate.now(),
-            )
-            await context.views.publish_home(event.user, dict(view))
+            refusal = await reading_refusal(context.gate, SlackUser(user, envelope.team_id or context.gate.team_id()))
+            view = closed(refusal.sentence) if refusal else await _home(context, user)
+            await context.views.publish_home(user, dict(view))
     await ack()
+
+
+async def _home(context: Context, user: str) -> Home:
+    mine = await queries.claimed_by(context.gate, user, limit=LISTED)
+    urgent = await queries.waiting(context.gate, None, limit=LISTED)
+    numbers = await statistics.collect(context.gate)
+    return home(
+        mine=mine.reviews,
+        mine_total=mine.total,
+        urgent=urgent.reviews,
+        waiting=numbers.reviews.waiting(),
+        decided=numbers.decisions.of,
+        today=numbers.decisions.today,
+        now=context.gate.now(),
+    )
 
 
 async def ignored(_context: Context, ack: AsyncAck, _request: AsyncBoltRequest) -> None:

@@ -119,8 +119,8 @@ async def test_a_profile_says_what_a_decision_needs(slack: Slack, directory: Sla
         "U5": person("U5", is_ultra_restricted=True),
         "USLACKBOT": person("USLACKBOT", is_bot=False),
     }
-    assert await directory.profile("U1") == SlackProfile("U1", "T1", "A. Reviewer", "rev@example.org")
-    assert await directory.profile("U2") == SlackProfile("U2", "T2", "rev", None, deleted=True, is_stranger=True)
+    assert await directory.profile("U1") == SlackProfile("U1", "T1", "A. Reviewer", "rev@example.org", "rev")
+    assert await directory.profile("U2") == SlackProfile("U2", "T2", "rev", None, "rev", deleted=True, is_stranger=True)
     for bot in ("U3", "USLACKBOT"):
         profile = await directory.profile(bot)
         assert profile is not None

@@ -384,7 +384,7 @@ SAID: list[tuple[Outcome, Reason, str]] = [
     (
         decided(review(reporter=ALICE), person(ALICE), APPROVE),
         Reason.OWN_REPORT,
-        f"You reported or submitted {CODE}, so somebody else must approve it.",
+        f"You reported {CODE}, so somebody else must approve it.",
     ),
     (
         decided(critical(votes=(vote(ALICE),)), person(ALICE), APPROVE),
