@@ -35,6 +35,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from bot.domain.apv import Apv, PatchStrategy, Severity, WargameVerdict, digest
 from bot.domain.review import AWAITING, Dossier, Hold, Review, Status, Vote
 from storage.audit import Head
+from storage.files import files_of
 from storage.pulls import pull_of
 from storage.tables import AWAITING_SQL, TIME, apv_contents, apv_reviews
 
@@ -70,7 +71,7 @@ STATE = (
     T.package_name, T.package_ecosystem, T.repository, T.reporter, _moment(T.due_at), _moment(T.asked_at),
     T.votes, T.authors, T.escalated_by, T.escalated_by_name, _moment(T.escalated_at), T.claimed_by, T.claimed_by_name,
     _moment(T.closed_at), _moment(T.snoozed_until), T.snooze_reason,
-    T.pr_number, T.pr_url, T.pr_branch, T.hold, T.note, T.pull, T.metadata.has_key("follows").label("follows"),
+    T.pr_number, T.pr_url, T.pr_branch, T.hold, T.note, T.pull, T.files, T.metadata.has_key("follows").label("follows"),
     # The length is known without reading the diff.
     (func.coalesce(func.octet_length(T.patch_content), 0) > 0).label("has_patch"),
 )  # fmt: skip
@@ -139,6 +140,7 @@ def review_of(row: RowMapping) -> Review:
         "severity": Severity(row["severity"]),
         "hold": Hold(row["hold"]) if row["hold"] else None,
         "pull": read("pull", pull_of, None),
+        "files": read("files", files_of, None) if row["has_patch"] else (),
         "votes": read("votes", _votes, tuple[Vote, ...]()),
         "authors": read("authors", tuple, ()),
     }

@@ -1,7 +1,7 @@
 """Writes submissions: new reviews, each with a code, and new content for open reviews."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 from uuid import UUID, uuid4
@@ -12,6 +12,8 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.domain.apv import Apv, Json, content, digest, identity, priority
+from bot.domain.patch import Readings
+from storage.files import files_json
 from storage.reviews import APV_COLUMNS, COLUMN_OF, DETAILS, FIRST, FULL_OF_ANY, LAST, Locked, T, apv_of, lock, see
 from storage.tables import apv_code_years, apv_contents, apv_reviews
 
@@ -55,6 +57,7 @@ class New:
     metadata: Mapping[str, Json]
     due_at: datetime | None
     authors: Sequence[str] = ()
+    readings: Readings = field(default_factory=dict)
 
 
 # A trigger makes every inserted row a new review without a digest, whoever inserts it.
@@ -98,13 +101,14 @@ async def insert_new(tx: AsyncConnection, news: Sequence[New], now: datetime) ->
 
 def _row(new: New, now: datetime) -> dict[str, Any]:
     times = {"due_at": new.due_at, "created_at": now, "updated_at": now}
-    return {**_values(new.apv), "metadata": dict(new.metadata), **times}
+    return {**_values(new.apv, new.readings), "metadata": dict(new.metadata), **times}
 
 
 async def replace_content(
     tx: AsyncConnection,
     review_id: UUID,
     apv: Apv,
+    readings: Readings,
     *,
     version: int,
     due_at: datetime | None,
@@ -116,7 +120,7 @@ async def replace_content(
 
     `asked_at` is when the deadline starts to count; it resets the reminders.
     """
-    values = {**_values(apv), "version": version, "due_at": due_at, "drafted_from": drafted_from}
+    values = {**_values(apv, readings), "version": version, "due_at": due_at, "drafted_from": drafted_from}
     values |= {"authors": list(authors)}
     # The clock is computed again; a new deadline starts its escalation steps over.
     values |= {"clock_at": None, "steps_told": case((T.due_at == due_at, T.steps_told), else_=0)}
@@ -187,7 +191,7 @@ async def _locked(tx: AsyncConnection, review_id: UUID) -> Locked:
     return locked
 
 
-def _values(apv: Apv) -> dict[str, Any]:
+def _values(apv: Apv, readings: Readings) -> dict[str, Any]:
     columns = {COLUMN_OF.get(name, name): getattr(apv, name) for name in APV_COLUMNS}
     return {
         **columns,
@@ -195,6 +199,7 @@ def _values(apv: Apv) -> dict[str, Any]:
         "identity": identity(apv),
         "digest": digest(apv),
         "priority": priority(apv),
+        "files": files_json(apv.patch_diff, readings),
     }
 
 

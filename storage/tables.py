@@ -118,6 +118,7 @@ apv_reviews = Table(
     Column("pull_seen_at", TIME),
     Column("pull_polled_at", TIME),
     Column("drafted_from", Text, comment="The digest of what was submitted, where the bot made the diff."),
+    Column("files", JSONB(none_as_null=True), comment="What git reads in the patch; JSON null: it cannot."),
     Column("clock_at", TIME),
     Column("reminders_told", Integer, nullable=False, server_default="0"),
     Column("steps_told", Integer, nullable=False, server_default="0"),
@@ -136,6 +137,7 @@ Index(
 Index("ix_apv_reviews_due", apv_reviews.c.due_at, postgresql_where=text(f"{UNTOLD_SQL} AND {AWAITING_SQL}"))
 Index("ix_apv_reviews_clock", apv_reviews.c.clock_at, postgresql_where=text(AWAITING_SQL))
 Index("ix_apv_reviews_unadopted", apv_reviews.c.created_at, postgresql_where=text("digest IS NULL"))
+Index("ix_apv_reviews_unread", apv_reviews.c.created_at, postgresql_where=text(f"files IS NULL AND {AWAITING_SQL}"))
 Index("ix_apv_reviews_claimed_by", apv_reviews.c.claimed_by, postgresql_where=text(AWAITING_SQL))
 Index(
     "ix_apv_reviews_pull",

@@ -15,6 +15,7 @@ from bot.domain.decisions import Decision
 from bot.domain.people import DirectoryUnavailable, Person, SlackProfile
 from bot.domain.policy import Policy, Principals
 from bot.domain.review import AskFirst, Choice, Dossier, Outcome, Repeated, Review, Status, Vote
+from bot.integrations.git.changes import read_all
 from bot.jobs import OpenPull
 from bot.service import adoption, deadlines, decisions, queries, submissions, upkeep
 from bot.service.decisions import Asker
@@ -163,6 +164,7 @@ def gate(
         default_repository="sample/shop",
         repositories=repositories,
         now=clock or Clock(),
+        read_changes=read_all,
         patience=60.0,
     )
 

@@ -17,6 +17,7 @@ from sqlalchemy import URL, make_url
 from bot.app.opening import NobodyKnown
 from bot.config import Settings
 from bot.domain.policy import Policy, Principals
+from bot.integrations.git.changes import read_all
 from bot.service.gate import Gate
 from handlers import http
 from handlers.api import reviews as api
@@ -82,6 +83,7 @@ def gate(database: Database, clock: Callable[[], datetime]) -> Gate:
         default_repository="sample/shop",
         repositories=frozenset({"sample/shop"}),
         now=clock,
+        read_changes=read_all,
     )
 
 

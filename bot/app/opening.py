@@ -10,6 +10,7 @@ from bot.config import Settings
 from bot.domain.faults import NotAccepted
 from bot.domain.people import DirectoryUnavailable, SlackProfile
 from bot.intake.formats import UnknownInput, read
+from bot.integrations.git.changes import read_all
 from bot.service import submissions
 from bot.service.gate import Gate
 from bot.service.submissions import Submitter
@@ -65,6 +66,7 @@ async def gate(settings: Settings) -> AsyncIterator[Gate]:
             default_repository=settings.default_repository,
             repositories=settings.repositories,
             now=utc_now,
+            read_changes=read_all,
         )
 
 

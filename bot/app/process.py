@@ -21,6 +21,7 @@ from bot.app.policy_watch import policy_source, watch
 from bot.app.vendors import GitHubState, SlackState, github_client, slack_client, slack_session
 from bot.config import Settings
 from bot.health import Health
+from bot.integrations.git.changes import read_all
 from bot.integrations.slack.people import SlackDirectory
 from bot.integrations.slack.socket_mode import run_socket_mode
 from bot.service.feed import Feed
@@ -126,6 +127,7 @@ class Bot:
             default_repository=self.settings.default_repository,
             repositories=self.settings.repositories,
             now=self.now,
+            read_changes=read_all,
         )
 
     async def _listen(self, app: web.Application) -> web.AppRunner:

@@ -11,6 +11,8 @@ from dataclasses import dataclass, field, fields
 from enum import StrEnum
 from typing import TypeAlias
 
+from bot.domain.patch import Readings
+
 Json: TypeAlias = bool | int | float | str | Sequence["Json"] | Mapping[str, "Json"] | None
 
 CODE_PATTERN = re.compile(r"APV-(\d{4})-(\d{1,9})")
@@ -126,6 +128,8 @@ class Submission:
     """The requested code; None takes the year's next free one."""
     metadata: Mapping[str, Json] = field(default_factory=dict)
     """Unknown fields, kept as submitted."""
+    readings: Readings = field(default_factory=dict)
+    """What git reads in its patch."""
 
 
 NOT_JUDGED = frozenset({"reporter"})

@@ -12,6 +12,7 @@ from uuid import UUID
 
 from bot.domain.apv import Apv, Json, Severity
 from bot.domain.events import Event
+from bot.domain.patch import FileChange
 from bot.domain.pull import PullState
 from bot.domain.refusal import Reason, Refused
 
@@ -127,6 +128,8 @@ class Review:
     hold: Hold | None = None
     note: str | None = None
     """A sentence for people: why it is on hold, or why the bot closed its pull request."""
+    files: tuple[FileChange, ...] | None = ()
+    """What the patch does to which files, as git reads it; None: git cannot read it, or has not yet."""
     unreadable: tuple[str, ...] = ()
     """Columns that this release cannot read. The review is shown, but nobody can decide on it or change it."""
 

@@ -9,10 +9,11 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from bot.domain import contents, deadlines
 from bot.domain.apv import Apv
 from bot.domain.auto import judged
+from bot.domain.patch import Readings
 from bot.domain.review import Review
 from bot.service.consequences import Cause, change
 from bot.service.gate import Gate
-from storage import messages, submissions
+from storage import files, messages, submissions
 from storage.record import Change, record
 from storage.reviews import Locked
 from storage.submissions import Unadopted
@@ -29,20 +30,23 @@ async def waiting(gate: Gate, past: Sequence[UUID]) -> Sequence[UUID]:
 async def adopt(gate: Gate, review_id: UUID) -> bool:
     """Make such a row a review like any other; False when another replica has it."""
     async with gate.database.transaction() as tx:
+        patch = await files.patch(tx, review_id)
+    readings = await gate.read_changes([patch] if patch else [])
+    async with gate.database.transaction() as tx:
         row = await submissions.lock_unadopted(tx, review_id)
         if row is not None:
-            await take_in(gate, tx, row)
+            await take_in(gate, tx, row, readings)
         return row is not None
 
 
-async def take_in(gate: Gate, tx: AsyncConnection, row: Unadopted) -> None:
-    """Make a review of a row that the caller has locked."""
+async def take_in(gate: Gate, tx: AsyncConnection, row: Unadopted, readings: Readings) -> None:
+    """Make a review of a row that the caller has locked; the sweep reads a patch that `readings` does not have."""
     policy = gate.policy()
     apv = row.apv if row.apv.repository else replace(row.apv, repository=gate.default_repository)
     metadata = await submissions.metadata(tx, row.id)
     due_at = row.due_at or deadlines.due_at(row.created_at, policy.rules[apv.severity], apv, metadata)
     authors = contents.distinct([apv.reporter])
-    locked = await submissions.replace_content(tx, row.id, apv, version=1, due_at=due_at, authors=authors)
+    locked = await submissions.replace_content(tx, row.id, apv, readings, version=1, due_at=due_at, authors=authors)
     await messages.want_cards(tx, {locked.review.id: policy.channel_for(apv)})
     await record(tx, [arrival(gate, locked, apv, Cause(apv.reporter or "database", "database", gate.now()))])
 

@@ -22,6 +22,7 @@ async def wanted(gate: Gate, job: MakeBump) -> Apv | None:
 
 async def record_diff(gate: Gate, job: MakeBump, diff: str, description: str) -> None:
     """Give the review its diff as a new version without votes; idempotent."""
+    readings = await gate.read_changes([diff])
     async with gate.database.transaction() as tx:
         former = await reviews.lock(tx, job.review_id)
         dossier = await reviews.get(tx, job.review_id)
@@ -33,6 +34,7 @@ async def record_diff(gate: Gate, job: MakeBump, diff: str, description: str) ->
             tx,
             job.review_id,
             apv,
+            readings,
             version=former.review.version + 1,
             due_at=former.review.due_at,
             authors=former.review.authors,

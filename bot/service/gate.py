@@ -1,9 +1,10 @@
 """The dependencies of every service function, assembled once at start-up."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from bot.domain.patch import Readings
 from bot.domain.people import Directory
 from bot.domain.policy import Policy
 from bot.service.group_commit import GroupCommit
@@ -25,6 +26,8 @@ class Gate:
     repositories: frozenset[str]
     """`owner/name`, case-folded, of every repository that an APV may name; empty (without GitHub): any."""
     now: Callable[[], datetime]
+    read_changes: Callable[[Collection[str]], Awaitable[Readings]]
+    """Has git read diffs, outside of any transaction."""
     patience: float = 2.0
     """Seconds until a click is refused; Slack waits three."""
     commits: GroupCommit = field(init=False)

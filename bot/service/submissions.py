@@ -59,6 +59,8 @@ async def submit(gate: Gate, submitted: Sequence[Submission], by: Submitter) -> 
     """
     _refuse_foreign(gate, submitted)
     items = [replace(s, apv=replace(s.apv, reporter=s.apv.reporter or by.name)) for s in submitted]
+    readings = await gate.read_changes([s.apv.patch_diff for s in items if s.apv.patch_diff])
+    items = [replace(s, readings=readings) for s in items]
     cause = Origin(by.name, by.source, gate.now(), known_as=(by.name, *by.known_as))
     async with gate.database.transaction() as tx:
         names = [identity(s.apv) for s in items] + [s.apv_code for s in items if s.apv_code]
@@ -111,6 +113,7 @@ async def _insert(
             metadata,
             deadlines.due_at(cause.at, policy.rules[item.apv.severity], item.apv, metadata),
             cause.authors(item.apv),
+            item.readings,
         )
         for item, code, metadata in arrivals
     ]
@@ -138,7 +141,7 @@ async def _place(gate: Gate, tx: AsyncConnection, item: Submission, cause: Origi
     if former and (former.review.unreadable or await _known(tx, former, item.apv)):
         return former.review.id, False
     if former and contents.takes_new_content(former.review):
-        await _revise(gate, tx, former, item.apv, cause)
+        await _revise(gate, tx, former, item, cause)
         return former.review.id, False
     metadata = dict(item.metadata)
     if former:
@@ -159,7 +162,7 @@ async def _known(tx: AsyncConnection, former: Locked, apv: Apv) -> bool:
 async def _former(gate: Gate, tx: AsyncConnection, item: Submission) -> Locked | None:
     """The newest review of this APV, by its identity or by its requested code."""
     if item.apv_code and (row := await submissions.unadopted_by_code(tx, item.apv_code)):
-        await take_in(gate, tx, row)
+        await take_in(gate, tx, row, item.readings)
     key = identity(item.apv)
     same = await submissions.latest_of(tx, key)
     named = await submissions.by_code(tx, item.apv_code) if item.apv_code else None
@@ -170,7 +173,8 @@ async def _former(gate: Gate, tx: AsyncConnection, item: Submission) -> Locked |
     return await submissions.latest_of(tx, named[1])
 
 
-async def _revise(gate: Gate, tx: AsyncConnection, former: Locked, apv: Apv, cause: Origin) -> None:
+async def _revise(gate: Gate, tx: AsyncConnection, former: Locked, item: Submission, cause: Origin) -> None:
+    apv = item.apv
     before, rule = former.review, gate.policy().rules[apv.severity]
     metadata = await submissions.metadata(tx, before.id)
     asked_at = cause.at if deadlines.came_late(before, cause.at) else None
@@ -187,6 +191,7 @@ async def _revise(gate: Gate, tx: AsyncConnection, former: Locked, apv: Apv, cau
         tx,
         before.id,
         apv,
+        item.readings,
         version=before.version + 1,
         due_at=due_at,
         authors=contents.authors_after(before, stored.apv, apv, cause.authors(apv)),

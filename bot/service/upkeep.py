@@ -7,7 +7,7 @@ from uuid import UUID
 
 import structlog
 
-from bot.service import adoption, deadlines, pulls, statistics
+from bot.service import adoption, deadlines, patches, pulls, statistics
 from bot.service.errors import outage
 from bot.service.gate import Gate
 from storage.pruning import BATCH, PASSING
@@ -19,7 +19,11 @@ Find = Callable[[Gate, Sequence[UUID]], Awaitable[Sequence[UUID]]]
 Handle = Callable[[Gate, UUID], Awaitable[bool]]
 
 DUE: tuple[tuple[Find, Handle], ...] = ((deadlines.overdue, deadlines.miss), (deadlines.due, deadlines.keep_time))
-NEW: tuple[tuple[Find, Handle], ...] = ((adoption.waiting, adoption.adopt), (deadlines.unreckoned, deadlines.keep_time))
+NEW: tuple[tuple[Find, Handle], ...] = (
+    (adoption.waiting, adoption.adopt),
+    (patches.unread, patches.read),
+    (deadlines.unreckoned, deadlines.keep_time),
+)
 
 
 async def sweep(gate: Gate, poll_every: timedelta | None) -> None:

@@ -92,7 +92,7 @@ async def test_what_is_pushed_is_what_was_locked(database: Database) -> None:
     async with database.transaction() as holder:
         await reviews.lock(holder, review.id)
         waiting = asyncio.create_task(pulls.begin_push(opened, push(review)))
-        await submissions.replace_content(holder, review.id, other, version=2, due_at=review.due_at, authors=())
+        await submissions.replace_content(holder, review.id, other, {}, version=2, due_at=review.due_at, authors=())
     assert await waiting is None, "the job is for version 1"
     assert await pulls.begin_push(opened, push(await now_of(opened, review))) is None, "nobody approved version 2"
     again = await now_of(opened, review)

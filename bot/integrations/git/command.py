@@ -87,13 +87,21 @@ def scratch_repository() -> Iterator[ScratchRepository]:
         raise git_failed() from None
 
 
-class ScratchRepository:
-    """A bare repository in a private directory."""
+def run_git(arguments: Sequence[str], stdin: bytes, *, directory: str, git_dir: str) -> bytes:
+    """Run `git <arguments>` in `directory` with `stdin` and return its output.
 
-    def __init__(self, directory: str) -> None:
-        self._directory = directory
-        git_dir = str(Path(directory) / "scratch.git")
-        self._environment = {
+    Raises `GitError` when git fails, `Permanent` when it is not installed, `Retry` when it takes more than 20 s.
+    """
+    git = shutil.which("git")
+    if git is None:
+        raise Permanent("git is not installed where the worker runs", code="git_missing")
+    with subprocess.Popen(  # noqa: S603 - no shell, and foreign text only goes through the pipe
+        [git, *OPTIONS, *arguments],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        cwd=directory,
+        env={
             "PATH": os.environ.get("PATH", os.defpath),
             "HOME": "/nonexistent",
             "LC_ALL": "C",
@@ -101,35 +109,31 @@ class ScratchRepository:
             "GIT_CONFIG_GLOBAL": "/dev/null",
             "GIT_TERMINAL_PROMPT": "0",
             "GIT_DIR": git_dir,
-        }
-        self.run("init", "--quiet", "--bare", "--template=", git_dir)
+        },
+    ) as process:
+        _limit_memory(process.pid)
+        try:
+            out, err = process.communicate(stdin, timeout=TIMEOUT_SECONDS)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            raise Retry(f"git did not finish within {TIMEOUT_SECONDS} seconds", code="git_timeout") from None
+    if process.returncode != 0:
+        lines = err.decode("utf-8", "replace").strip().splitlines() or ["no message"]
+        raise GitError(lines[-1].removeprefix("error: ").removeprefix("fatal: "))
+    return out
+
+
+class ScratchRepository:
+    """A bare repository in a private directory."""
+
+    def __init__(self, directory: str) -> None:
+        self._directory = directory
+        self._git_dir = str(Path(directory) / "scratch.git")
+        self.run("init", "--quiet", "--bare", "--template=", self._git_dir)
 
     def run(self, *arguments: str, stdin: bytes = b"") -> bytes:
-        """Run `git <arguments>` with `stdin` and return its output.
-
-        Raises `GitError` when git fails, `Permanent` when it is not installed, `Retry` when it takes more than 20 s.
-        """
-        git = shutil.which("git")
-        if git is None:
-            raise Permanent("git is not installed where the worker runs", code="git_missing")
-        with subprocess.Popen(  # noqa: S603 - no shell, and foreign text only goes through the pipe
-            [git, *OPTIONS, *arguments],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            cwd=self._directory,
-            env=self._environment,
-        ) as process:
-            _limit_memory(process.pid)
-            try:
-                out, err = process.communicate(stdin, timeout=TIMEOUT_SECONDS)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                raise Retry(f"git did not finish within {TIMEOUT_SECONDS} seconds", code="git_timeout") from None
-        if process.returncode != 0:
-            lines = err.decode("utf-8", "replace").strip().splitlines() or ["no message"]
-            raise GitError(lines[-1].removeprefix("error: ").removeprefix("fatal: "))
-        return out
+        """Run `git <arguments>` in it; raises as `run_git` does."""
+        return run_git(arguments, stdin, directory=self._directory, git_dir=self._git_dir)
 
     def read_index(self, entries: Iterable[tuple[str, str, str]]) -> None:
         """Fill the index from (mode, sha, path). The blobs need not exist."""

@@ -21,15 +21,31 @@ FIRST_DIRECTORY = re.compile(rb'^("?)[^/]*/')
 TIME = re.compile(rb"(?:\t.*|\r| \d{4}-\d\d-\d\d \d\d:\d\d:\d\d.*)$")
 
 
+class Header(NamedTuple):
+    """The header of one file, as written."""
+
+    extended: tuple[bytes, ...]
+    """The line `diff --git` and those that belong to it; empty in a traditional header."""
+    names: tuple[bytes, bytes] | None
+    """The lines `--- <old>` and `+++ <new>`, where there are any."""
+    hunk: bytes
+    """The line after the header: the first hunk's, unless the file has none."""
+
+
 class Headers(NamedTuple):
     """What the headers of a diff say together."""
 
     strip: int
     """How many leading directories git must strip from each name: 0 or 1."""
-    files: int
-    """The number of headers. Git must find the same number, otherwise it reads the diff differently."""
+    found: tuple[Header, ...]
+    """Git must find the same number of files, otherwise it reads the diff differently."""
     state_modes: bool
     """Whether any header sets the mode of its file."""
+
+    @property
+    def files(self) -> int:
+        """The number of headers."""
+        return len(self.found)
 
 
 def read_headers(diff: bytes) -> Headers:
@@ -39,6 +55,7 @@ def read_headers(diff: bytes) -> Headers:
     """
     lines = diff.split(b"\n")
     levels: list[int | None] = []
+    found: list[Header] = []
     state_modes = False
     at = 0
     while at < len(lines):
@@ -50,10 +67,12 @@ def read_headers(diff: bytes) -> Headers:
             names = _names(lines, end)
             if names or end > at + 1:  # git considers the line alone as prose
                 levels.append(_git_level(lines[at:end], names))
+                found.append(_header(lines, at, end, has_names=names is not None))
             state_modes |= any(line.startswith((b"new mode ", b"new file mode ")) for line in lines[at:end])
             at = end + 2 if names else end
         elif names and at + 2 < len(lines) and HUNK.match(lines[at + 2]):
             levels.append(_level(*names))
+            found.append(_header(lines, at, at, has_names=True))
             at += 2
         elif hunk := HUNK.match(lines[at]):
             at = _after_hunk(lines, at + 1, int(hunk[1] or 1), int(hunk[2] or 1))
@@ -61,7 +80,13 @@ def read_headers(diff: bytes) -> Headers:
             at += 1
     if {0, 1} <= set(levels):
         raise malformed("some of its file names have the prefixes a/ and b/, others do not")
-    return Headers(strip=0 if 0 in levels else 1, files=len(levels), state_modes=state_modes)
+    return Headers(strip=0 if 0 in levels else 1, found=tuple(found), state_modes=state_modes)
+
+
+def _header(lines: list[bytes], at: int, end: int, *, has_names: bool) -> Header:
+    names = (lines[end], lines[end + 1]) if has_names else None
+    hunk = lines[end + 2 : end + 3] if has_names else lines[end : end + 1]
+    return Header(tuple(lines[at:end]), names, hunk[0] if hunk else b"")
 
 
 def _names(lines: list[bytes], at: int) -> tuple[bytes, bytes] | None:
