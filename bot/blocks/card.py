@@ -6,7 +6,7 @@ Drawn only from what the database holds, so drawing it late or twice shows the n
 from dataclasses import dataclass
 from datetime import datetime
 
-from bot.blocks import diff, ids, kit, links, state, words
+from bot.blocks import diff, ids, kit, links, patch, state, words
 from bot.blocks.kit import Block, Button, Confirm, Message
 from bot.blocks.limits import fitted, problems
 from bot.blocks.text import date, mrkdwn, plain, utc
@@ -16,14 +16,20 @@ from bot.domain.review import AWAITING, Dossier, Review, Status
 
 @dataclass(frozen=True, slots=True)
 class Room:
-    """How much of the long parts the card shows: lines of the diff, characters of the advisory's description."""
+    """How much of the long parts the card shows: lines of the diff, characters of the description, files."""
 
     diff_lines: int
     description: int
+    files: int = 12
 
 
-ROOMS = (Room(14, 500), Room(8, 500), Room(4, 500), Room(0, 500), Room(0, 200), Room(0, 0))
-"""Tried in this order until the whole card fits: the diff is cut first, then the description."""
+ROOMS = (
+    *(Room(14, 500), Room(8, 500), Room(4, 500), Room(0, 500), Room(0, 200), Room(0, 0)),
+    *(Room(0, 0, 6), Room(0, 0, 3), Room(0, 0, 1)),
+)
+"""Tried in this order until the whole card fits: the diff is cut first, then the description, then the files."""
+_NAME_WIDTH = 100
+"""Characters of a file's name on the card."""
 
 
 def card(
@@ -135,25 +141,30 @@ def _patch(dossier: Dossier, room: Room) -> list[Block]:
         told.append(mrkdwn(apv.patch_description, 400, one_line=True))
     if apv.validation_warnings:
         told.append(f"⚠️ Validation warnings: {mrkdwn('; '.join(apv.validation_warnings), 300, one_line=True)}")
+    told += [mrkdwn(warning, 400, one_line=True) for warning in patch.warnings(apv, dossier.review)]
     blocks: list[Block] = [kit.section("\n".join(told))]
     if not apv.patch_diff:
         return blocks
     # Once decided, the card is a record, and View diff still shows the diff.
-    awaiting = dossier.review.status in AWAITING
-    return [*blocks, *_excerpt(apv.patch_diff, room.diff_lines if awaiting else 0)]
-
-
-def _excerpt(patch_diff: str, most: int) -> list[Block]:
-    shown, left_out = diff.excerpt(patch_diff, most)
-    rest = f"{words.counted(left_out, 'more line' if most else 'line')} under View diff" if left_out else ""
-    small = kit.context(kit.plain_text(words.about_diff(patch_diff, rest)))
-    return [kit.code(shown), small] if most else [small]
+    most = room.diff_lines if dossier.review.status in AWAITING else 0
+    shown, left_out = diff.excerpt(apv.patch_diff, most)
+    files = dossier.review.files or ()
+    rest = [f"{words.counted(left_out, 'more line' if most else 'line')} under View diff"] if left_out else []
+    if len(files) > room.files:
+        rest.insert(0, f"{words.counted(len(files) - room.files, 'more file')} under Details")
+    if files:
+        blocks.append(kit.code("\n".join(patch.listed(files, most=room.files, width=_NAME_WIDTH))))
+    if most:
+        blocks.append(kit.code(shown))
+    if small := " · ".join(part for part in (patch.size(files), *rest) if part):
+        blocks.append(kit.context(kit.plain_text(small)))
+    return blocks
 
 
 def _bottom(dossier: Dossier, tally: Tally, web_origin: str | None, buttons: list[Button]) -> list[Block]:
     review = dossier.review
     revised = f" · version {review.version}, votes on earlier versions do not count" if review.version > 1 else ""
-    footer = f"digest `{review.digest[:8]}` · arrived {date(review.created_at)}{revised}"
+    footer = f"digest `{words.digest(review.digest)}` · arrived {date(review.created_at)}{revised}"
     blocks: list[Block] = [
         kit.divider(),
         kit.section("\n".join(state.lines(review, tally, web_origin))),
@@ -182,6 +193,7 @@ def _buttons(dossier: Dossier, why_approve: bool, web_origin: str | None, decida
         buttons.append(kit.button(ids.PULL, f"Open {name}", f"Open {name} of {what}", url=address))
     if review.has_patch:
         buttons.append(kit.button(ids.DIFF, "View diff", f"View diff of {what}", value=value))
+    buttons.append(kit.button(ids.DETAILS, "Details", f"Details of {what}", value=value))
     if decidable and review.claimed_by is None:
         buttons.append(kit.button(ids.CLAIM, "Claim", f"Claim {what}", value=value))
     return buttons
@@ -193,7 +205,7 @@ def _confirm(dossier: Dossier) -> Confirm:
     return {
         "title": kit.plain_text(f"Approve {review.code}?", 100),
         "text": kit.plain_text(
-            f"{what}. Digest {review.digest[:8]}. It is recorded immediately, under your name.", 300
+            f"{what}. Digest {words.digest(review.digest)}. It is recorded immediately, under your name.", 300
         ),
         "confirm": kit.plain_text("Approve", 30),
         "deny": kit.plain_text("Cancel", 30),

@@ -11,14 +11,18 @@ APPROVE = "apv.approve"
 REJECT = "apv.reject"
 ESCALATE = "apv.escalate"
 DIFF = "apv.diff"
+DETAILS = "apv.details"
 CLAIM = "apv.claim"
 PULL = "apv.pull"
 """A link button: Slack opens the address, and still sends an action that the bot must acknowledge."""
+PREVIOUS = "apv.page.previous"
+NEXT = "apv.page.next"
 
 VIEW_REJECT = "apv.reject"
 VIEW_ESCALATE = "apv.escalate"
 VIEW_APPROVE_WHY = "apv.approve_why"
 VIEW_DIFF = "apv.diff"
+VIEW_DETAILS = "apv.details"
 
 REASON_BLOCK = "apv.reason"
 REASON = "apv.reason.choice"
@@ -44,6 +48,7 @@ ESCALATE_REASONS: Mapping[str, str] = {
 """The options of the escalate modal: value -> words."""
 
 _UUID = r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
+_PAGE = re.compile(r"(.+):([0-9]{1,6})", re.DOTALL)
 _VALUE = re.compile(rf"({_UUID}):([0-9a-f]{{64}})(?::[A-Z0-9]{{0,64}})?")
 
 
@@ -62,3 +67,16 @@ def decode(value: str) -> tuple[UUID, str]:
     if match is None:
         raise NotOurs("not the value of a review")
     return UUID(match[1]), match[2]
+
+
+def encode_page(value: str, page: int) -> str:
+    """The value of a button that turns to a page, counted from 0, of what `value` names."""
+    return f"{value}:{page}"
+
+
+def decode_page(value: str) -> tuple[str, int]:
+    """Read such a value; raises NotOurs."""
+    match = _PAGE.fullmatch(value)
+    if match is None:
+        raise NotOurs("not the value of a page")
+    return match[1], int(match[2])

@@ -7,8 +7,9 @@ from datetime import UTC, datetime
 from typing import Protocol
 from uuid import UUID
 
-from bot.blocks import links
-from bot.blocks.text import cut, plain, visible
+from bot.blocks import links, patch, words
+from bot.blocks.characters import visible
+from bot.blocks.text import cut, plain
 from bot.domain.apv import Apv, PatchStrategy
 from bot.domain.review import Dossier, Review
 
@@ -17,6 +18,8 @@ BODY_MAX = 60_000
 """GitHub refuses bodies over 65,536 characters."""
 APPROVALS_MAX = 30_000
 """Characters of the body that the approvals may use."""
+FILES_MAX = 8_000
+"""Characters of the body that the paths of the patch may use."""
 LEFT_OUT = "The rest of the report does not fit here. The review has all of it."
 
 
@@ -57,7 +60,7 @@ def labels(apv: Apv) -> tuple[str, ...]:
 def approved(review: Review, approvals: int) -> str:
     """The sentence of the check on the commit."""
     people = f"{approvals} approval{'s' if approvals != 1 else ''}"
-    return f"{review.code} was approved ({people}, digest {review.digest[:8]})"
+    return f"{review.code} was approved ({people}, digest {words.digest(review.digest)})"
 
 
 def answer(sentence: str, entry_id: UUID, *, close: bool) -> tuple[str, str]:
@@ -78,6 +81,7 @@ def body(dossier: Dossier, approvals: Sequence[GivenApproval]) -> str:
         f"Approved as **{review.code}**, version {review.version}, digest `{review.digest}`.",
         *([f"Advisory: [{apv.advisory}]({address})"] if address else []),
         _table(_facts(apv)),
+        *([f"### Files\n\n{_files(dossier)}"] if apv.has_patch else []),
         "### Approvals\n\n" + _approvals(approvals),
     ]
     room = BODY_MAX - sum(len(part) + 2 for part in parts) - len(LEFT_OUT)
@@ -89,6 +93,16 @@ def body(dossier: Dossier, approvals: Sequence[GivenApproval]) -> str:
         elif text.strip():
             return "\n\n".join([*parts, LEFT_OUT])
     return "\n\n".join(parts)
+
+
+def _files(dossier: Dossier) -> str:
+    """Every path of the patch, as many as fit, the unusual ones first; then the warnings."""
+    lines = patch.listed(dossier.review.files or ())
+    shown, room = 0, FILES_MAX
+    while shown < len(lines) and (room := room - len(lines[shown]) - 1) >= 0:
+        shown += 1
+    more = [f"and {len(lines) - shown:,} more"] if shown < len(lines) else []
+    return fenced("\n".join([*lines[:shown], *more, *patch.warnings(dossier.apv, dossier.review)]), 2 * FILES_MAX)
 
 
 def _long_parts(apv: Apv) -> list[tuple[str, str, int]]:

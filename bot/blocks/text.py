@@ -6,15 +6,11 @@ Slack escapes `&`, `<` and `>` and nothing else (docs.slack.dev, "Formatting mes
 import re
 from datetime import UTC, datetime
 
+from bot.blocks.characters import readable
+
 ELLIPSIS = "…"
 ZWSP = "\u200b"
 
-_INVISIBLE = re.compile(
-    "[\x00-\x08\x0b-\x1f\x7f-\x9f"  # control characters; tab and line feed are white space, handled elsewhere
-    "\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff"  # soft hyphen, zero width, bidi
-    "\ud800-\udfff"  # lone surrogates: UTF-8 cannot encode them
-    "\U000e0000-\U000e007f]"  # tags
-)
 _SPECIAL = re.compile(r"[&<>*_~`]|:(?=[\w+'-]+:)")
 _INERT = {
     "&": "&amp;",
@@ -71,16 +67,6 @@ def plain(text: str, limit: int) -> str:
     return cut(_one_line(text), limit)
 
 
-def visible(text: str) -> str:
-    """`text` with every invisible character shown as `[U+202E]`, so that a diff cannot hide what it does."""
-    return _INVISIBLE.sub(lambda m: f"[U+{ord(m[0]):04X}]", text.replace("\r\n", "\n"))
-
-
-def hides(text: str) -> bool:
-    """Whether `text` contains invisible characters."""
-    return _INVISIBLE.search(text.replace("\r\n", "\n")) is not None
-
-
 def cut(text: str, limit: int) -> str:
     """At most `limit` characters of text without markup; a cut text ends with an ellipsis."""
     return text if len(text) <= limit else text[: limit - 1].rstrip() + ELLIPSIS
@@ -132,4 +118,4 @@ def _one_line(text: str) -> str:
 
 def _lines(text: str) -> str:
     unified = text.replace("\r\n", "\n").replace("\r", "\n").replace("\t", " ")
-    return re.sub(r"\n\s*\n", "\n\n", _INVISIBLE.sub("", unified)).strip()
+    return re.sub(r"\n\s*\n", "\n\n", readable(unified)).strip()

@@ -3,8 +3,7 @@
 from collections.abc import Mapping
 
 from bot.blocks import links
-from bot.blocks.diff import Stat, stat
-from bot.blocks.text import hides, mrkdwn, visible
+from bot.blocks.text import mrkdwn
 from bot.domain.apv import Apv, PatchStrategy, Severity, WargameVerdict
 
 SEVERITY: Mapping[Severity, tuple[str, str]] = {
@@ -78,16 +77,10 @@ def counted(count: int, noun: str) -> str:
     return f"{count:,} {noun}{'' if count == 1 else 's'}"
 
 
-def about_diff(patch_diff: str, more: str) -> str:
-    """The small print of a diff, untrusted: what it changes, then `more`, then a warning of invisible characters."""
-    hidden = "⚠️ contains invisible characters, shown here as [U+…]" if hides(patch_diff) else ""
-    return " · ".join(part for part in (_touched(stat(patch_diff)), more, hidden) if part)
+DIGEST_DIGITS = 16
+"""Hex digits of a digest that people are shown: 64 bits, which nobody finds a second content for in passing."""
 
 
-def _touched(stat: Stat) -> str:
-    """For example `requirements.txt · +1 -1`; empty when the diff has no hunk."""
-    if not stat.files:
-        return ""
-    named = ", ".join(visible(path[:80]) for path in stat.files[:3])
-    more = f" and {counted(len(stat.files) - 3, 'more file')}" if len(stat.files) > 3 else ""
-    return f"{named}{more} · +{stat.added:,} -{stat.removed:,}"
+def digest(whole: str) -> str:
+    """A digest as people are shown it."""
+    return whole[:DIGEST_DIGITS]

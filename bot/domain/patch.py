@@ -78,8 +78,3 @@ def oddities(file: FileChange) -> tuple[Oddity, ...]:
         Oddity.EMPTY: file.kind is ChangeKind.ADDED and not file.binary and file.insertions == 0,
     }
     return tuple(oddity for oddity, is_so in found.items() if is_so)
-
-
-def unusual_first(files: Iterable[FileChange]) -> list[FileChange]:
-    """The files, the unusual ones before the others, each group in the order of the patch."""
-    return sorted(files, key=lambda file: not oddities(file))

@@ -19,6 +19,9 @@ ACTIONS: Mapping[str, Handler] = {
     ids.ESCALATE: actions.escalate,
     ids.CLAIM: actions.claim,
     ids.DIFF: actions.view_diff,
+    ids.DETAILS: actions.details,
+    ids.PREVIOUS: actions.turn,
+    ids.NEXT: actions.turn,
 }
 VIEWS: Mapping[str, Handler] = {
     ids.VIEW_APPROVE_WHY: views.decide,

@@ -5,13 +5,14 @@ from collections.abc import Callable, Mapping
 
 from slack_bolt.async_app import AsyncAck, AsyncBoltRequest
 
-from bot.blocks import ids, modals
+from bot.blocks import ids, modals, pages
 from bot.blocks.kit import View
 from bot.domain.decisions import Decision
 from bot.domain.refusal import Refused
 from bot.domain.review import Accepted, Choice, Dossier, Outcome, Repeated
 from bot.service import claims, decisions, queries
 from handlers.slack.context import Context
+from handlers.slack.errors import NotShown
 from handlers.slack.payloads import Click, asker
 
 
@@ -50,11 +51,38 @@ async def claim(context: Context, ack: AsyncAck, request: AsyncBoltRequest) -> N
 
 async def view_diff(context: Context, ack: AsyncAck, request: AsyncBoltRequest) -> None:
     """View diff: everybody who sees the card may read the whole patch."""
-    click = Click.model_validate(request.body)
-    async with asyncio.timeout(context.gate.patience):
-        if dossier := await _shown(context, click):
-            await _open(context, click, modals.diff_view(dossier))
+    await _read(context, request, pages.diff_view)
     await ack()
+
+
+async def details(context: Context, ack: AsyncAck, request: AsyncBoltRequest) -> None:
+    """Details: everything else that the digest covers."""
+    await _read(context, request, pages.details_view)
+    await ack()
+
+
+async def turn(context: Context, ack: AsyncAck, request: AsyncBoltRequest) -> None:
+    """Previous and Next in either modal. A page that Slack does not show is not acknowledged: Slack says so there."""
+    click = Click.model_validate(request.body)
+    value, page = ids.decode_page(click.value)
+    _, digest = ids.decode(value)
+    if click.view is None or (draw := pages.VIEWS.get(click.view.callback_id)) is None:
+        raise ids.NotOurs("not in a modal with pages")
+    async with asyncio.timeout(context.gate.patience):
+        dossier = await _shown(context, click, value)
+        if dossier is not None:
+            drawn = draw(dossier, page, seen=digest)
+            if not await context.views.update_view(click.view.id, click.view.hash, drawn):
+                raise NotShown
+    await ack()
+
+
+async def _read(context: Context, request: AsyncBoltRequest, draw: Callable[..., View]) -> None:
+    click = Click.model_validate(request.body)
+    _, digest = ids.decode(click.value)
+    async with asyncio.timeout(context.gate.patience):
+        if dossier := await _shown(context, click, click.value):
+            await _open(context, click, draw(dossier, seen=digest))
 
 
 FORMS: Mapping[Choice, Callable[[Dossier], View]] = {
@@ -77,16 +105,16 @@ async def _ask(context: Context, request: AsyncBoltRequest, choice: Choice) -> N
     decision = Decision(choice=choice, digest=digest)
     # Reading, judging and opening together must fit into the three seconds that Slack waits.
     async with asyncio.timeout(context.gate.patience):
-        if dossier := await _shown(context, click):
+        if dossier := await _shown(context, click, click.value):
             outcome = await decisions.consider(context.gate, asker(click.who, request), review_id, decision)
             await _explain(context, click, outcome)
             if isinstance(outcome, Accepted):
                 await _open(context, click, FORMS[choice](dossier))
 
 
-async def _shown(context: Context, click: Click) -> Dossier | None:
-    """The review of the card that was clicked; where there is none, the person is told."""
-    dossier = await queries.get(context.gate, ids.decode(click.value)[0])
+async def _shown(context: Context, click: Click, value: str) -> Dossier | None:
+    """The review that `value` names, for the person who clicked; where there is none, they are told."""
+    dossier = await queries.get(context.gate, ids.decode(value)[0])
     if dossier is None:
         await context.tell(click, decisions.UNKNOWN.sentence)
     return dossier

@@ -32,6 +32,10 @@ class Views(Protocol):
         """Open a modal within 3 s of the click with this `trigger_id`; False when Slack did not."""
         ...
 
+    async def update_view(self, view_id: str, view_hash: str, view: Mapping[str, object]) -> bool:
+        """Replace a modal's content if it still is that of `view_hash`; False when Slack did not."""
+        ...
+
     async def publish_home(self, user: str, view: Mapping[str, object]) -> bool:
         """Publish a person's Home tab; False when Slack did not."""
         ...

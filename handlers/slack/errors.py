@@ -13,12 +13,18 @@ from handlers.slack.payloads import Click
 log = structlog.get_logger(__name__)
 
 
+class NotShown(Exception):
+    """Slack did not show a page. Inside a modal there is no reply: Slack itself tells that the click failed."""
+
+
 async def answer_error(context: Context, error: Exception, request: AsyncBoltRequest) -> BoltResponse:
     """Tell the person; a click gets a non-2xx answer, because an acknowledged click is a recorded one."""
     if isinstance(error, ValidationError | ids.NotOurs):
         # Signed, but not a payload that Slack sends: there is nobody to answer.
         log.warning("slack.malformed", error=type(error).__name__)
         return BoltResponse(status=400, body="")
+    if isinstance(error, NotShown):
+        return BoltResponse(status=503, body="")
     sentence, expected = sentence_of(error)
     if expected:
         log.warning("slack.refused", error=type(error).__name__)

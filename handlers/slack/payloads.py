@@ -54,10 +54,19 @@ class Interaction(BaseModel):
         return SlackUser(self.user.id, self.user.team_id or (self.team.id if self.team else ""))
 
 
+class ClickedView(BaseModel):
+    """The modal or Home tab in which an element was clicked; `hash` is that of the content seen."""
+
+    id: Id
+    callback_id: str = ""
+    hash: str = ""
+
+
 class Click(Interaction):
-    """A `block_actions` payload."""
+    """A `block_actions` payload: from a message, or from a view."""
 
     actions: tuple[Action, ...] = Field(min_length=1)
+    view: ClickedView | None = None
     channel: Channel | None = None
     response_url: str | None = None
 

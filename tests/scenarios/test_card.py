@@ -34,13 +34,13 @@ async def test_the_card_says_what_a_reviewer_needs(world: World) -> None:
         "Version bump",
         "-pyyaml==5.3\n+pyyaml==5.4",
         "requirements.txt · +1 -1",
-        f"digest `{digest[:8]}`",
+        f"digest `{digest[:16]}`",
         "0 of 2 approvals",
         "*Deadline*\n<!date^",
         "dependency-watch",
     ):
         assert words in card.words, words
-    assert card.buttons == ["Approve", "Reject", "Escalate", "View diff", "Claim"]
+    assert card.buttons == ["Approve", "Reject", "Escalate", "View diff", "Details", "Claim"]
 
 
 async def test_every_message_has_a_plain_text_and_unfurls_nothing(world: World) -> None:
@@ -75,7 +75,7 @@ async def test_the_card_follows_every_change(world: World) -> None:
     await world.settle()
     assert len(world.cards()) == 1
     assert card.message.updates <= len(await world.audit(card)), "one for each change, and one for the look at GitHub"
-    assert card.buttons == ["Open pull request #1", "View diff"]
+    assert card.buttons == ["Open pull request #1", "View diff", "Details"]
     await card.thread_reads("Alice claimed", WHY, "Carol approved", "Pull request #1")
 
 
@@ -89,7 +89,7 @@ async def test_an_update_that_is_late_does_no_harm(world: World) -> None:
     await card.shows("Rejected")
     await world.settle()
     assert card.message.updates <= 2
-    assert card.buttons == ["View diff"]
+    assert card.buttons == ["View diff", "Details"]
     await card.thread_reads("Alice claimed", WHY)
 
 
@@ -186,5 +186,5 @@ async def test_one_channel_may_be_both(database_url: str, tmp_path: Path) -> Non
         alert, card = sorted(world.cards(), key=lambda message: len(message.buttons))
         assert "New critical APV" in alert.words
         assert alert.buttons == []
-        assert card.buttons == ["Approve", "Reject", "Escalate", "View diff", "Claim"]
+        assert card.buttons == ["Approve", "Reject", "Escalate", "View diff", "Details", "Claim"]
         world.slack.mark_read(alert, card)

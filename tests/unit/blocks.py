@@ -8,10 +8,12 @@ from hypothesis import strategies as st
 
 from bot.domain.apv import Apv, PatchStrategy, Severity, WargameVerdict, digest
 from bot.domain.decisions import tally
+from bot.domain.patch import ChangeKind, FileChange
 from bot.domain.policy import Policy, Principals
 from bot.domain.pull import Checks, Merging, PullState
 from bot.domain.quorum import Tally
 from bot.domain.review import Dossier, Hold, Review, Status, Vote
+from bot.integrations.git.changes import read_changes
 
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 GITHUB = "https://github.com"
@@ -149,6 +151,7 @@ def review(apv: Apv, /, **changes: object) -> Review:
         created_at=arrived,
         reporter=apv.reporter,
         due_at=arrived + timedelta(minutes=POLICY.rules[apv.severity].minutes),
+        files=read_changes(apv.patch_diff or ""),
     )
     return replace(pending, **changes)  # type: ignore[arg-type]  # each test names real fields
 
@@ -265,6 +268,12 @@ _pulls = st.builds(
     merging=st.none() | st.sampled_from(Merging),
     unseen=_maybe_text,
 )
+_mode = st.none() | st.sampled_from(["100644", "100755", "120000", "160000"])
+_lines = st.integers(0, 10**6)
+_changes = st.builds(
+    FileChange, _text, st.sampled_from(ChangeKind), _maybe_text, _mode, _mode, st.booleans(), _lines, _lines
+)
+_files = st.none() | st.lists(_changes, max_size=40).map(tuple)
 _votes = st.lists(st.builds(Vote, _key, _text, _moment, st.booleans()), max_size=14).map(tuple)
 
 
@@ -300,5 +309,6 @@ def any_dossier(draw: st.DrawFn) -> Dossier:
             pr_branch=draw(_maybe_text),
             pull=draw(st.none() | _pulls),
             note=draw(_maybe_text),
+            files=draw(_files),
         ),
     )

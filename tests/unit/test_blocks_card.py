@@ -38,7 +38,7 @@ def test_a_fresh_card_tells_what_a_reviewer_needs() -> None:
         "Version bump · risk low",
         "-aiohttp==3.9.1\\n+aiohttp==3.9.2",
         "|2026-11-23 11:00 UTC>",
-        f"digest `{case.review.digest[:8]}`",
+        f"digest `{case.review.digest[:16]}`",
         "0 of 1 approval",
         "osv-nightly",
         "Awaiting a decision",
@@ -63,7 +63,7 @@ def test_every_button_is_bound_to_the_content_shown() -> None:
     """A button's value is the review and the full digest."""
     case = dossier(AIOHTTP)
     drawn = buttons(card(case, counted(case)))
-    assert set(drawn) == {*DECIDING, ids.DIFF}
+    assert set(drawn) == {*DECIDING, ids.DIFF, ids.DETAILS}
     assert all(ids.decode(b["value"]) == (case.review.id, case.review.digest) for b in drawn.values())
 
 
@@ -72,7 +72,7 @@ def test_approve_asks_once_naming_what_is_approved() -> None:
     case = dossier(AIOHTTP)
     confirm = buttons(card(case, counted(case)))[ids.APPROVE]["confirm"]
     assert confirm["title"]["text"] == "Approve APV-2026-17?"
-    assert case.review.digest[:8] in confirm["text"]["text"]
+    assert case.review.digest[:16] in confirm["text"]["text"]
     assert "confirm" not in buttons(card(case, counted(case), why_approve=True))[ids.APPROVE]
 
 
@@ -92,7 +92,7 @@ def test_an_escalated_card_says_that_a_lead_is_needed() -> None:
     assert "*Escalated* by <@U0BOB> · 1 of 2 approvals; a lead is still needed" in text
     assert "Only leads vote now" in text
     assert "<@U0BOB>'s approval no longer counts (they escalated)." in text
-    assert set(buttons(drawn)) == {ids.APPROVE, ids.REJECT, ids.DIFF, ids.CLAIM}
+    assert set(buttons(drawn)) == {ids.APPROVE, ids.REJECT, ids.DIFF, ids.DETAILS, ids.CLAIM}
 
 
 def test_changed_content_says_that_earlier_votes_are_void() -> None:
@@ -132,7 +132,7 @@ def test_an_approved_review_without_a_patch_opens_nothing() -> None:
     case = dossier(PILLOW, status=Status.APPROVED, votes=(ALICE,), closed_at=NOW, hold=Hold.NOTHING_TO_OPEN, note=note)
     drawn = card(case, counted(case))
     assert note in shown(drawn)
-    assert buttons(drawn) == {}
+    assert set(buttons(drawn)) == {ids.DETAILS}
 
 
 def test_a_failed_pull_request_says_why() -> None:
@@ -198,7 +198,7 @@ def test_a_review_that_cannot_be_read_says_so_and_is_not_decided() -> None:
     case = dossier(AIOHTTP, unreadable=("votes", "due_at"), due_at=NOW.replace(year=9000))
     drawn = card(case, counted(case))
     assert "Unreadable by this release (votes, due" in drawn.text
-    assert set(buttons(drawn)) == {ids.DIFF}
+    assert set(buttons(drawn)) == {ids.DIFF, ids.DETAILS}
     assert "9000" not in shown(drawn)
     listed = commands.entry(case, NOW)
     assert "❓ Unreadable by this release (votes, due_at)" in listed

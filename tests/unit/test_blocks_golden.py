@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.blocks import alerts, commands, modals
+from bot.blocks import alerts, commands, modals, pages
 from bot.blocks.card import card
 from bot.blocks.home import home
 from bot.blocks.kit import Home, Message, View
@@ -24,7 +24,9 @@ DRAWN: dict[str, Message | View | Home] = {
     "modal_reject": modals.reject(CASES["fresh_high"]),
     "modal_escalate": modals.escalate(CASES["fresh_high"]),
     "modal_approve_why": modals.approve_why(CASES["critical_one_of_two"]),
-    "modal_diff": modals.diff_view(CASES["critical_one_of_two"]),
+    "modal_diff": pages.diff_view(CASES["critical_one_of_two"]),
+    "modal_details": pages.details_view(CASES["critical_one_of_two"]),
+    "modal_details_hostile": pages.details_view(CASES["hostile"], seen="0" * 64),
     "alert_escalated": alerts.alert("review.escalated", ESCALATION, dossier=CASES["escalated"], channel="C0REVIEW"),
     "reply": alerts.reply(ESCALATION),
     "command_queue": commands.queue([CASES["escalated"], CASES["claimed"]], 22, None, NOW),

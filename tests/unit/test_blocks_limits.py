@@ -25,7 +25,7 @@ from slack_sdk.models.blocks import (
 from slack_sdk.models.blocks.block_elements import InputInteractiveElement, LinkButtonElement
 from slack_sdk.models.views import View as SdkView
 
-from bot.blocks import alerts, commands, kit, limits, modals
+from bot.blocks import alerts, commands, kit, limits, modals, pages
 from bot.blocks.card import card
 from bot.blocks.home import home
 from bot.blocks.kit import Home, Message, View
@@ -56,7 +56,7 @@ def everything(case: Dossier, count: Tally) -> Iterator[Message | View | Home]:
     yield modals.reject(case)
     yield modals.escalate(case)
     yield modals.approve_why(case)
-    yield modals.diff_view(case)
+    yield from (draw(case, page) for draw in (pages.diff_view, pages.details_view) for page in (0, 1, 10**5))
 
 
 def markup(node: object) -> Iterator[str]:
@@ -208,7 +208,7 @@ def test_a_message_that_is_too_big_is_made_to_fit() -> None:
 
 def test_a_view_that_is_too_big_is_made_to_fit() -> None:
     """A modal over 250 kB loses its longest code first and keeps what it says."""
-    view = modals.diff_view(CASES["fresh_high"])
+    view = pages.diff_view(CASES["fresh_high"])
     view["blocks"] += [kit.code("語" * 2000) for _ in range(90)]
     fit = fitted(view)
     assert json_size(view) > VIEW_JSON >= json_size(fit)
@@ -236,17 +236,6 @@ def test_a_big_card_gives_up_its_diff_before_its_description() -> None:
     assert "d" * 450 in shown
     assert "49 more lines under View diff" in shown
     assert json_size(drawn.blocks) <= MESSAGE_JSON
-
-
-def test_the_diff_modal_says_what_it_leaves_out() -> None:
-    """A diff of one mebibyte opens as far as it fits, with the number of lines not shown."""
-    huge = dossier(replace(AIOHTTP, patch_diff="--- a/x\n+++ b/x\n@@ -0,0 +1,9 @@\n" + "+line\n" * 174_000))
-    view = modals.diff_view(huge)
-    assert problems(view) == []
-    shown = sum(
-        len(b["elements"][0]["elements"][0]["text"].split("\n")) for b in view["blocks"] if b["type"] == "rich_text"
-    )
-    assert f"{174_003 - shown:,} lines not shown." in json.dumps(view["blocks"][-1], ensure_ascii=False)
 
 
 def test_a_long_justification_is_told_whole() -> None:

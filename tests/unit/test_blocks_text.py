@@ -7,8 +7,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from bot.blocks import diff, ids, links, text
-from tests.unit.blocks import AIOHTTP, AIOHTTP_DIFF, EVIL, PYYAML, dossier
+from bot.blocks import ids, links, text
+from tests.unit.blocks import AIOHTTP, EVIL, dossier
 
 INVISIBLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200c-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ud800-\udfff]")
 ENTITIES = re.compile("&amp;|&lt;|&gt;")
@@ -86,13 +86,6 @@ def test_lines_are_kept_or_joined_as_asked() -> None:
     raw = " first\r\n\r\n\n\nsecond\rthird\t. "
     assert text.mrkdwn(raw, 100) == "first\n\nsecond\nthird ."
     assert text.mrkdwn(raw, 100, one_line=True) == "first second third ."
-
-
-def test_a_diff_hides_nothing() -> None:
-    """A bidi override or a zero-width space in a patch is shown, not dropped: it would be applied."""
-    assert text.visible("a\u202eb\u200bc\td\r\n") == "a[U+202E]b[U+200B]c\td\n"
-    assert text.hides("x\u2066")
-    assert not text.hides(AIOHTTP_DIFF)
 
 
 def test_a_date_is_shown_in_the_readers_own_zone() -> None:
@@ -178,32 +171,3 @@ def test_a_value_that_is_not_ours_is_refused(value: str) -> None:
     """Anything else is a ValueError, never another error and never a review."""
     with pytest.raises(ValueError, match="of a review"):
         ids.decode(value)
-
-
-def test_a_diff_is_counted_hunk_by_hunk() -> None:
-    """Files in order, lines added and removed; a removed `-- x` is a line, a deleted file keeps its name."""
-    assert diff.stat(PYYAML.patch_diff or "") == diff.Stat(("requirements.txt", "shop/settings.py"), 2, 2)
-    sly = "--- a/q.sql\n+++ b/q.sql\n@@ -1,2 +1 @@\n--- drop\n keep\n\\ No newline at end of file\n"
-    gone = "--- a/old.py\t2024\n+++ /dev/null\n@@ -1 +0,0 @@\n-x\n"
-    assert diff.stat(sly + gone) == diff.Stat(("q.sql", "old.py"), 0, 2)
-    assert diff.stat("@@ -1," + "9" * 9999) == diff.Stat((), 0, 0)
-
-
-def test_an_excerpt_says_how_much_it_leaves_out() -> None:
-    """The first lines as they are, CRLF or not, and the count of the rest."""
-    assert diff.excerpt("a\r\nb\r\nc\r\n", 2) == ("a\nb", 1)
-    assert diff.excerpt("a\nb", 5) == ("a\nb", 0)
-    assert diff.excerpt("\n", 5) == (" ", 0)
-    assert diff.excerpt("x" * 500, 1)[0] == "x" * 159 + "…"
-
-
-@settings(deadline=None)
-@given(st.text("+-ab \n\u202e\U0001f480", min_size=1, max_size=400), st.integers(1, 40), st.integers(1, 5))
-def test_pages_show_a_diff_from_its_start_and_count_the_rest(raw: str, size: int, most: int) -> None:
-    """No page is empty or too long, no more than asked are made, and with nothing left out all of it is there."""
-    made, left_out = diff.pages(raw, size=size, most=most, budget=10**6)
-    assert len(made) <= most
-    assert all(1 <= len(page) <= size for page in made)
-    if not left_out:
-        squeezed = re.sub(r"[\s]", "", "".join(made))
-        assert squeezed == re.sub(r"[\s]", "", text.visible(raw))

@@ -106,6 +106,18 @@ class Dialogs:
             return False
         return True
 
+    async def update_view(self, view_id: str, view_hash: str, view: Mapping[str, object]) -> bool:
+        """Replace a modal's content. Returns False on failure, which is logged."""
+        try:
+            await self._client.update_view(view_id, view_hash, view)
+        except VendorError as failure:
+            if failure.code == "hash_conflict":
+                # A second click on the same page: the first one has turned it.
+                return True
+            log.warning("slack.dialog_failed", reason=failure.code)
+            return False
+        return True
+
     async def publish_home(self, user: str, view: Mapping[str, object]) -> bool:
         """Show a person's Home tab. Returns False on failure, which is logged."""
         try:

@@ -190,6 +190,11 @@ class SlackClient:
         """Open a modal for the click of `trigger_id`, which works once within 3 s; otherwise TriggerExpired."""
         await self._call("views.open", self._web.views_open(trigger_id=trigger_id, view=dict(view)), _Done)
 
+    async def update_view(self, view_id: str, view_hash: str, view: Mapping[str, object]) -> None:
+        """Replace an open modal; Permanent `hash_conflict` if its content is no longer that of `view_hash`."""
+        call = self._web.views_update(view_id=view_id, hash=view_hash, view=dict(view))
+        await self._call("views.update", call, _Done)
+
     async def publish_home(self, user: str, view: Mapping[str, object]) -> None:
         """Show a user's Home tab; Permanent `user_not_found` when Slack does not know the user."""
         await self._call("views.publish", self._web.views_publish(user_id=user, view=dict(view)), _Done)

@@ -1,0 +1,141 @@
+"""Characters that a reader does not see, or takes for others: which they are, and how they are shown instead."""
+
+import re
+import unicodedata
+from collections.abc import Iterator
+
+# Default_Ignorable_Code_Point of Unicode 16 (DerivedCoreProperties.txt), unassigned ones included; in Python's
+# `unicodedata` it is missing.
+_IGNORABLE = (
+    (0x00AD, 0x00AD), (0x034F, 0x034F), (0x061C, 0x061C), (0x115F, 0x1160), (0x17B4, 0x17B5), (0x180B, 0x180F),
+    (0x200B, 0x200F), (0x202A, 0x202E), (0x2060, 0x206F), (0x3164, 0x3164), (0xFE00, 0xFE0F), (0xFEFF, 0xFEFF),
+    (0xFFA0, 0xFFA0), (0xFFF0, 0xFFF8), (0x1BCA0, 0x1BCA3), (0x1D173, 0x1D17A), (0xE0000, 0xE0FFF),
+)  # fmt: skip
+_CATEGORIES = {"Cc", "Cf", "Cs", "Zl", "Zp"}
+"""Control and format characters, half surrogate pairs, separators of lines and paragraphs."""
+_LAST = 0x1FFFF
+"""No character of these categories or of `Zs` is behind it, except those of plane 14 in the table."""
+_BRAILLE_BLANK = "\u2800"
+VS16 = "\ufe0f"
+"""Asks for the colourful form of the character before it."""
+
+
+def _ranges(points: list[int]) -> str:
+    """A regular expression's class of code points, in ascending order."""
+    ends: list[list[int]] = []
+    for point in points:
+        if ends and point == ends[-1][1] + 1:
+            ends[-1][1] = point
+        else:
+            ends.append([point, point])
+    return "".join(rf"\U{first:08x}-\U{last:08x}" for first, last in ends)
+
+
+def _of(categories: set[str]) -> list[int]:
+    return [point for point in range(_LAST + 1) if unicodedata.category(chr(point)) in categories]
+
+
+_ignorable = {point for first, last in _IGNORABLE for point in range(first, last + 1)}
+# Tab and line feed are white space that everybody handles.
+_unseen = _ranges(sorted((_ignorable | set(_of(_CATEGORIES))) - {ord("\t"), ord("\n")}))
+_blank = _ranges(sorted([*(set(_of({"Zs"})) - {ord(" ")}), ord(_BRAILLE_BLANK)]))
+HIDDEN = re.compile(f"[{_unseen}{_blank}]")
+"""Characters that show nothing, or look like a space and are none."""
+
+_RUN = re.compile(r"[ \t]{6,}")
+_RUN_WIDTH, _TAB_WIDTH = 40, 8
+"""Columns: a wider run of blanks can push what follows out of sight."""
+
+
+def marked(found: re.Match[str]) -> str:
+    """The characters of a match by their numbers: `[U+202E]`."""
+    return "".join(f"[U+{ord(character):04X}]" for character in found[0])
+
+
+def _counted(found: re.Match[str]) -> str:
+    run = found[0]
+    tabs = run.count("\t")
+    if len(run) + tabs * (_TAB_WIDTH - 1) <= _RUN_WIDTH:
+        return run
+    return f"[{len(run)} {'spaces' if not tabs else 'tabs' if tabs == len(run) else 'blanks'}]"
+
+
+def visible(text: str) -> str:
+    """`text` with every hidden character as `[U+202E]` and every long run of blanks as `[200 spaces]`.
+
+    Line ends stay as they are, CRLF becomes LF.
+    """
+    return _RUN.sub(_counted, HIDDEN.sub(marked, text.replace("\r\n", "\n")))
+
+
+_HIDDEN_IN_PROSE = re.compile(f"(?P<blank>[{_blank}])|[{_unseen}]")
+
+
+def readable(text: str) -> str:
+    """Prose without hidden characters: blanks become spaces, an emoji keeps its colours."""
+    return _HIDDEN_IN_PROSE.sub(_plainly, text)
+
+
+def _plainly(found: re.Match[str]) -> str:
+    if found["blank"]:
+        return " "
+    before = found.string[found.start() - 1 : found.start()]
+    # Most of the emoji are symbols (Unicode's So and Sm).
+    return VS16 if found[0] == VS16 and before and unicodedata.category(before) in {"So", "Sm"} else ""
+
+
+def hides(text: str) -> bool:
+    """Whether `text` contains hidden characters."""
+    return HIDDEN.search(text.replace("\r\n", "\n")) is not None
+
+
+def fact(text: str) -> str:
+    """`text` as one line, like `visible`; a line feed is shown too."""
+    return visible(text).replace("\n", "[U+000A]")
+
+
+_OUTER_BLANKS = re.compile(r"\A | \Z| {2,}|[\t\n]")
+
+
+def name(text: str) -> str:
+    """A file's name as one line in which every character can be told, blanks at its ends and doubled ones too."""
+    return _OUTER_BLANKS.sub(marked, HIDDEN.sub(marked, text))
+
+
+def middle_cut(line: str, width: int) -> str:
+    """A line of at most `width` characters that shows both its ends and says how many are left out between them."""
+    if len(line) <= width:
+        return line
+    note = f"[{len(line):,} characters not shown]"  # its room; the number below is smaller
+    tail = max(0, (width - len(note)) // 3)
+    head = max(0, width - len(note) - tail)
+    return f"{line[:head]}[{len(line) - head - tail:,} characters not shown]{line[len(line) - tail :]}"
+
+
+_WORD = re.compile(r"\w+")
+_FINE_WITH_LATIN = {"CJK", "HIRAGANA", "KATAKANA", "KATAKANA-HIRAGANA", "HANGUL", "BOPOMOFO", "MICRO"}
+"""UTS #39 section 5.2, Highly Restrictive: none of them is taken for Latin. MICRO is the sign in µs."""
+
+
+def mixed(text: str, *, word: re.Pattern[str] = _WORD) -> Iterator[str]:
+    """The words that mix Latin with a script that looks like it, their odd characters as `[U+0455]`.
+
+    A word in another script alone is fine. Letters that compilers read as ASCII (fullwidth, mathematical) are odd too.
+    """
+    for found in word.finditer(text):
+        if found[0].isascii():
+            continue
+        odd = {c for c in found[0] if c.isalpha() and _script(c) not in {"LATIN", *_FINE_WITH_LATIN}}
+        like_ascii = {c for c in found[0] if c.isalpha() and not c.isascii() and _folded(c).isascii()}
+        latin = any(_script(c) == "LATIN" for c in found[0] if c.isalpha())
+        if strange := (odd if latin else set()) | like_ascii:
+            yield "".join(f"[U+{ord(c):04X}]" if c in strange else c for c in found[0])
+
+
+def _script(letter: str) -> str:
+    """The first word of the character's name, which is the script's for every letter that matters here."""
+    return unicodedata.name(letter, "").partition(" ")[0]
+
+
+def _folded(letter: str) -> str:
+    return unicodedata.normalize("NFKC", letter)

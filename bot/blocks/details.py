@@ -1,0 +1,113 @@
+"""Everything that the digest covers, as titled texts; the diff itself is under View diff."""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TypeAlias
+
+from bot.blocks import patch, words
+from bot.blocks.characters import fact, name
+from bot.domain.apv import Apv
+from bot.domain.review import Dossier
+
+Fact: TypeAlias = str | float | bool | None
+
+
+def texts(dossier: Dossier) -> Iterator[tuple[str, str]]:
+    """Each title with its text, untrusted and whole."""
+    apv, review = dossier.apv, dossier.review
+    groups: Mapping[str, Mapping[str, Fact]] = {
+        "Advisory": _advisory(apv),
+        "Package": _package(apv),
+        "Confirmation": _confirmation(apv),
+        "Patch": _patch(apv),
+        "Wargame": _wargame(apv),
+        "Content": {"Version": review.version, "Digest": review.digest},
+    }
+    for title, facts in groups.items():
+        if told := "\n".join(f"{what}: {_fact(value)}" for what, value in facts.items() if value not in (None, "")):
+            yield title, told
+    long: Sequence[tuple[str, str | None]] = (
+        ("Description", apv.cve_description),
+        ("Files of the patch", "\n".join([*patch.listed(review.files or ()), *patch.warnings(apv, review)])),
+        ("What the patch does", apv.patch_description),
+        ("Validation warnings", _lines(apv.validation_warnings)),
+        ("Wargame evidence", _pretty(apv)),
+        ("Vulnerable code", apv.vulnerable_code_signature),
+        ("Affected files", _lines(apv.affected_files)),
+        ("References", _lines(apv.references)),
+    )
+    yield from ((title, told) for title, told in long if told)
+
+
+def _advisory(apv: Apv) -> Mapping[str, Fact]:
+    return {
+        "CVE": apv.cve_id,
+        "Aliases": " ".join(apv.aliases),
+        "Title": apv.cve_title,
+        "Severity": apv.severity.value + (" (assumed)" if apv.severity_assumed else ""),
+        "CVSS": apv.cvss_score,
+        "CVSS vector": apv.cvss_vector,
+        "EPSS": apv.epss_score,
+        "EPSS percentile": apv.epss_percentile,
+        "Known exploited (CISA KEV)": apv.kev,
+        "CWE": " ".join(apv.cwe_ids),
+    }
+
+
+def _package(apv: Apv) -> Mapping[str, Fact]:
+    return {
+        "Name": apv.package_name,
+        "Ecosystem": apv.package_ecosystem,
+        "Version": apv.package_version,
+        "Fixed in": apv.fixed_version,
+        "purl": apv.purl,
+        "Repository": apv.repository,
+        "Base branch": apv.base_ref or ("the repository's default branch" if apv.repository else None),
+    }
+
+
+def _confirmation(apv: Apv) -> Mapping[str, Fact]:
+    return {
+        "Confirmed": apv.confirmed,
+        "Confidence": apv.confirmation_confidence,
+        "Score": apv.confirmation_score,
+        "Static confidence": apv.static_confidence,
+        "Dynamic confidence": apv.dynamic_confidence,
+        "False positive probability": apv.false_positive_probability,
+        "Type of vulnerable code": apv.vulnerable_code_type,
+    }
+
+
+def _patch(apv: Apv) -> Mapping[str, Fact]:
+    return {
+        "Strategy": f"{words.STRATEGY[apv.patch_strategy]} ({apv.patch_strategy.value})",
+        "Diff": f"{len(apv.patch_diff):,} characters, under View diff" if apv.patch_diff else "none",
+        "Confidence": apv.patch_confidence,
+        "Risk": apv.patch_risk_level,
+        "Validation passed": apv.validation_passed,
+        "Validation confidence": apv.validation_confidence,
+    }
+
+
+def _wargame(apv: Apv) -> Mapping[str, Fact]:
+    return {
+        "Verdict": apv.wargame_verdict.value if apv.wargame_verdict else "not run",
+        "Confidence": apv.wargame_confidence,
+        "Run": apv.wargame_run_url,
+    }
+
+
+def _fact(value: Fact) -> str:
+    """One line, so that no value can pose as the next fact."""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return fact(str(value))
+
+
+def _lines(values: tuple[str, ...]) -> str:
+    return "\n".join(name(value) for value in values)
+
+
+def _pretty(apv: Apv) -> str:
+    evidence = apv.wargame_evidence
+    return "" if evidence is None else json.dumps(evidence, indent=2, ensure_ascii=False)
