@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TypeAlias
 
 from bot.blocks import patch, words
-from bot.blocks.characters import fact, name
+from bot.blocks.characters import fact, name, visible
 from bot.domain.apv import Apv
 from bot.domain.review import Dossier
 
@@ -13,7 +13,7 @@ Fact: TypeAlias = str | float | bool | None
 
 
 def texts(dossier: Dossier) -> Iterator[tuple[str, str]]:
-    """Each title with its text, untrusted and whole."""
+    """Each title with its text, whole and untrusted; hidden characters are shown."""
     apv, review = dossier.apv, dossier.review
     groups: Mapping[str, Mapping[str, Fact]] = {
         "Advisory": _advisory(apv),
@@ -26,13 +26,13 @@ def texts(dossier: Dossier) -> Iterator[tuple[str, str]]:
     for title, facts in groups.items():
         if told := "\n".join(f"{what}: {_fact(value)}" for what, value in facts.items() if value not in (None, "")):
             yield title, told
-    long: Sequence[tuple[str, str | None]] = (
-        ("Description", apv.cve_description),
+    long: Sequence[tuple[str, str]] = (
+        ("Description", visible(apv.cve_description or "")),
         ("Files of the patch", "\n".join([*patch.listed(review.files or ()), *patch.warnings(apv, review)])),
-        ("What the patch does", apv.patch_description),
+        ("What the patch does", visible(apv.patch_description or "")),
         ("Validation warnings", _lines(apv.validation_warnings)),
-        ("Wargame evidence", _pretty(apv)),
-        ("Vulnerable code", apv.vulnerable_code_signature),
+        ("Wargame evidence", visible(_pretty(apv))),
+        ("Vulnerable code", visible(apv.vulnerable_code_signature or "")),
         ("Affected files", _lines(apv.affected_files)),
         ("References", _lines(apv.references)),
     )

@@ -20,16 +20,17 @@ def _count(diff: str) -> int:
 
 def chunks(text: str, size: int) -> list[str]:
     """All of `text` in pieces of at most `size` characters, split between lines where possible; none is empty."""
-    shown, made, at = visible(text).removesuffix("\n"), list[str](), 0
-    while at < len(shown) or not made:
+    shown, made, at = text.removesuffix("\n"), list[str](), 0
+    while True:
         end = at + size
         if end < len(shown):
             end = max(shown.rfind("\n", at, end + 1), at)
             end = end if end > at or shown[at] == "\n" else at + size
         # Slack refuses empty text.
         made.append(shown[at:end] or " ")
-        at = end + 1 if shown[end : end + 1] == "\n" else end
-    return made
+        if end >= len(shown):
+            return made
+        at = end + 1 if shown[end] == "\n" else end
 
 
 def added(diff: str) -> str:

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from bot.blocks import details, diff, ids, kit, patch
+from bot.blocks.characters import visible
 from bot.blocks.kit import Block, Button, View
 from bot.blocks.limits import fitted, json_size
 from bot.blocks.modals import subject, title, view
@@ -39,7 +40,7 @@ def _diff(dossier: Dossier) -> Iterator[Sequence[Block]]:
         yield [kit.context(*(kit.plain_text(warning) for warning in told))]
     if files := patch.listed(review.files or ()):
         yield from ([kit.code(chunk)] for chunk in diff.chunks("\n".join(files), _CHUNK))
-    yield from ([kit.code(chunk)] for chunk in diff.chunks(apv.patch_diff, _CHUNK))
+    yield from ([kit.code(chunk)] for chunk in diff.chunks(visible(apv.patch_diff), _CHUNK))
 
 
 def _details(dossier: Dossier) -> Iterator[Sequence[Block]]:

@@ -102,7 +102,7 @@ def _files(dossier: Dossier) -> str:
     while shown < len(lines) and (room := room - len(lines[shown]) - 1) >= 0:
         shown += 1
     more = [f"and {len(lines) - shown:,} more"] if shown < len(lines) else []
-    return fenced("\n".join([*lines[:shown], *more, *patch.warnings(dossier.apv, dossier.review)]), 2 * FILES_MAX)
+    return _fence("\n".join([*lines[:shown], *more, *patch.warnings(dossier.apv, dossier.review)]))
 
 
 def _long_parts(apv: Apv) -> list[tuple[str, str, int]]:
@@ -191,6 +191,9 @@ def code(text: str, limit: int) -> str:
 
 def fenced(text: str, limit: int) -> str:
     """Several lines as a code block; its fence is longer than any run of backticks inside."""
-    shown = cut(visible(text).strip(), limit)
+    return _fence(cut(visible(text).strip(), limit))
+
+
+def _fence(shown: str) -> str:
     fence = "`" * max(3, max((len(run) for run in re.findall(r"`+", shown)), default=0) + 1)
     return f"{fence}text\n{shown}\n{fence}"

@@ -8,7 +8,7 @@ async def test_a_claim_is_shown(world: World) -> None:
     card = await world.submit()
     assert (await world.alice.claims(card)).ok
     await card.shows(f"Claimed by <@{world.alice.id}>")
-    assert card.buttons == ["Approve", "Reject", "Escalate", "View diff"]
+    assert card.buttons == ["Approve", "Reject", "Escalate", "View diff", "Details"]
     await card.thread_reads(f"Alice claimed {card.code}.")
     assert await world.decisions(card) == []
     assert await world.audit(card) == ["review.submitted", "review.claimed"]

@@ -51,7 +51,7 @@ async def test_show_is_a_private_copy_of_the_card(world: World) -> None:
         assert card.code in answer
         assert "requests 2.30.0 → 2.31.0" in answer
     private = world.slack.ephemerals("olga")[-1]
-    assert private.buttons == ["View diff"]
+    assert private.buttons == ["View diff", "Details"]
     assert len(world.slack.messages("vuln-review")) == 1
 
 

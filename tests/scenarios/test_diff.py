@@ -45,7 +45,7 @@ async def test_the_diff_of_a_decided_review_can_still_be_read(world: World) -> N
 async def test_what_has_no_patch_has_no_diff(world: World) -> None:
     """A review without a patch has no such button."""
     card = await world.submit(sample(MANUAL))
-    assert card.buttons == ["Approve", "Reject", "Escalate", "Claim"]
+    assert card.buttons == ["Approve", "Reject", "Escalate", "Details", "Claim"]
 
 
 async def test_a_modal_that_slack_does_not_open_is_reported(world: World) -> None:

@@ -34,7 +34,7 @@ async def test_an_escalation_alerts_the_incident_channel(world: World) -> None:
     assert alert.buttons == []
     assert len(world.slack.messages("incidents")) == 1
     await card.shows("escalated", f"by <@{world.alice.id}>", "a lead is still needed")
-    assert card.buttons == ["Approve", "Reject", "View diff", "Claim"]
+    assert card.buttons == ["Approve", "Reject", "View diff", "Details", "Claim"]
     await card.thread_reads(WHY)
     (decision,) = await world.decisions(card)
     assert (decision["decision"], decision["action_taken"], decision["comments"]) == ("escalate", "escalated", WHY)

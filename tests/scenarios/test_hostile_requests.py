@@ -112,7 +112,7 @@ async def world(database_url: str, tmp_path: Path) -> AsyncIterator[World]:
         card = await made.submit()
         await made.settle()
         yield made
-        assert card.buttons == ["Approve", "Reject", "Escalate", "View diff", "Claim"]
+        assert card.buttons == ["Approve", "Reject", "Escalate", "View diff", "Details", "Claim"]
         assert card.thread == []
         assert await made.audit(card) == ["review.submitted"]
 

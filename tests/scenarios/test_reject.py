@@ -20,7 +20,7 @@ async def test_a_rejection_closes_the_review(world: World) -> None:
     assert decision["action_taken"] == "recorded"
     assert decision["reviewer_name"] == "Alice"
     await card.shows("Rejected", "One rejection closes a review")
-    assert card.buttons == ["View diff"]
+    assert card.buttons == ["View diff", "Details"]
     await card.thread_reads(f"Alice rejected {card.code}: Breaks the build or tests. {WHY}")
     assert (await world.review(card))["status"] == "rejected"
     assert world.github.branches().keys() == {"main"}

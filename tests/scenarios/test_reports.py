@@ -44,7 +44,7 @@ async def test_a_finding_becomes_a_review_without_a_patch(world: World, tmp_path
         assert words in bump.words
     assert "Manual change" in manual.words
     for card in (bump, manual):
-        assert card.buttons == ["Approve", "Reject", "Escalate", "Claim"]
+        assert card.buttons == ["Approve", "Reject", "Escalate", "Details", "Claim"]
         await world.alice.approves(card)
         await card.shows("Approved", "It has no patch, so there is no pull request to open.")
         await card.thread_reads("no pull request to open")

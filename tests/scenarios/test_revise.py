@@ -40,7 +40,7 @@ async def test_changed_content_voids_the_votes(world: World) -> None:
     assert status == 200
     assert (changed["apv_id"], changed["version"], changed["status"]) == (first["apv_id"], 2, "pending")
     assert changed["digest"] != first["digest"]
-    await card.shows("0 of 2 approvals", "version 2", str(changed["digest"])[:8], "Pin 5.4 and say why.")
+    await card.shows("0 of 2 approvals", "version 2", str(changed["digest"])[:16], "Pin 5.4 and say why.")
     assert first["digest"][:8] not in card.words
     await world.alice.approves(card)
     await card.shows("1 of 2 approvals")
