@@ -12,10 +12,9 @@ from sqlalchemy import JSON, select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.domain.patch import ChangeKind, FileChange, Readings
-from storage.tables import AWAITING_SQL, apv_reviews
+from storage.tables import UNREAD_SQL, apv_reviews
 
 T = apv_reviews.c
-UNREAD = T.files.is_(None)
 
 
 def files_json(patch: str | None, readings: Readings) -> object:
@@ -42,12 +41,12 @@ async def patch(tx: AsyncConnection, review_id: UUID) -> str | None:
 
 
 async def unread(tx: AsyncConnection, past: Sequence[UUID], limit: int) -> Sequence[UUID]:
-    """Open reviews whose patch nobody has read yet, oldest first, except those in `past`."""
-    query = select(T.id).where(UNREAD, text(AWAITING_SQL), T.digest.is_not(None), T.id.not_in(past))
+    """Live reviews whose patch nobody has read yet, oldest first, except those in `past`."""
+    query = select(T.id).where(text(UNREAD_SQL), T.digest.is_not(None), T.id.not_in(past))
     return (await tx.execute(query.order_by(T.created_at).limit(limit))).scalars().all()
 
 
 async def keep(tx: AsyncConnection, review_id: UUID, patch: str | None, readings: Readings) -> bool:
     """Store the reading of a review that the caller has locked; False when it has one, or its diff is another."""
-    which = update(apv_reviews).where(T.id == review_id, UNREAD, T.patch_content.is_not_distinct_from(patch))
+    which = update(apv_reviews).where(T.id == review_id, T.files.is_(None), T.patch_content.is_not_distinct_from(patch))
     return (await tx.execute(which.values(files=files_json(patch, readings)))).rowcount == 1

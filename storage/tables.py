@@ -48,6 +48,9 @@ def _one_of(
     return f"{column} IN ({', '.join(repr(v.value) for v in values)})"
 
 
+LIVE = AWAITING | {Status.APPROVED, Status.PR_OPEN, Status.CHANGES_REQUESTED}
+UNREAD_SQL = f"files IS NULL AND status IN ({', '.join(repr(s.value) for s in sorted(LIVE))})"
+"""Nobody has read the patch, and its card or its pull request will still be drawn."""
 AWAITING_SQL = f"status IN ({', '.join(repr(s.value) for s in sorted(AWAITING))})"
 UNTOLD_SQL = "(breached_at IS NULL OR breached_at < due_at)"
 """The current deadline has not been announced as missed (an earlier one may have been)."""
@@ -137,7 +140,7 @@ Index(
 Index("ix_apv_reviews_due", apv_reviews.c.due_at, postgresql_where=text(f"{UNTOLD_SQL} AND {AWAITING_SQL}"))
 Index("ix_apv_reviews_clock", apv_reviews.c.clock_at, postgresql_where=text(AWAITING_SQL))
 Index("ix_apv_reviews_unadopted", apv_reviews.c.created_at, postgresql_where=text("digest IS NULL"))
-Index("ix_apv_reviews_unread", apv_reviews.c.created_at, postgresql_where=text(f"files IS NULL AND {AWAITING_SQL}"))
+Index("ix_apv_reviews_unread", apv_reviews.c.created_at, postgresql_where=text(UNREAD_SQL))
 Index("ix_apv_reviews_claimed_by", apv_reviews.c.claimed_by, postgresql_where=text(AWAITING_SQL))
 Index(
     "ix_apv_reviews_pull",

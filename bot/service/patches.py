@@ -13,7 +13,7 @@ AT_ONCE = 200
 
 
 async def unread(gate: Gate, past: Sequence[UUID]) -> Sequence[UUID]:
-    """Open reviews whose patch nobody has read yet, except those in `past`."""
+    """Live reviews whose patch nobody has read yet, except those in `past`."""
     async with gate.database.transaction() as tx:
         return await files.unread(tx, past, AT_ONCE)
 

@@ -14,7 +14,7 @@ UP = """
 ALTER TABLE apv_reviews ADD COLUMN files jsonb;
 COMMENT ON COLUMN apv_reviews.files IS 'What git reads in the patch; JSON null: it cannot.';
 CREATE INDEX ix_apv_reviews_unread ON apv_reviews (created_at)
-    WHERE files IS NULL AND status IN ('escalated', 'pending');
+    WHERE files IS NULL AND status IN ('approved', 'changes_requested', 'escalated', 'pending', 'pr_open');
 """
 
 
