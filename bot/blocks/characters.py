@@ -3,6 +3,8 @@
 import re
 import unicodedata
 from collections.abc import Iterator
+from functools import lru_cache
+from typing import Literal
 
 # Default_Ignorable_Code_Point of Unicode 16 (DerivedCoreProperties.txt), unassigned ones included; in Python's
 # `unicodedata` it is missing.
@@ -125,17 +127,18 @@ def mixed(text: str, *, word: re.Pattern[str] = _WORD) -> Iterator[str]:
     for found in word.finditer(text):
         if found[0].isascii():
             continue
-        odd = {c for c in found[0] if c.isalpha() and _script(c) not in {"LATIN", *_FINE_WITH_LATIN}}
-        like_ascii = {c for c in found[0] if c.isalpha() and not c.isascii() and _folded(c).isascii()}
-        latin = any(_script(c) == "LATIN" for c in found[0] if c.isalpha())
-        if strange := (odd if latin else set()) | like_ascii:
-            yield "".join(f"[U+{ord(c):04X}]" if c in strange else c for c in found[0])
+        kinds = {character: _kind(character) for character in found[0]}
+        odd = {"ascii-like", "other"} if "latin" in kinds.values() else {"ascii-like"}
+        if not odd.isdisjoint(kinds.values()):
+            yield "".join(f"[U+{ord(c):04X}]" if kinds[c] in odd else c for c in found[0])
 
 
-def _script(letter: str) -> str:
-    """The first word of the character's name, which is the script's for every letter that matters here."""
-    return unicodedata.name(letter, "").partition(" ")[0]
-
-
-def _folded(letter: str) -> str:
-    return unicodedata.normalize("NFKC", letter)
+@lru_cache(maxsize=4096)
+def _kind(character: str) -> Literal["latin", "ascii-like", "other", "fine"]:
+    if not character.isalpha():
+        return "fine"
+    if not character.isascii() and unicodedata.normalize("NFKC", character).isascii():
+        return "ascii-like"
+    # The first word of a letter's name is its script, for every letter that matters here.
+    script = unicodedata.name(character, "").partition(" ")[0]
+    return "latin" if script == "LATIN" else "fine" if script in _FINE_WITH_LATIN else "other"

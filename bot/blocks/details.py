@@ -1,7 +1,7 @@
 """Everything that the digest covers, as titled texts; the diff itself is under View diff."""
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import TypeAlias
 
 from bot.blocks import patch, words
@@ -15,28 +15,24 @@ Fact: TypeAlias = str | float | bool | None
 def texts(dossier: Dossier) -> Iterator[tuple[str, str]]:
     """Each title with its text, whole and untrusted; hidden characters are shown."""
     apv, review = dossier.apv, dossier.review
-    groups: Mapping[str, Mapping[str, Fact]] = {
-        "Advisory": _advisory(apv),
-        "Package": _package(apv),
-        "Confirmation": _confirmation(apv),
-        "Patch": _patch(apv),
-        "Wargame": _wargame(apv),
-        "Content": {"Version": review.version, "Digest": review.digest},
-    }
-    for title, facts in groups.items():
-        if told := "\n".join(f"{what}: {_fact(value)}" for what, value in facts.items() if value not in (None, "")):
-            yield title, told
-    long: Sequence[tuple[str, str]] = (
+    files = [*patch.listed(review.files or ()), *patch.warnings(apv, review)]
+    told = (
+        ("Advisory", _facts(_advisory(apv))),
         ("Description", visible(apv.cve_description or "")),
-        ("Files of the patch", "\n".join([*patch.listed(review.files or ()), *patch.warnings(apv, review)])),
-        ("What the patch does", visible(apv.patch_description or "")),
-        ("Validation warnings", _lines(apv.validation_warnings)),
-        ("Wargame evidence", visible(_pretty(apv))),
+        ("Package", _facts(_package(apv))),
+        ("Confirmation", _facts(_confirmation(apv))),
         ("Vulnerable code", visible(apv.vulnerable_code_signature or "")),
         ("Affected files", _lines(apv.affected_files)),
+        ("Patch", _facts(_patch(apv))),
+        ("What the patch does", visible(apv.patch_description or "")),
+        ("Files of the patch", "\n".join(files)),
+        ("Validation warnings", _lines(apv.validation_warnings)),
+        ("Wargame", _facts(_wargame(apv))),
+        ("Wargame evidence", visible(_pretty(apv))),
         ("References", _lines(apv.references)),
+        ("Content", _facts({"Version": review.version, "Digest": review.digest})),
     )
-    yield from ((title, told) for title, told in long if told)
+    yield from ((title, text) for title, text in told if text)
 
 
 def _advisory(apv: Apv) -> Mapping[str, Fact]:
@@ -95,6 +91,10 @@ def _wargame(apv: Apv) -> Mapping[str, Fact]:
         "Confidence": apv.wargame_confidence,
         "Run": apv.wargame_run_url,
     }
+
+
+def _facts(facts: Mapping[str, Fact]) -> str:
+    return "\n".join(f"{what}: {_fact(value)}" for what, value in facts.items() if value not in (None, ""))
 
 
 def _fact(value: Fact) -> str:

@@ -11,7 +11,7 @@ from bot.domain.review import Dossier
 
 _CHUNK = 2800
 """Characters in one block of code. Slack documents no limit for code, so it stays under the limit of a section."""
-_BLOCKS, _JSON = 24, 100_000
+_BLOCKS, _JSON = 40, 100_000
 """Of one page: what a phone can scroll, well within the 100 blocks and 250 kB of a modal."""
 
 

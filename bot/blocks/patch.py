@@ -14,8 +14,8 @@ _NAMED = 3
 _WHOLE = re.compile(r"\S+")
 
 UNREAD = (
-    "⚠️ Git cannot read this patch, or has not read it yet, so the bot cannot list its files. Read all of it under "
-    "View diff."
+    "⚠️ The files of this patch cannot be listed: git cannot read it, has not read it yet, or they are too many. "
+    "Read all of it under View diff."
 )
 
 
@@ -35,7 +35,7 @@ def _names(file: FileChange) -> list[str]:
 def _line(file: FileChange, width: int) -> str:
     """For example `requirements.txt · +1 -1`, or `⚠️ conftest.py · copied from x.py · +0 -0`."""
     told = [_name(file.path, width), *_said(file, width)]
-    if not file.binary:
+    if file.insertions or file.deletions:
         told.append(f"+{file.insertions:,} -{file.deletions:,}")
     if any(hides(path) for path in _names(file)):
         told.append("hidden characters in its name")

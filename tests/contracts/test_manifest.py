@@ -28,6 +28,7 @@ SCOPES_OF_CALL = {
     "usergroups_users_list": {"usergroups:read"},
     "users_info": {"users:read", "users:read.email"},
     "views_open": set[str](),
+    "views_update": set[str](),
     "views_publish": set[str](),
 }
 """What Slack's documentation asks for each call, for public and private channels; addresses have their own scope."""

@@ -140,6 +140,26 @@ async def test_the_whole_diff_is_read_in_a_modal(world: World, opens: Opens) -> 
     await expect((await alice.card(code)).get_by_role("button", name="View diff")).to_be_focused()
 
 
+async def test_a_long_diff_is_turned_page_by_page(world: World, opens: Opens) -> None:
+    """Next shows the following page in the same dialog, Previous the one before; Details open the same way."""
+    lines = "".join(f"+line {n} of a long patch\n" for n in range(6000))
+    code = await submitted(
+        world, package_name="turned", patch_diff=f"--- /dev/null\n+++ b/x\n@@ -0,0 +1,6000 @@\n{lines}"
+    )
+    alice = await opens(world.sandbox.origin)
+    await alice.presses("View diff of", code)
+    await expect(alice.dialog).to_contain_text("+line 0 of")
+    await alice.dialog.get_by_role("button", name="Next").click()
+    await expect(alice.dialog).to_contain_text("page 2 of")
+    await expect(alice.dialog).not_to_contain_text("+line 0 of")
+    await alice.dialog.get_by_role("button", name="Previous").click()
+    await expect(alice.dialog).to_contain_text("+line 0 of")
+    await alice.page.keyboard.press("Escape")
+    await alice.presses("Details of", code)
+    await expect(alice.dialog).to_contain_text("Digest: ")
+    await alice.page.keyboard.press("Escape")
+
+
 async def test_a_decision_needs_no_mouse(world: World, opens: Opens) -> None:
     """From the card's button, Enter and Tab are enough; cancelling the dialog changes nothing."""
     code = await submitted(world, package_name="by-keyboard")

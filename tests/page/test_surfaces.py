@@ -58,6 +58,11 @@ async def confirm(visit: Visit) -> None:
     await expect(visit.dialog).to_be_visible()
 
 
+async def details(visit: Visit) -> None:
+    await visit.page.get_by_role("button", name="Details").first.click()
+    await expect(visit.dialog).to_contain_text("Digest: ")
+
+
 async def pull(visit: Visit) -> None:
     await visit.page.get_by_role("navigation", name="Pull requests").get_by_role("link").first.click()
     await expect(visit.page.get_by_role("region", name="Changes")).to_be_visible()
@@ -83,7 +88,7 @@ async def filled_in(visit: Visit) -> None:
 
 
 Surface = Callable[[Visit], Awaitable[None]]
-SURFACES: list[Surface] = [channel, incidents, modal, confirm, pull, home, faults, feed]
+SURFACES: list[Surface] = [channel, incidents, modal, confirm, details, pull, home, faults, feed]
 
 
 @pytest_asyncio.fixture(loop_scope="module", autouse=True)

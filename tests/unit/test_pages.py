@@ -147,7 +147,7 @@ TRICKS: dict[str, tuple[str, tuple[str, ...]]] = {
         ACTION.format(".github/actions/setup/action.yml"),
         (".github/actions/setup/action.yml · new · +1 -0",),
     ),
-    "what git cannot read": (HEAD, ("⚠️ Git cannot read this patch",)),
+    "what git cannot read": (HEAD, ("⚠️ The files of this patch cannot be listed",)),
 }
 
 

@@ -17,10 +17,12 @@ import structlog
 from bot.domain.patch import ChangeKind, FileChange
 from bot.integrations.errors import Permanent, Retry, VendorError
 from bot.integrations.git.command import GitError, run_git
-from bot.integrations.git.patch_headers import FIRST_DIRECTORY, HUNK, NO_FILE, TIME, Header, Headers, read_headers
+from bot.integrations.git.patch_headers import FIRST_DIRECTORY, HUNK, NO_FILE, TIME, FileHeader, Headers, read_headers
 
 log = structlog.get_logger(__name__)
 
+MOST_FILES = 1_000
+"""Over three times what a patch may touch (`PathPolicy`); every click reads the list with the review."""
 _AT_ONCE = 4
 """Diffs read at the same time: git keeps one core busy for each."""
 _THREADS = ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="git-read")
@@ -49,7 +51,8 @@ async def read_all(diffs: Collection[str]) -> dict[str, tuple[FileChange, ...] |
 
 
 def read_changes(diff: str) -> tuple[FileChange, ...] | None:
-    """The files of a diff in its order; None when git cannot read it, or reads it differently from its headers.
+    """The files of a diff in its order; None when git cannot read it, reads it differently from its headers, or they are
+    more than `MOST_FILES`.
 
     Runs git twice, without a repository. Raises `Permanent` or `OSError` when git cannot be run.
     """
@@ -58,6 +61,8 @@ def read_changes(diff: str) -> tuple[FileChange, ...] | None:
     try:
         patch = diff.encode()
         headers = read_headers(patch)
+        if headers.files > MOST_FILES:
+            return None
         files = [_file(header, headers.strip) for header in headers.found]
         rows, summary = _numstat(patch, headers, "--summary")
         back, _ = _numstat(patch, headers, "-R")
@@ -124,12 +129,12 @@ def _change(file: _File, row: _Row) -> FileChange:
     )
 
 
-def _file(header: Header, strip: int) -> _File:
+def _file(header: FileHeader, strip: int) -> _File:
     """What a header says. Raises ValueError where it makes no sense; git's summary finds the rest."""
     return _git_file(header, strip) if header.extended else _traditional_file(header, strip)
 
 
-def _git_file(header: Header, strip: int) -> _File:
+def _git_file(header: FileHeader, strip: int) -> _File:
     said: dict[bytes, bytes] = {}
     for line in (line.removesuffix(b"\r") for line in header.extended[1:]):
         for word in (b"old mode", b"new mode", b"new file mode", b"deleted file mode", b"index", b"rename from",
@@ -153,7 +158,7 @@ def _git_file(header: Header, strip: int) -> _File:
     return _File(path, kind, was, _mode(old_mode), _mode(new_mode), score.removesuffix(b"%"))
 
 
-def _traditional_file(header: Header, strip: int) -> _File:
+def _traditional_file(header: FileHeader, strip: int) -> _File:
     assert header.names is not None, "only names make a traditional header"
     old, new = header.names
     hunk = HUNK.match(header.hunk)

@@ -21,7 +21,7 @@ FIRST_DIRECTORY = re.compile(rb'^("?)[^/]*/')
 TIME = re.compile(rb"(?:\t.*|\r| \d{4}-\d\d-\d\d \d\d:\d\d:\d\d.*)$")
 
 
-class Header(NamedTuple):
+class FileHeader(NamedTuple):
     """The header of one file, as written."""
 
     extended: tuple[bytes, ...]
@@ -37,7 +37,7 @@ class Headers(NamedTuple):
 
     strip: int
     """How many leading directories git must strip from each name: 0 or 1."""
-    found: tuple[Header, ...]
+    found: tuple[FileHeader, ...]
     """Git must find the same number of files, otherwise it reads the diff differently."""
     state_modes: bool
     """Whether any header sets the mode of its file."""
@@ -55,7 +55,7 @@ def read_headers(diff: bytes) -> Headers:
     """
     lines = diff.split(b"\n")
     levels: list[int | None] = []
-    found: list[Header] = []
+    found: list[FileHeader] = []
     state_modes = False
     at = 0
     while at < len(lines):
@@ -83,10 +83,10 @@ def read_headers(diff: bytes) -> Headers:
     return Headers(strip=0 if 0 in levels else 1, found=tuple(found), state_modes=state_modes)
 
 
-def _header(lines: list[bytes], at: int, end: int, *, has_names: bool) -> Header:
+def _header(lines: list[bytes], at: int, end: int, *, has_names: bool) -> FileHeader:
     names = (lines[end], lines[end + 1]) if has_names else None
     hunk = lines[end + 2 : end + 3] if has_names else lines[end : end + 1]
-    return Header(tuple(lines[at:end]), names, hunk[0] if hunk else b"")
+    return FileHeader(tuple(lines[at:end]), names, hunk[0] if hunk else b"")
 
 
 def _names(lines: list[bytes], at: int) -> tuple[bytes, bytes] | None:

@@ -27,8 +27,7 @@ const ELEMENTS = {
 
 const RICH = {
   rich_text_preformatted: ({ elements }) =>
-    // Long code scrolls sideways; the keyboard can scroll only what takes the focus.
-    h("pre", { tabindex: "0", role: "group", "aria-label": "Code" }, elements.map((each) => pick("element", LEAVES, each))),
+    h("pre", { role: "group", "aria-label": "Code" }, elements.map((each) => pick("element", LEAVES, each))),
 };
 
 const LEAVES = {
