@@ -51,8 +51,9 @@ async def read_all(diffs: Collection[str]) -> dict[str, tuple[FileChange, ...] |
 
 
 def read_changes(diff: str) -> tuple[FileChange, ...] | None:
-    """The files of a diff in its order; None when git cannot read it, reads it differently from its headers, or they are
-    more than `MOST_FILES`.
+    """The files of a diff in its order.
+
+    None when git cannot read it, or reads it differently from its headers, or it has more than `MOST_FILES`.
 
     Runs git twice, without a repository. Raises `Permanent` or `OSError` when git cannot be run.
     """
