@@ -18,7 +18,7 @@ from bot.jobs import OpenPull, WatchPull, is_for
 from bot.service import approvals, swaps
 from bot.service.consequences import BOT, Amendment, Cause, amend, amend_locked
 from bot.service.gate import Gate
-from storage import decisions, jobs, pauses, pulls, reviews
+from storage import decisions, files, jobs, pauses, pulls, reviews
 from storage.decisions import Approval
 from storage.pulls import Pointer
 
@@ -41,6 +41,10 @@ class Push:
 
 class Unreadable(Exception):
     """This release cannot read the approved content, so it pushes nothing."""
+
+
+class Unread(Exception):
+    """Git could not read the patch now: it failed, or the patch has just changed."""
 
 
 class NotAllowed(Exception):
@@ -67,8 +71,11 @@ async def begin_push(gate: Gate, job: OpenPull) -> Push | None:
 
     What is pushed is what was approved, or nothing: content or votes that another program changed become a new version.
     From here on changed content opens a new review, so a push and new content cannot conflict.
-    Raises Unreadable, NotAllowed and PushesPaused.
+    Raises Unreadable, Unread, NotAllowed and PushesPaused.
     """
+    async with gate.database.transaction() as tx:
+        patch = await files.patch(tx, job.review_id)
+    readings = await gate.read_changes([patch] if patch else [])
     async with gate.database.transaction() as tx:
         whole = await reviews.lock_whole(tx, job.review_id)
         if whole is None or whole.review.status is not Status.APPROVED:
@@ -81,7 +88,11 @@ async def begin_push(gate: Gate, job: OpenPull) -> Push | None:
         await _check_pause(tx)
         if gate.repositories and whole.apv.repository.casefold() not in gate.repositories:
             raise NotAllowed
-        if whole.intact and await approvals.stands(tx, whole):
+        if whole.intact and whole.apv.patch_diff not in readings:
+            raise Unread
+        # The rules went by these paths, or met all conditions where nobody could read them.
+        as_shown = review.files is None or review.files == readings.get(whole.apv.patch_diff or "")
+        if whole.intact and as_shown and await approvals.stands(tx, whole):
             branch = branch_name(review.code, review.digest)
             await reviews.set_branch(tx, job.review_id, branch)
             made = await decisions.approvals(tx, job.review_id, [vote.person for vote in review.votes], review.version)

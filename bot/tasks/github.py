@@ -42,6 +42,8 @@ async def open_pull(context: Context, job: OpenPull) -> None:
         push = await pulls.begin_push(context.gate, job)
     except pulls.PushesPaused as paused:
         raise _stopped(paused) from None
+    except pulls.Unread:
+        raise Retry("git did not read the patch", code="git_failed") from None
     except pulls.NotAllowed:
         raise Permanent("The repository is not in GITHUB_REPO_ALLOWLIST", code="not_allowed") from None
     if push is None:
