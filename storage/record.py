@@ -234,6 +234,7 @@ def vote_json(vote: Vote) -> dict[str, Json]:
         "at": vote.at.isoformat(),
         "lead_after_escalation": vote.lead_after_escalation,
         "groups": vote.groups,
+        "human": vote.human,
     }
 
 

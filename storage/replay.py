@@ -8,12 +8,14 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.domain.apv import Apv, PatchStrategy, WargameVerdict
+from bot.domain.auto import UNKNOWN
 from bot.domain.replay import Cast, Past
 from bot.domain.review import Choice
+from storage import origins
 from storage.reviews import STATE, T, review_of
 from storage.tables import hitl_decisions
 
-JUDGED = (T.patch_strategy, T.wargame_verdict, T.wargame_confidence, T.details, T.metadata)
+JUDGED = (T.wargame_verdict, T.wargame_confidence, T.details, T.metadata)
 """The columns that an automatic approval reads besides STATE; the diff is not among them."""
 
 
@@ -30,6 +32,7 @@ async def since(tx: AsyncConnection, moment: datetime) -> list[Past]:
     for made_one in await tx.execute(query):
         cast[made_one.apv_id].append(Cast(*made_one[1:4], Choice(made_one.decision), made_one.created_at))
     reviews = select(*STATE, *JUDGED).where(T.created_at >= moment, T.digest.is_not(None)).order_by(T.created_at)
+    came_from = await origins.since(tx, moment)
     found = []
     for row in (await tx.execute(reviews)).mappings():
         review, details = review_of(row), row["details"]
@@ -46,5 +49,6 @@ async def since(tx: AsyncConnection, moment: datetime) -> list[Past]:
             wargame_confidence=row["wargame_confidence"],
             patch_diff="present" if review.has_patch else None,
         )
-        found.append(Past(review, apv, tuple(cast[review.id]), row["metadata"]))
+        origin = came_from.get(review.id, UNKNOWN)
+        found.append(Past(review, apv, tuple(cast[review.id]), row["metadata"], origin))
     return found

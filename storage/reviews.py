@@ -34,6 +34,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.domain.apv import Apv, PatchStrategy, Severity, WargameVerdict, digest
 from bot.domain.review import AWAITING, Dossier, Hold, Review, Status, Vote
+from bot.scores import band
 from storage.audit import Head
 from storage.files import files_of
 from storage.pulls import pull_of
@@ -68,12 +69,14 @@ def _moment(column: ColumnElement[datetime]) -> ColumnElement[datetime]:
 
 STATE = (
     T.id, T.apv_code, T.status, T.version, T.revision, T.digest, T.severity, _moment(T.created_at),
-    T.package_name, T.package_ecosystem, T.repository, T.reporter, _moment(T.due_at), _moment(T.asked_at),
-    T.votes, T.authors, T.escalated_by, T.escalated_by_name, _moment(T.escalated_at), T.claimed_by, T.claimed_by_name,
+    T.package_name, T.package_ecosystem, T.package_version, T.patch_strategy, T.repository, T.reporter, T.authors,
+    _moment(T.due_at), _moment(T.asked_at),
+    T.votes, T.escalated_by, T.escalated_by_name, _moment(T.escalated_at), T.claimed_by, T.claimed_by_name,
     _moment(T.closed_at), _moment(T.snoozed_until), T.snooze_reason,
     T.pr_number, T.pr_url, T.pr_branch, T.hold, T.note, T.pull, T.files, T.metadata.has_key("follows").label("follows"),
     # The length is known without reading the diff.
     (func.coalesce(func.octet_length(T.patch_content), 0) > 0).label("has_patch"),
+    *(T.details[name].astext.label(name) for name in ("fixed_version", "cvss_vector", "kev")),
 )  # fmt: skip
 PLAIN = tuple({f.name for f in fields(Review)} & {column.name for column in STATE})
 MOMENTS = ("created_at", "due_at", "asked_at", "escalated_at", "closed_at", "snoozed_until")
@@ -138,6 +141,9 @@ def review_of(row: RowMapping) -> Review:
         "code": row["apv_code"],
         "status": Status(row["status"]),
         "severity": Severity(row["severity"]),
+        "cvss_severity": band(row["cvss_vector"]),
+        "kev": row["kev"] == "true",
+        "patch_strategy": PatchStrategy(row["patch_strategy"]),
         "hold": Hold(row["hold"]) if row["hold"] else None,
         "pull": read("pull", pull_of, None),
         "files": read("files", files_of, None) if row["has_patch"] else (),
@@ -162,6 +168,8 @@ def _votes(kept: list[dict[str, Any]]) -> tuple[Vote, ...]:
             datetime.fromisoformat(v["at"]),
             v["lead_after_escalation"],
             tuple(v.get("groups", ())),
+            # Rows of earlier releases do not say it.
+            human=v.get("human", not v["person"].startswith("token:")),
         )
         for v in kept
     )
@@ -215,7 +223,7 @@ def _dossier(row: RowMapping) -> Dossier:
 
 CLAMPED = {*MOMENTS, "updated_at"}
 FULL_OF_ANY = select(
-    *[_moment(c) if c.name in CLAMPED else c for c in apv_reviews.c if c.name not in UNSHOWN], *STATE[-2:]
+    *[_moment(c) if c.name in CLAMPED else c for c in apv_reviews.c if c.name not in UNSHOWN], *STATE[-5:]
 )
 FULL = FULL_OF_ANY.where(T.digest.is_not(None))
 

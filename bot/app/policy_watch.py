@@ -4,12 +4,13 @@ A changed file is put in force once it is recorded; a faulty one is only reporte
 """
 
 import asyncio
+from collections.abc import Iterator
 
 import structlog
 
 from bot.config import ConfigurationError, Settings
 from bot.domain.policy import Policy
-from bot.policies.check import warnings
+from bot.policies.doubts import warnings
 from bot.policies.reading import Around, InvalidPolicy
 from bot.policies.source import Found, PolicySource
 from bot.service import policies
@@ -29,6 +30,7 @@ def around(settings: Settings) -> Around:
         leads=settings.leads,
         review_channel=settings.slack_review_channel or "",
         incident_channel=settings.slack_incident_channel or "",
+        token_owners=owners(settings.tokens),
     )
 
 

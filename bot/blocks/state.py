@@ -22,6 +22,8 @@ LOOKS: Mapping[Status, tuple[str, str]] = {
     Status.EXPIRED: ("⌛", "Expired"),
 }
 _MET = frozenset({Status.APPROVED, Status.PR_OPEN, Status.MERGED, Status.PR_CLOSED})
+_ASKED = 3
+"""Rules shown on a card; `apv-bot policy explain` shows them all."""
 _NAMED = 10
 """People named in one line; the rest is only counted."""
 
@@ -51,6 +53,10 @@ def lines(review: Review, tally: Tally, web_origin: str | None) -> list[str]:
     if review.status is Status.ESCALATED:
         told.append("Only leads vote now. The reason is in the thread.")
     told += _votes(review, tally)
+    if review.status in AWAITING:
+        told += [f"📋 {mrkdwn(sentence, 300)}" for sentence in tally.because[:_ASKED]]
+        told += [f"📋 And {rest} more rules ask for more"] if (rest := len(tally.because) - _ASKED) > 0 else []
+        told += [f"📈 {mrkdwn(tally.graver, 200)}"] if tally.graver else []
     if review.status in AWAITING and tally.frozen:
         told.append(f"❄️ {mrkdwn(tally.frozen, 200)}")
     if review.status in AWAITING and review.claimed_by:

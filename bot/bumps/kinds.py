@@ -7,6 +7,7 @@ from pathlib import PurePosixPath
 
 from bot.bumps import cargo_toml, dockerfile, go_mod, package_json, pom_xml, pyproject, requirements
 from bot.bumps.pin import Pin, Skipped
+from bot.domain.manifests import FOREIGN
 
 Reader = Callable[[str, str], list[Pin | Skipped]]
 """Takes a manifest's text and a package, and returns every place of its version."""
@@ -36,9 +37,6 @@ class Ecosystem:
         folders = PurePosixPath(manifest).parents
         return sorted(path for folder in folders for name in self.locks if (path := str(folder / name)) in paths)
 
-
-FOREIGN = frozenset({"node_modules", "vendor", "third_party", "site-packages", ".venv", ".git"})
-"""Folders with copies of other people's packages."""
 
 _PYTHON = Ecosystem(
     (

@@ -17,7 +17,7 @@ from bot.config import ConfigurationError, Settings
 from bot.domain import explanation, replay
 from bot.domain.policy import Policy
 from bot.integrations.errors import VendorError
-from bot.policies import check
+from bot.policies import check, doubts
 from bot.policies.reading import InvalidPolicy, decoded, read
 from bot.service import policies, queries
 
@@ -51,9 +51,10 @@ async def examine(
     if members is None:
         print("note: user groups were not counted: Slack is not configured or did not answer")
     sizes = {group: len(ids) for group, ids in (members or {}).items()}
-    deciding = sum("decide" in token.split(":")[1].split("+") for token in settings.api_tokens)
-    found = check.problems(policy, sizes.get, tokens=deciding)
-    for line in check.warnings(policy):
+    tokens = [token.split(":") for token in settings.api_tokens]
+    machines = sum("decide" in scopes.split("+") and "@" not in name for name, scopes, *_ in tokens)
+    found = check.problems(policy, sizes.get, tokens=machines, claimed=settings.api_auth == "none")
+    for line in doubts.warnings(policy):
         print(f"warning: {line}")
     for line in found:
         print(f"error: {line}", file=sys.stderr)

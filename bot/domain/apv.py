@@ -171,6 +171,12 @@ def severity_of_score(score: float) -> Severity:
     return Severity.MEDIUM if score >= 4.0 else Severity.LOW
 
 
+def strictest(stated: Severity, vector: Severity | None, *, kev: bool) -> Severity:
+    """The highest of the stated severity, the CVSS vector's band, and high for what is known to be exploited."""
+    found = {stated, *([vector] if vector else ()), *([Severity.HIGH] if kev else ())}
+    return next(severity for severity in Severity if severity in found)
+
+
 BASE_PRIORITY = {Severity.CRITICAL: 9, Severity.HIGH: 7, Severity.MEDIUM: 4, Severity.LOW: 1}
 
 

@@ -29,9 +29,12 @@ def came_late(review: Review, now: datetime) -> bool:
     return review.status not in AWAITING and review.due_at is not None and review.due_at <= now
 
 
-def kept_due_at(before: Review, rule: Rule, apv: Apv, metadata: Mapping[str, Json]) -> datetime | None:
-    """The deadline of a review that gets new content in time: unchanged, unless its inputs have changed."""
-    kept = before.due_at is not None and apv.severity is before.severity and rule.deadline is Preset.FIXED
+def kept_due_at(before: Review, was: Rule, rule: Rule, apv: Apv, metadata: Mapping[str, Json]) -> datetime | None:
+    """The deadline of a review that gets new content in time: unchanged, unless its inputs have changed.
+
+    `was` is the rule for its content until now, `rule` the one for the new content.
+    """
+    kept = before.due_at is not None and was is rule and rule.deadline is Preset.FIXED
     return before.due_at if kept else due_at(before.waiting_since, rule, apv, metadata)
 
 

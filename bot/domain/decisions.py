@@ -8,7 +8,7 @@ from typing import TypeAlias
 from bot.domain.events import Event, Kind
 from bot.domain.people import Person, groups_of
 from bot.domain.policy import Policy
-from bot.domain.quorum import Tally
+from bot.domain.quorum import Tally, because, counted
 from bot.domain.refusal import Reason, Refused
 from bot.domain.review import (
     UNSTORABLE,
@@ -49,18 +49,32 @@ def is_lead(review: Review, person: Person, policy: Policy) -> bool:
 def tally(review: Review, policy: Policy, now: datetime | None = None) -> Tally:
     """Count the valid approvals. While escalated, the escalator's earlier one does not count, and a lead's is needed.
 
-    With `now`, the tally also says whether the policy freezes approvals at that time.
+    Machines count only beyond the people needed. With `now`, the tally also says whether the policy freezes approvals
+    at that time.
     """
-    votes = review.votes
+    needs, votes = policy.needs(review), review.votes
+    room = needs.approvals - needs.humans
+    if not room:
+        votes = tuple(v for v in votes if v.human)
     lead_missing = False
     if review.escalated_at is not None:
         votes = tuple(v for v in votes if v.lead_after_escalation or v.person != review.escalated_by)
         lead_missing = not any(v.lead_after_escalation for v in votes)
-    distinct = {v.person for v in votes}
+    people, machines = ({v.person for v in votes if v.human is human} for human in (True, False))
     stands_for = {name for v in votes for name in v.groups}
-    missing = tuple(clause for clause in policy.groups_for(review) if stands_for.isdisjoint(clause))
+    missing = tuple(clause for clause in needs.groups if stands_for.isdisjoint(clause))
     frozen = policy.frozen_words(review, now) if now else None
-    return Tally(len(distinct), policy.rules[review.severity].approvals, lead_missing, missing, frozen)
+    return Tally(
+        have=len(people) + min(len(machines), room),
+        needed=needs.approvals,
+        lead_missing=lead_missing,
+        missing=missing,
+        frozen=frozen,
+        people=len(people),
+        humans=needs.humans,
+        because=tuple(because(held) for held in needs.held if held.more),
+        graver=policy.severity_words(review),
+    )
 
 
 Voters: TypeAlias = Callable[[Vote], Person | Refused | None]
@@ -169,7 +183,8 @@ def approved(review: Review, sentence: str, *, opens_pulls: bool, now: datetime)
 def _approve(
     review: Review, person: Person, policy: Policy, *, opens_pulls: bool, now: datetime, voters: Voters
 ) -> Accepted | AskFirst:
-    vote = Vote(person.key, person.name, now, review.status is Status.ESCALATED, groups_of(person, policy))
+    escalated = review.status is Status.ESCALATED
+    vote = Vote(person.key, person.name, now, escalated, groups_of(person, policy), human=person.human)
     others = tuple(v for v in review.votes if v.person != person.key)
     voted = replace(review, votes=(*others, vote))
     events: tuple[Event, ...] = ()
@@ -240,6 +255,8 @@ def _approval_refusal(review: Review, person: Person, policy: Policy, now: datet
     if _voted(review, person, policy):
         sentence = f"Your approval of {review.code} is already recorded: {tally(review, policy).sentence}."
         return Refused(Reason.ALREADY_VOTED, sentence)
+    if refusal := _machine_refusal(review, person, policy):
+        return refusal
     if frozen := policy.frozen_words(review, now):
         return Refused(Reason.FROZEN, f"{frozen} {review.code} can be rejected and escalated meanwhile.")
     return None
@@ -257,6 +274,23 @@ def _author_refusal(review: Review, person: Person, policy: Policy) -> Refused |
     return None
 
 
+def _machine_refusal(review: Review, person: Person, policy: Policy) -> Refused | None:
+    """Why the approval of a token without an owner would not count; None for people, and where it would."""
+    if person.human:
+        return None
+    needs = policy.needs(review)
+    room = needs.approvals - needs.humans
+    if len({v.person for v in review.votes if not v.human} - {person.key}) < room:
+        return None
+    people = counted(needs.humans)
+    sentence = f"{review.code} must be approved by {people}, and this token belongs to nobody: "
+    sentence += "a machine's approval does not count."
+    if room:
+        sentence = f"{review.code} has all {room} of its {needs.approvals} approvals that may be a machine's. "
+        sentence += f"{people.capitalize()} must approve it too." if needs.humans else ""
+    return Refused(Reason.MACHINE, sentence)
+
+
 def _voted(review: Review, person: Person, policy: Policy) -> bool:
     escalated = review.status is Status.ESCALATED
     # A lead who approved before the escalation votes again: the escalation asks for a vote given after it.
@@ -267,15 +301,13 @@ def _voted(review: Review, person: Person, policy: Policy) -> bool:
 
 
 def _justification_refusal(review: Review, decision: Decision, policy: Policy) -> Refused | None:
-    if decision.choice is Choice.APPROVE and not policy.rules[review.severity].justification:
+    if decision.choice is Choice.APPROVE and not policy.needs(review).justification:
         return None
     if not decision.any_length:
         fault = justification_fault(decision.justification)
         return Refused(Reason.JUSTIFICATION, fault) if fault else None
     if decision.choice is Choice.APPROVE and not decision.justification.strip():
-        sentence = (
-            f"The policy requires a justification to approve a review of {review.severity} severity; none was given."
-        )
+        sentence = f"The policy requires a justification to approve {review.code}; none was given."
         return Refused(Reason.JUSTIFICATION, sentence)
     return None
 

@@ -5,26 +5,35 @@ from datetime import UTC, datetime
 
 from bot.domain.decisions import tally
 from bot.domain.policy import Policy
-from bot.domain.quorum import whom
+from bot.domain.quorum import demand, whom
 from bot.domain.review import AWAITING, Review, Status
 
 
 def explain(review: Review, policy: Policy, now: datetime) -> Iterator[tuple[str, str]]:
     """Yield a name and a sentence for each rule of the policy that applies to this review."""
-    rule, route = policy.rules[review.severity], policy.route(review)
-    place = f"severity.{review.severity}"
+    rule, route, needs = policy.rule_for(review), policy.route(review), policy.needs(review)
+    place = f"severity.{policy.severity_of(review)}"
     number = policy.routes.index(route) + 1 if route else 0
     yield (
         "review",
         f"{review.code}, {review.severity}, {review.status.value.replace('_', ' ')}, version {review.version}",
     )
+    if graver := policy.severity_words(review):
+        yield "severity", f"{graver} (severity_from)"
     yield "needs", f"{rule.approvals} approval{'s' if rule.approvals > 1 else ''} ({place}.approvals)"
+    if rule.humans is not None and rule.humans < rule.approvals:
+        yield "", f"{rule.humans} of them by people ({place}.humans)"
     for clause in rule.groups:
         yield "", f"{whom(clause)} among them ({place}.groups)"
     for clause in route.groups if route else ():
         yield "", f"{whom(clause)} among them (route.{number}.groups)"
     if rule.justification:
         yield "", f"a justification with each approval ({place}.justification)"
+    for held in needs.held:
+        yield "", f"{demand(held.rule)}: {held.why} (rule {held.rule.name})"
+    if needs.held:
+        people = f", {needs.humans} of them by people" if needs.humans < needs.approvals else ""
+        yield "", f"so {needs.approvals} approval{'s' if needs.approvals > 1 else ''} in all{people}"
     if review.status is Status.ESCALATED:
         yield "", f"a lead, because {review.escalated_by_name} escalated it"
     given = ", ".join(vote.name for vote in review.votes)

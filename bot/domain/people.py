@@ -67,6 +67,8 @@ class Person:
     """Ids of those of the policy's user groups that they belong to."""
     handle: str = ""
     """Their `@name` in Slack, without the @."""
+    human: bool = True
+    """False for a machine: an API token without an owner."""
 
     def among(self, principals: Principals) -> bool:
         """Whether they are one of these."""

@@ -3,33 +3,21 @@
 Every click evaluates it, so it only compares values in memory.
 """
 
-import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from functools import cached_property
-from typing import Protocol
 
 from bot.domain.apv import PatchStrategy, Severity, WargameVerdict
+from bot.domain.extra_rules import BUILT_IN_EXTRA, Condition, ExtraRule, Needs, RuleHit
 from bot.domain.pull import MergeMode
+from bot.domain.review import Review
+from bot.domain.scopes import ANY, EVERY_REVIEW, Glob, Scope
 from bot.domain.spelling import same
 
 REVIEWERS, LEADS = "reviewers", "leads"
 """The two groups that every policy has."""
-
-
-class Matter(Protocol):
-    """The properties by which a policy matches reviews; both an APV and a review have them."""
-
-    @property
-    def severity(self) -> Severity: ...  # noqa: D102
-    @property
-    def package_name(self) -> str: ...  # noqa: D102
-    @property
-    def package_ecosystem(self) -> str: ...  # noqa: D102
-    @property
-    def repository(self) -> str: ...  # noqa: D102
 
 
 class Preset(StrEnum):
@@ -39,6 +27,22 @@ class Preset(StrEnum):
     """`Rule.minutes` after arrival."""
     BOD_26_04 = "bod-26-04"
     """By CISA's Binding Operational Directive 26-04 (`bot.domain.bod_26_04`)."""
+
+
+class SeverityFrom(StrEnum):
+    """The severity that rules go by."""
+
+    STRICTEST = "strictest"
+    """The highest of the stated one, the CVSS vector's, and high for what is known to be exploited."""
+    STATED = "stated"
+
+
+class BaseMoved(StrEnum):
+    """What to do when the base has moved in the files of an approved patch."""
+
+    ASK = "ask"
+    """Show the review again as a new version."""
+    APPLY = "apply"
 
 
 class MergeMethod(StrEnum):
@@ -124,40 +128,10 @@ class Rule:
     reminders: Reminders | None = None
     escalation: tuple[EscalationStep, ...] = ()
     """Earliest first."""
+    humans: int | None = None
+    """How many of the approvals must be people's; None: all."""
     expires: int | None = None
     """An undecided review expires this many minutes after its deadline; None: never."""
-
-
-@dataclass(frozen=True, slots=True)
-class Glob:
-    """Shell-style patterns (`*`, `?`, `[a-z]`), case-insensitive; no patterns match everything."""
-
-    patterns: tuple[str, ...] = ()
-    compiled: re.Pattern[str] | None = None
-
-    def matches(self, text: str) -> bool:
-        """Whether any pattern matches all of `text`."""
-        return self.compiled is None or self.compiled.fullmatch(text.casefold()) is not None
-
-
-@dataclass(frozen=True, slots=True)
-class Scope:
-    """A condition on reviews: all its fields must match; an empty field matches everything."""
-
-    severities: frozenset[Severity] = frozenset()
-    ecosystems: frozenset[str] = frozenset()
-    """Case-folded."""
-    packages: Glob = Glob()
-    repositories: Glob = Glob()
-
-    def covers(self, matter: Matter) -> bool:
-        """Whether the review matches."""
-        return (
-            (not self.severities or matter.severity in self.severities)
-            and (not self.ecosystems or matter.package_ecosystem.casefold() in self.ecosystems)
-            and self.packages.matches(matter.package_name)
-            and self.repositories.matches(matter.repository)
-        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,7 +176,9 @@ class AutoApproval:
     """What the policy approves automatically: nothing while `enabled` is false, and never a known exploited one."""
 
     enabled: bool = False
-    scope: Scope = Scope()
+    scope: Scope = EVERY_REVIEW
+    submitters: Glob = ANY
+    """Who must have submitted it; without a pattern nothing is approved automatically."""
     strategies: frozenset[PatchStrategy] = frozenset({PatchStrategy.VERSION_BUMP})
     verdicts: frozenset[WargameVerdict] = frozenset({WargameVerdict.SUCCESS})
     confidence: float = 0.9
@@ -228,6 +204,7 @@ class PullRules:
     """The number of files that a patch may touch."""
     max_bytes: int = 1_048_576
     """The size limit of the diff."""
+    base_moved: BaseMoved = BaseMoved.ASK
 
 
 BUILT_IN_RULES: Mapping[Severity, Rule] = {
@@ -255,6 +232,9 @@ class Policy:
     """The policy's other groups, without `reviewers` and `leads`. Their members are reviewers too."""
     routes: tuple[Route, ...] = ()
     """The first that matches a review applies."""
+    extra: tuple[ExtraRule, ...] = BUILT_IN_EXTRA
+    """All that hold add up."""
+    severity_from: SeverityFrom = SeverityFrom.STRICTEST
     machines: tuple[MachineAccount, ...] = ()
     token_owners: Mapping[str, str] = field(default_factory=dict)
     """The Slack id or e-mail address of each API token's owner, by the token's name; without tokens that have none."""
@@ -284,6 +264,7 @@ class Policy:
         clauses = [
             *(c for rule in self.rules.values() for c in rule.groups),
             *(c for r in self.routes for c in r.groups),
+            *(c for rule in self.extra for c in rule.groups),
         ]
         return tuple(sorted({name for clause in clauses for name in clause}))
 
@@ -293,33 +274,82 @@ class Policy:
             return self.leads or self.reviewers
         return self.reviewers if name == REVIEWERS else self.named[name]
 
-    def route(self, matter: Matter) -> Route | None:
-        """The first route that matches a review; None: the two channels of the settings apply."""
-        return next((route for route in self.routes if route.scope.covers(matter)), None)
+    def applied(self, stated: Severity, strictest: Severity) -> Severity:
+        """The severity that rules go by, of these two."""
+        return strictest if self.severity_from is SeverityFrom.STRICTEST else stated
 
-    def channel_for(self, matter: Matter) -> str:
+    def severity_of(self, review: Review) -> Severity:
+        """The severity that rules go by for this review."""
+        return self.applied(review.severity, review.strictest)
+
+    def severity_words(self, review: Review) -> str | None:
+        """Why rules go by another severity than the stated one; None when they do not."""
+        if (severity := self.severity_of(review)) is review.severity:
+            return None
+        why = "its CVSS vector says so" if review.cvss_severity is severity else "it is known to be exploited (KEV)"
+        return f"Judged by the rules for {severity.value}, stated as {review.severity.value}: {why}"
+
+    def rule_for(self, review: Review) -> Rule:
+        """What the review's severity needs."""
+        return self.rules[self.severity_of(review)]
+
+    def route(self, review: Review) -> Route | None:
+        """The first route that matches a review; None: the two channels of the settings apply."""
+        severity = self.severity_of(review)
+        return next((route for route in self.routes if route.scope.covers(review, severity)), None)
+
+    def channel_for(self, review: Review) -> str:
         """The channel for a review's card."""
-        route = self.route(matter)
+        route = self.route(review)
         return (route and route.channel) or self.review_channel
 
-    def incident_channel_for(self, matter: Matter) -> str:
+    def incident_channel_for(self, review: Review) -> str:
         """The channel for a review's alerts."""
-        route = self.route(matter)
+        route = self.route(review)
         return (route and route.incident_channel) or self.incident_channel
 
-    def groups_for(self, matter: Matter) -> tuple[tuple[str, ...], ...]:
-        """The groups that must approve: the severity's and the route's, without duplicates."""
-        route = self.route(matter)
-        return tuple(dict.fromkeys((*self.rules[matter.severity].groups, *(route.groups if route else ()))))
+    def needs(self, review: Review) -> Needs:
+        """What the review needs: of its severity, its route, and every rule that holds."""
+        base, route = self.rule_for(review), self.route(review)
+        groups = tuple(dict.fromkeys((*base.groups, *(route.groups if route else ()))))
+        people = base.approvals if base.humans is None else base.humans
+        asked = ExtraRule("", Condition(), base.approvals, people, groups, base.justification)
+        held = tuple(RuleHit(rule, why, more=not rule.asks_no_more_than(asked)) for rule, why in self._holding(review))
+        rules = (asked, *(one.rule for one in held))
+        return Needs(
+            approvals=max(rule.approvals for rule in rules),
+            humans=max(rule.humans for rule in rules),
+            groups=tuple(dict.fromkeys(clause for rule in rules for clause in rule.groups)),
+            justification=any(rule.justification for rule in rules),
+            held=held,
+        )
 
-    def frozen(self, matter: Matter, now: datetime) -> tuple[Freeze, datetime] | None:
+    def _holding(self, review: Review) -> Iterator[tuple[ExtraRule, str]]:
+        severity, by_machine = self.severity_of(review), self.by_machine(review)
+        for rule in self.extra:
+            if (why := rule.condition.why(review, severity, by_machine=by_machine)) is not None:
+                yield rule, why
+
+    def by_machine(self, review: Review) -> bool:
+        """Whether an author is a machine: an account of `[[machine]]`, a token without an owner, or a `…[bot]`."""
+        accounts = {machine.account.casefold() for machine in self.machines}
+        return any(
+            name in accounts or name.endswith("[bot]") or (kind == "token" and token not in self.token_owners)
+            for author in review.written_by
+            for name in (author.casefold(),)
+            for kind, _, token in (author.partition(":"),)
+        )
+
+    def frozen(self, review: Review, now: datetime) -> tuple[Freeze, datetime] | None:
         """The active freeze window of a review and its end; of several, the one that ends last."""
-        ends = [(freeze, end) for freeze in self.freezes if freeze.scope.covers(matter) and (end := freeze.until(now))]
+        severity = self.severity_of(review)
+        covering = (freeze for freeze in self.freezes if freeze.scope.covers(review, severity))
+        ends = [(freeze, end) for freeze in covering if (end := freeze.until(now))]
         return max(ends, key=lambda found: found[1], default=None)
 
-    def frozen_words(self, matter: Matter, now: datetime) -> str | None:
+    def frozen_words(self, review: Review, now: datetime) -> str | None:
         """Why a review cannot be approved now, as a sentence; None when it can."""
-        if (found := self.frozen(matter, now)) is None:
+        if (found := self.frozen(review, now)) is None:
             return None
         freeze, end = found
         return f"Approvals are frozen until {end.astimezone(UTC):%Y-%m-%d %H:%M} UTC ({freeze.name})."
@@ -337,5 +367,5 @@ class Policy:
 
     @property
     def asks_why(self) -> bool:
-        """Whether any severity requires a justification for an approval."""
-        return any(rule.justification for rule in self.rules.values())
+        """Whether any severity or rule requires a justification for an approval."""
+        return any(rule.justification for rule in self.rules.values()) or any(rule.justification for rule in self.extra)

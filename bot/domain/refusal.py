@@ -17,6 +17,7 @@ class Reason(StrEnum):
     NOT_A_LEAD = "not_a_lead"
     OWN_REPORT = "own_report"
     OWN_MACHINE = "own_machine"
+    MACHINE = "machine"
     FROZEN = "frozen"
     ALREADY_VOTED = "already_voted"
     NOT_VOTED = "not_voted"

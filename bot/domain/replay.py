@@ -7,7 +7,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from bot.domain.apv import Apv, Json
-from bot.domain.auto import approved_by_policy
+from bot.domain.auto import UNKNOWN, Origin, approved_by_policy
 from bot.domain.deadlines import due_at
 from bot.domain.decisions import is_lead, tally
 from bot.domain.people import Person, groups_of
@@ -36,6 +36,7 @@ class Past:
     apv: Apv
     decisions: tuple[Cast, ...]
     metadata: Mapping[str, Json] = field(default_factory=dict)
+    origin: Origin = UNKNOWN
 
 
 class DifferenceKind(StrEnum):
@@ -82,7 +83,7 @@ def _differences(
     if found := _decision(past, after, members):
         yield Difference(review.code, *found)
     ended = review.closed_at or now
-    due = due_at(review.waiting_since, after.rules[review.severity], past.apv, past.metadata)
+    due = due_at(review.waiting_since, after.rule_for(review), past.apv, past.metadata)
     late, was_late = (moment is not None and ended > moment for moment in (due, review.due_at))
     if review.due_at is not None and late is not was_late:
         becomes_due = f"{due:%Y-%m-%d %H:%M}" if due else "never"
@@ -102,8 +103,8 @@ def _decision(
         review, status=Status.PENDING, revision=0, votes=votes, claimed_by=None, snoozed_until=None, closed_at=None
     )
     count = tally(fresh, after)
-    automatic = approved_by_policy(fresh, past.apv, after, opens_pulls=True, now=review.created_at)
-    why = f"{count.sentence}{f'; {left_out}' if left_out else ''}"
+    automatic = approved_by_policy(fresh, past.apv, after, past.origin, opens_pulls=True, now=review.created_at)
+    why = "; ".join(part for part in (count.sentence, left_out, *count.because) if part)
     if review.status in APPROVED:
         by_people = any(cast.choice is Choice.APPROVE for cast in past.decisions)
         return (DifferenceKind.WAITS, why) if by_people and not count.met and automatic is None else None
@@ -134,7 +135,7 @@ def _counted(past: Past, after: Policy, members: Mapping[str, frozenset[str]] | 
         else:
             late = review.escalated_at is not None and cast.at >= review.escalated_at
             lead = late and is_lead(review, person, after)
-            votes[cast.key] = Vote(cast.key, cast.name, cast.at, lead, groups_of(person, after))
+            votes[cast.key] = Vote(cast.key, cast.name, cast.at, lead, groups_of(person, after), human=person.human)
     return tuple(votes.values()), "; ".join(left_out)
 
 
@@ -142,7 +143,9 @@ def _person(cast: Cast, after: Policy, members: Mapping[str, frozenset[str]] | N
     known = members if members is not None else dict.fromkeys(after.groups, frozenset({cast.key}))
     within = frozenset(group for group, ids in known.items() if cast.key in ids)
     lead = after.leads is not None and after.leads.hold(cast.key, cast.email, within)
-    return Person(cast.key, cast.name, cast.email, lead, member_of=within)
+    # An owner's token decides under the key of the owner.
+    human = not cast.key.startswith("token:")
+    return Person(cast.key, cast.name, cast.email, lead, member_of=within, human=human)
 
 
 def _entitled(person: Person, after: Policy) -> bool:

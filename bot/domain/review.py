@@ -10,7 +10,7 @@ from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
-from bot.domain.apv import Apv, Json, Severity
+from bot.domain.apv import Apv, Json, PatchStrategy, Severity, strictest
 from bot.domain.events import Event
 from bot.domain.patch import FileChange
 from bot.domain.pull import PullState
@@ -84,6 +84,8 @@ class Vote:
     """Cast by a lead while the review was escalated."""
     groups: tuple[str, ...] = ()
     """The policy's groups that the person belonged to when voting."""
+    human: bool = True
+    """False: of an API token without an owner."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,6 +104,13 @@ class Review:
     created_at: datetime
     package_name: str = ""
     package_ecosystem: str = ""
+    package_version: str | None = None
+    fixed_version: str | None = None
+    cvss_severity: Severity | None = None
+    """The band of the CVSS vector; None without a valid one."""
+    kev: bool = False
+    """Known to be exploited."""
+    patch_strategy: PatchStrategy = PatchStrategy.MANUAL
     repository: str = ""
     reporter: str | None = None
     authors: tuple[str, ...] = ()
@@ -137,6 +146,11 @@ class Review:
     def written_by(self) -> tuple[str, ...]:
         """Everybody behind the content in force: they, and the owners of what did, may not approve it."""
         return (*self.authors, self.reporter) if self.reporter else self.authors
+
+    @property
+    def strictest(self) -> Severity:
+        """The highest severity that anything says of it."""
+        return strictest(self.severity, self.cvss_severity, kev=self.kev)
 
     @property
     def waiting_since(self) -> datetime:

@@ -32,7 +32,7 @@ from bot.intake.bounds import (
     faults_in,
     model_faults,
 )
-from bot.intake.scores import base_score
+from bot.scores import base_score
 
 SERVER_OWNED: Final = frozenset(
     (

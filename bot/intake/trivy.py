@@ -14,8 +14,8 @@ from bot.domain.faults import Loc
 from bot.intake.apv_json import SEVERITIES
 from bot.intake.bounds import ITEM_LIMIT
 from bot.intake.report import Finding, cut, fixed_version, submissions, validated
-from bot.intake.scores import base_score
 from bot.intake.trivy_ecosystems import ecosystem
+from bot.scores import base_score
 
 
 class Vectors(BaseModel):

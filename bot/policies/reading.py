@@ -7,13 +7,14 @@ import hashlib
 import re
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.resources import files
 from types import MappingProxyType
 
 from pydantic import ValidationError
 
 from bot.domain.apv import Severity
+from bot.domain.extra_rules import BUILT_IN_EXTRA
 from bot.domain.policy import LEADS, REVIEWERS, EscalationStep, MachineAccount, Policy, Principals, Route, Rule
 from bot.policies.lines import KeyPath, line_of
 from bot.policies.schema import PolicyFile, SeverityTable
@@ -30,6 +31,8 @@ class Around:
     leads: tuple[str, ...]
     review_channel: str
     incident_channel: str
+    token_owners: Mapping[str, str] = field(default_factory=dict)
+    """The Slack id or e-mail address of each API token's owner, by the token's name; without tokens that have none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,13 +116,23 @@ def _fault(text: str, loc: KeyPath, reason: str) -> PolicyFault:
 
 
 def _dangling(file: PolicyFile) -> Iterator[tuple[KeyPath, str]]:
-    """Unknown groups, and groups with a reserved name."""
+    """Unknown groups, and names that are taken."""
+    yield from _taken(file)
     for name in (LEADS, REVIEWERS):
         if name in file.groups:
             yield ("groups", name), f"`{name}` is reserved; set it under [people]"
     known = {*file.groups, LEADS, REVIEWERS}
     for path, names in _groups_named(file):
         yield from ((path, f"unknown group `{name}`; add it under [groups]") for name in names if name not in known)
+
+
+def _taken(file: PolicyFile) -> Iterator[tuple[KeyPath, str]]:
+    """Rules that have the name of an earlier one and differ from it."""
+    named = {rule.name: rule for rule in BUILT_IN_EXTRA}
+    for number, table in enumerate(file.rule):
+        rule = table.value(number + 1)
+        if named.setdefault(rule.name, rule) != rule:
+            yield ("rule", number, "name"), f"another rule has the name `{rule.name}`; choose another one"
 
 
 def _groups_named(file: PolicyFile) -> Iterator[tuple[KeyPath, Iterable[str]]]:
@@ -131,9 +144,13 @@ def _groups_named(file: PolicyFile) -> Iterator[tuple[KeyPath, Iterable[str]]]:
         for index, step in enumerate(table.escalation):
             names = [name for name in step.to if not _is_principal(name)]
             yield ("severity", severity.value, "escalation", index, "to"), names
-    for number, route in enumerate(file.route):
-        for index, clause in enumerate(route.groups):
-            yield ("route", number, "groups", index), dict.fromkeys(clause)
+    tables = [
+        *(("route", number, route.groups) for number, route in enumerate(file.route)),
+        *(("rule", number, rule.groups) for number, rule in enumerate(file.rule)),
+    ]
+    for kind, number, groups in tables:
+        for index, clause in enumerate(groups):
+            yield (kind, number, "groups", index), dict.fromkeys(clause)
 
 
 def _is_principal(name: str) -> bool:
@@ -153,6 +170,10 @@ def _policy(file: PolicyFile, around: Around, digest: str) -> Policy:
         leads=Principals.of(leads) if leads else None,
         rules=MappingProxyType(rules),
         named=MappingProxyType(named),
+        extra=tuple(dict.fromkeys((*BUILT_IN_EXTRA, *(rule.value(n) for n, rule in enumerate(file.rule, 1))))),
+        severity_from=file.severity_from,
+        readers=Principals.of(file.people.readers) if file.people.readers else None,
+        token_owners=around.token_owners,
         routes=tuple(Route(route.scope(), route.channel, route.incident_channel, route.groups) for route in file.route),
         machines=tuple(MachineAccount(m.account, Principals.of(m.owners)) for m in file.machine),
         freezes=tuple(freeze.value() for freeze in file.freeze),
@@ -166,6 +187,7 @@ def _rule(table: SeverityTable, groups: Mapping[str, Principals]) -> Rule:
     steps = [EscalationStep(step.before, _addressed(step.to, groups), step.to) for step in table.escalation]
     return Rule(
         approvals=table.approvals,
+        humans=table.humans,
         minutes=table.minutes,
         justification=table.justification,
         groups=table.groups,

@@ -3,56 +3,35 @@
 `bot.domain.policy` has the values. `docs/policy.md` has a row for each key, which a test checks.
 """
 
-import fnmatch
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator
 from datetime import UTC, datetime, time, timedelta
 from typing import Annotated, Self
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from bot.domain.apv import PatchStrategy, Severity, WargameVerdict
-from bot.domain.policy import AutoApproval, Freeze, Glob, MergeMethod, Preset, PullRules, Reminders, Scope
+from bot.domain.extra_rules import Condition, ExtraRule
+from bot.domain.policy import AutoApproval, BaseMoved, Freeze, MergeMethod, Preset, PullRules, Reminders, SeverityFrom
 from bot.domain.pull import MergeMode
-
-
-def _matching(pattern: str, accepts: str) -> AfterValidator:
-    compiled = re.compile(pattern)
-
-    def check(value: str) -> str:
-        if not compiled.fullmatch(value):
-            raise ValueError(f"must be {accepts}")
-        return value
-
-    return AfterValidator(check)
-
-
-PRINCIPAL = r"[UWS][A-Z0-9]{1,30}|token:[A-Za-z0-9._-]{1,100}|[^\s@,<>]{1,64}@[^\s@,<>]{1,190}"
-PrincipalId = Annotated[
-    str,
-    _matching(
-        PRINCIPAL, "a Slack user id (U…, W…), a user-group id (S…), an e-mail address or token:<name> of an API token"
-    ),
-]
-GROUP_NAME = r"[a-z][a-z0-9-]{0,39}"
-Addressee = Annotated[
-    str, _matching(f"{PRINCIPAL}|{GROUP_NAME}", "a group of this file, a Slack id or an e-mail address")
-]
-SlackChannel = Annotated[str, _matching(r"[CGD][A-Z0-9]{1,30}", "a Slack channel id such as C0123ABCD")]
-GroupName = Annotated[str, _matching(GROUP_NAME, "a name of lowercase letters, digits and '-'")]
-Login = Annotated[str, _matching(r"[A-Za-z0-9][A-Za-z0-9-]{0,99}", "a GitHub name of letters, digits and '-'")]
-Pattern = Annotated[str, Field(min_length=1, max_length=200)]
-Minutes = Annotated[int, Field(ge=1, le=5_256_000)]
-"""At most ten years."""
-
-
-def _list(value: object) -> object:
-    return [value] if isinstance(value, str) else value
-
-
-AnyOf = Annotated[tuple[GroupName, ...], BeforeValidator(_list), Field(min_length=1, max_length=20)]
-"""One group's name, or a list of names: any one of them is enough."""
-Groups = Annotated[tuple[AnyOf, ...], Field(max_length=20)]
+from bot.domain.scopes import Scope, glob, package_glob, path_glob
+from bot.policies.doubts import automatic
+from bot.policies.kinds import (
+    Addressee,
+    Approvals,
+    Bool,
+    GroupName,
+    Groups,
+    Humans,
+    Int,
+    Login,
+    Minutes,
+    Number,
+    PathPattern,
+    Pattern,
+    PrincipalId,
+    SlackChannel,
+)
 
 
 class Table(BaseModel):
@@ -65,8 +44,8 @@ class RemindersTable(Table):
     """`[severity.<name>.reminders]`."""
 
     after: Minutes = Field(description="Minutes after arrival until the first reminder in the thread")
-    backoff: float = Field(2.0, ge=1, le=10, description="Each wait is this many times as long as the one before")
-    at_most: int = Field(3, ge=1, le=20, description="The number of reminders; none comes after the deadline")
+    backoff: Number = Field(2.0, ge=1, le=10, description="Each wait is this many times as long as the one before")
+    at_most: Int = Field(3, ge=1, le=20, description="The number of reminders; none comes after the deadline")
 
     def value(self) -> Reminders:
         """The value in the domain."""
@@ -85,11 +64,12 @@ class StepTable(Table):
 class SeverityTable(Table):
     """`[severity.<name>]`. Missing keys have the values of the built-in policy."""
 
-    approvals: int = Field(1, ge=1, le=20, description="How many distinct people must approve")
+    approvals: Approvals = Field(1, description="How many distinct people or machines must approve")
+    humans: Humans | None = Field(None, description="How many of them must be people; left out: all")
     groups: Groups = Field(
         (), description="The groups that must approve; a list inside the list means one of these groups"
     )
-    justification: bool = Field(False, description="Whether an approval needs a justification")
+    justification: Bool = Field(False, description="Whether an approval needs a justification")
     deadline: Preset = Field(
         Preset.FIXED, description="`fixed`: `minutes` after arrival; `bod-26-04`: as CISA's directive says"
     )
@@ -99,6 +79,12 @@ class SeverityTable(Table):
     expires: Minutes | None = Field(
         None, description="Minutes after the deadline at which an undecided review expires; left out: never"
     )
+
+    @model_validator(mode="after")
+    def _reachable(self) -> Self:
+        if self.humans is not None and self.humans > self.approvals:
+            raise ValueError(f"humans is {self.humans}, more than the {self.approvals} approvals it is a part of")
+        return self
 
 
 class SeveritiesTable(Table):
@@ -137,13 +123,62 @@ class ScopedTable(Table):
             ecosystems=frozenset(name.casefold() for name in self.ecosystem),
             packages=glob(self.package),
             repositories=glob(self.repository),
+            normalised=package_glob(self.package),
         )
 
 
-def glob(patterns: Sequence[str]) -> Glob:
-    """Compile the patterns once; every click uses them."""
-    compiled = "|".join(fnmatch.translate(pattern.casefold()) for pattern in patterns)
-    return Glob(tuple(patterns), re.compile(compiled) if patterns else None)
+class ExtraRuleTable(ScopedTable):
+    """One table of `[[rule]]`."""
+
+    name: str = Field("", max_length=60, description="The name that people see; left out: `rule.<number>`")
+    strategy: tuple[PatchStrategy, ...] = Field((), description="The patch's strategy is one of these")
+    reporter: tuple[Pattern, ...] = Field((), description="A reporter or submitter matches one of these globs")
+    machine: Bool = Field(
+        False,
+        description="A reporter or submitter is a machine account, a token without an owner, or ends in `[bot]`",
+    )
+    paths: tuple[PathPattern, ...] = Field(
+        (), max_length=200, description="The patch touches a path that matches one of these patterns"
+    )
+    min_files: Annotated[Int, Field(ge=1)] | None = Field(None, description="The patch changes at least so many files")
+    min_changed_lines: Annotated[Int, Field(ge=1)] | None = Field(
+        None, description="The patch adds and removes at least so many lines"
+    )
+    major: Bool = Field(False, description="The version bump goes to another major version")
+    approvals: Approvals | None = Field(None, description="How many approvals are needed then")
+    humans: Humans | None = Field(None, description="How many of them must be people; left out: all")
+    groups: Groups = Field((), description="The groups that must approve then")
+    justification: Bool = Field(False, description="Whether an approval needs a justification then")
+
+    @model_validator(mode="after")
+    def _asks(self) -> Self:
+        if not (self.approvals or self.humans or self.groups or self.justification):
+            raise ValueError("asks for nothing; give approvals, humans, groups or justification")
+        if self.approvals is not None and self.humans is not None and self.humans > self.approvals:
+            raise ValueError(f"humans is {self.humans}, more than the {self.approvals} approvals it is a part of")
+        return self
+
+    def value(self, number: int) -> ExtraRule:
+        """The value in the domain; `number` counts the file's rules from 1."""
+        condition = Condition(
+            scope=self.scope(),
+            strategies=frozenset(self.strategy),
+            reporters=glob(self.reporter),
+            machine=self.machine,
+            paths=path_glob(self.paths),
+            min_files=self.min_files or 0,
+            min_changed_lines=self.min_changed_lines or 0,
+            major=self.major,
+        )
+        approvals = self.approvals or self.humans or 0
+        return ExtraRule(
+            self.name or f"rule.{number}",
+            condition,
+            approvals,
+            approvals if self.humans is None else self.humans,
+            self.groups,
+            self.justification,
+        )
 
 
 class RouteTable(ScopedTable):
@@ -181,7 +216,7 @@ def _moment(value: datetime | str) -> datetime | str:
     raise ValueError("must be a date with time and offset such as 2026-12-20T00:00:00Z, or a time such as 'fri 16:00'")
 
 
-Moment = Annotated[datetime | str, AfterValidator(_moment)]
+Moment = Annotated[Annotated[datetime, Field(strict=True)] | str, AfterValidator(_moment)]
 
 
 class FreezeTable(ScopedTable):
@@ -218,25 +253,43 @@ def _of_week(text: str) -> datetime:
 class AutoApprovalTable(ScopedTable):
     """`[auto_approval]`."""
 
-    enabled: bool = Field(False, description="Whether anything is approved without a person")
+    enabled: Bool = Field(False, description="Whether anything is approved without a person")
+    submitter: tuple[Pattern, ...] = Field(
+        (), description="The submitting token, or other principal, matches one of these globs (any case)"
+    )
     strategy: tuple[PatchStrategy, ...] = Field(
         (PatchStrategy.VERSION_BUMP,), min_length=1, description="The patch's strategy is one of these"
     )
     verdict: tuple[WargameVerdict, ...] = Field(
         (WargameVerdict.SUCCESS,), min_length=1, description="The wargame's verdict is one of these"
     )
-    confidence: float = Field(0.9, ge=0, le=1, description="The lowest wargame confidence that is enough")
+    confidence: Number = Field(0.9, ge=0, le=1, description="The lowest wargame confidence that is enough")
 
     @model_validator(mode="after")
     def _limited(self) -> Self:
-        if self.enabled and not self.severity:
-            raise ValueError("`severity` is required when it is enabled")
+        if self.enabled and (faults := list(self._faults())):
+            raise ValueError("; ".join((*faults, *automatic(self.value()))))
         return self
+
+    def _faults(self) -> Iterator[str]:
+        if not self.severity:
+            yield "`severity` is required when it is enabled"
+        if Severity.CRITICAL in self.severity:
+            yield "critical is never approved automatically; take it out of `severity`"
+        if not self.submitter:
+            yield "`submitter` is required when it is enabled: name whose submissions are approved automatically"
+        if any(not pattern.strip("*?") for pattern in self.submitter):
+            yield "`submitter` must name somebody; a pattern of `*` alone names everybody"
 
     def value(self) -> AutoApproval:
         """The value in the domain."""
         return AutoApproval(
-            self.enabled, self.scope(), frozenset(self.strategy), frozenset(self.verdict), self.confidence
+            self.enabled,
+            self.scope(),
+            glob(self.submitter),
+            frozenset(self.strategy),
+            frozenset(self.verdict),
+            self.confidence,
         )
 
 
@@ -250,15 +303,19 @@ class PullRequestTable(Table):
     team_reviewers: tuple[Login, ...] = Field(
         (), max_length=15, description="Slugs of GitHub teams that are asked for a review"
     )
-    draft: bool = Field(False, description="Whether the pull request is opened as a draft")
+    draft: Bool = Field(False, description="Whether the pull request is opened as a draft")
     merge: MergeMode = Field(
         MergeMode.NEVER,
         description="`never`; `when-green`: the bot merges when all checks have passed; `auto`: GitHub's auto-merge",
     )
     merge_method: MergeMethod = Field(MergeMethod.SQUASH, description="`merge`, `squash` or `rebase`")
-    allow_workflows: bool = Field(False, description="Whether a patch may change files below `.github/workflows`")
-    max_files: int = Field(100, ge=1, le=3_000, description="The most files that a patch may change")
-    max_bytes: int = Field(1_048_576, ge=1, le=1_048_576, description="The most bytes of a diff")
+    allow_workflows: Bool = Field(False, description="Whether a patch may change files below `.github/workflows`")
+    max_files: Int = Field(100, ge=1, le=3_000, description="The most files that a patch may change")
+    max_bytes: Int = Field(1_048_576, ge=1, le=1_048_576, description="The most bytes of a diff")
+    base_moved: BaseMoved = Field(
+        BaseMoved.ASK,
+        description="When the base has moved in the patch's files: `ask` shows the review again, `apply` pushes",
+    )
 
     def value(self) -> PullRules:
         """The value in the domain."""
@@ -275,22 +332,34 @@ class PeopleTable(Table):
         None, min_length=1, description="The people who may close an escalated review; left out: the setting `LEADS`"
     )
 
+    readers: tuple[PrincipalId, ...] | None = Field(
+        None, min_length=1, description="Who may read reviews and diffs in Slack; left out: full members"
+    )
+
     @model_validator(mode="after")
-    def _no_tokens_as_reviewers(self) -> Self:
+    def _no_tokens(self) -> Self:
         if any(name.startswith("token:") for name in self.reviewers or ()):
             raise ValueError("reviewers: token:<name> belongs in leads; what a token may decide is in its scope")
+        if any(name.startswith("token:") for name in self.readers or ()):
+            raise ValueError("readers: a token does not read in Slack; what it may read over the API is in its scope")
         return self
 
 
 class PolicyFile(Table):
     """The whole file."""
 
+    severity_from: SeverityFrom = Field(
+        SeverityFrom.STRICTEST,
+        description="`strictest`: rules go by the highest of the stated severity, the CVSS vector's, and high for what "
+        "is in KEV; `stated`: by the stated one",
+    )
     people: PeopleTable = PeopleTable()
     groups: dict[GroupName, Annotated[tuple[PrincipalId, ...], Field(min_length=1)]] = Field(
         {}, max_length=100, description="Groups by name; their members may decide"
     )
     severity: SeveritiesTable = SeveritiesTable()
     route: tuple[RouteTable, ...] = Field((), max_length=500, description="The first that covers a review counts")
+    rule: tuple[ExtraRuleTable, ...] = Field((), max_length=200, description="All that hold add up")
     machine: tuple[MachineTable, ...] = Field((), max_length=500, description="Accounts that are no people")
     freeze: tuple[FreezeTable, ...] = Field((), max_length=100, description="Times in which nothing is approved")
     auto_approval: AutoApprovalTable = AutoApprovalTable()

@@ -7,13 +7,15 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.domain import contents, deadlines
-from bot.domain.apv import Apv
-from bot.domain.auto import judged
+from bot.domain.apv import Apv, identity
+from bot.domain.auto import Origin, judged
 from bot.domain.patch import Readings
+from bot.domain.policy import Policy, Rule
 from bot.domain.review import Review
+from bot.scores import strictest_of
 from bot.service.consequences import Cause, change
 from bot.service.gate import Gate
-from storage import files, messages, submissions
+from storage import files, messages, origins, submissions
 from storage.record import Change, record
 from storage.reviews import Locked
 from storage.submissions import Unadopted
@@ -44,18 +46,33 @@ async def take_in(gate: Gate, tx: AsyncConnection, row: Unadopted, readings: Rea
     policy = gate.policy()
     apv = row.apv if row.apv.repository else replace(row.apv, repository=gate.default_repository)
     metadata = await submissions.metadata(tx, row.id)
-    due_at = row.due_at or deadlines.due_at(row.created_at, policy.rules[apv.severity], apv, metadata)
+    due_at = row.due_at or deadlines.due_at(row.created_at, rule_for(policy, apv), apv, metadata)
     authors = contents.distinct([apv.reporter])
     locked = await submissions.replace_content(tx, row.id, apv, readings, version=1, due_at=due_at, authors=authors)
-    await messages.want_cards(tx, {locked.review.id: policy.channel_for(apv)})
-    await record(tx, [arrival(gate, locked, apv, Cause(apv.reporter or "database", "database", gate.now()))])
+    await messages.want_cards(tx, {locked.review.id: policy.channel_for(locked.review)})
+    # What the row says of its reporter is only said: the program that wrote it is not known.
+    origin = await origin_of(gate, tx, origins.DATABASE, apv, [row.id])
+    cause = Cause(apv.reporter or "database", "database", gate.now())
+    await record(tx, [arrival(gate, locked, apv, cause, origin)])
 
 
-def arrival(gate: Gate, locked: Locked, apv: Apv, cause: Cause) -> Change:
+async def origin_of(gate: Gate, tx: AsyncConnection, submitter: str | None, apv: Apv, ids: Sequence[UUID]) -> Origin:
+    """Who submitted it, and, where anything is approved automatically, whether people objected before."""
+    if not gate.policy().auto.enabled:
+        return Origin(submitter)
+    return Origin(submitter, objected=bool(await origins.objected(tx, [identity(apv)], ids)))
+
+
+def arrival(gate: Gate, locked: Locked, apv: Apv, cause: Cause, origin: Origin) -> Change:
     """The change to record for a review that has just arrived."""
     came = contents.arrive(locked.review, apv, bump=gate.opens_pulls and apv.wants_bump)
-    accepted = judged(came, apv, gate.policy(), opens_pulls=gate.opens_pulls, now=cause.at)
+    accepted = judged(came, apv, gate.policy(), origin, opens_pulls=gate.opens_pulls, now=cause.at)
     return change(locked, accepted, of_content(cause, locked.review))
+
+
+def rule_for(policy: Policy, apv: Apv) -> Rule:
+    """What the severity of a report needs that is not a review yet."""
+    return policy.rules[policy.applied(apv.severity, strictest_of(apv))]
 
 
 def of_content(cause: Cause, review: Review) -> Cause:

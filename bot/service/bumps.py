@@ -7,10 +7,10 @@ from bot.domain.apv import Apv
 from bot.domain.auto import judged
 from bot.domain.review import Accepted, Dossier, Review
 from bot.jobs import MakeBump, is_for
-from bot.service.adoption import of_content
+from bot.service.adoption import of_content, origin_of
 from bot.service.consequences import BOT, Cause, amend, amend_locked
 from bot.service.gate import Gate
-from storage import reviews, submissions
+from storage import origins, reviews, submissions
 
 
 async def wanted(gate: Gate, job: MakeBump) -> Apv | None:
@@ -41,10 +41,12 @@ async def record_diff(gate: Gate, job: MakeBump, diff: str, description: str) ->
             drafted_from=former.review.digest,
         )
         now = gate.now()
+        submitter = await origins.submitter(tx, job.review_id)
+        origin = await origin_of(gate, tx, submitter, apv, [job.review_id])
 
         def rule(review: Review) -> Accepted:
             revised = contents.revise(review, by_bot=True)
-            return judged(revised, apv, gate.policy(), opens_pulls=gate.opens_pulls, now=now)
+            return judged(revised, apv, gate.policy(), origin, opens_pulls=gate.opens_pulls, now=now)
 
         await amend_locked(tx, locked, rule, of_content(Cause(BOT, "bot", now), locked.review))
 

@@ -57,7 +57,7 @@ async def keep_time(gate: Gate, review_id: UUID) -> bool:
         said = await deadlines.said(tx, review_id, now)
         if said is None:
             return False
-        due = rules.due(locked.review, gate.policy().rules[locked.review.severity], said, now)
+        due = rules.due(locked.review, gate.policy().rule_for(locked.review), said, now)
         detail: dict[str, Json] = {"reminders": due.said.reminders, "steps": due.said.steps}
         await amend_locked(tx, locked, lambda review: rules.say(review, due, now), Cause(BOT, "bot", now, detail))
         await deadlines.keep(tx, review_id, due.said, due.next_at)

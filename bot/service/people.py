@@ -83,4 +83,4 @@ def _caller(who: ApiCaller, policy: Policy) -> Person:
     if who.token is None:
         return Person(who.id, who.name, who.email, lead=False, verified=False)
     lead = policy.leads is not None and who.token in policy.leads.tokens
-    return Person(who.id, who.token, None, lead=lead)
+    return Person(who.id, who.token, None, lead=lead, human=False)

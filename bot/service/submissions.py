@@ -8,20 +8,20 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.domain import contents, deadlines
 from bot.domain.apv import Apv, Json, Submission, digest, identity
-from bot.domain.auto import judged
+from bot.domain.auto import Origin, judged
 from bot.domain.faults import Fault, NotAccepted
 from bot.domain.review import Accepted, Dossier, Review
 from bot.jobs import MakeBump, OpenPull
-from bot.service.adoption import arrival, of_content, take_in
+from bot.service.adoption import arrival, of_content, origin_of, rule_for, take_in
 from bot.service.consequences import Cause, amend_locked
 from bot.service.gate import Gate
-from storage import jobs, messages, reviews, submissions
+from storage import jobs, messages, origins, reviews, submissions
 from storage.record import record
 from storage.reviews import Locked
 
 
 @dataclass(frozen=True, slots=True)
-class Origin(Cause):
+class SubmissionCause(Cause):
     """The cause of a submission, with every name of its submitter."""
 
     known_as: tuple[str, ...] = ()
@@ -61,7 +61,7 @@ async def submit(gate: Gate, submitted: Sequence[Submission], by: Submitter) -> 
     items = [replace(s, apv=replace(s.apv, reporter=s.apv.reporter or by.name)) for s in submitted]
     readings = await gate.read_changes([s.apv.patch_diff for s in items if s.apv.patch_diff])
     items = [replace(s, readings=readings) for s in items]
-    cause = Origin(by.name, by.source, gate.now(), known_as=(by.name, *by.known_as))
+    cause = SubmissionCause(by.name, by.source, gate.now(), known_as=(by.name, *by.known_as))
     async with gate.database.transaction() as tx:
         names = [identity(s.apv) for s in items] + [s.apv_code for s in items if s.apv_code]
         await submissions.lock_names(tx, names)
@@ -79,7 +79,7 @@ async def submit(gate: Gate, submitted: Sequence[Submission], by: Submitter) -> 
 
 
 async def _new_ones(
-    gate: Gate, tx: AsyncConnection, items: Sequence[Submission], cause: Origin
+    gate: Gate, tx: AsyncConnection, items: Sequence[Submission], cause: SubmissionCause
 ) -> dict[int, tuple[UUID, bool]]:
     """Insert in one batch what is certainly new: the first of each identity that has no review; maps index to result.
 
@@ -100,7 +100,7 @@ async def _insert(
     gate: Gate,
     tx: AsyncConnection,
     arrivals: Sequence[tuple[Submission, str | None, Mapping[str, Json]]],
-    cause: Origin,
+    cause: SubmissionCause,
 ) -> list[UUID]:
     """Create a review for each, with its metadata, and with its requested code if that is free."""
     if not arrivals:
@@ -111,7 +111,7 @@ async def _insert(
             item.apv,
             code,
             metadata,
-            deadlines.due_at(cause.at, policy.rules[item.apv.severity], item.apv, metadata),
+            deadlines.due_at(cause.at, rule_for(policy, item.apv), item.apv, metadata),
             cause.authors(item.apv),
             item.readings,
         )
@@ -119,9 +119,17 @@ async def _insert(
     ]
     made = await submissions.insert_new(tx, news, cause.at)
     pairs = [(locked, new.apv) for locked, new in zip(made, news, strict=True)]
-    await messages.want_cards(tx, {locked.review.id: policy.channel_for(apv) for locked, apv in pairs})
-    await record(tx, [arrival(gate, locked, apv, cause) for locked, apv in pairs])
+    await messages.want_cards(tx, {locked.review.id: policy.channel_for(locked.review) for locked in made})
+    came_from = await _origins(gate, tx, [new.apv for new in news], cause)
+    await record(tx, [arrival(gate, *pair, cause, origin) for pair, origin in zip(pairs, came_from, strict=True)])
     return [locked.review.id for locked in made]
+
+
+async def _origins(gate: Gate, tx: AsyncConnection, apvs: Sequence[Apv], cause: Cause) -> list[Origin]:
+    """The origin of each, with one question for all."""
+    keys = [identity(apv) for apv in apvs]
+    objected = await origins.objected(tx, keys) if gate.policy().auto.enabled else set()
+    return [Origin(cause.actor, key in objected) for key in keys]
 
 
 def _refuse_foreign(gate: Gate, submitted: Sequence[Submission]) -> None:
@@ -136,7 +144,7 @@ def _refuse_foreign(gate: Gate, submitted: Sequence[Submission]) -> None:
         raise NotAccepted(faults)
 
 
-async def _place(gate: Gate, tx: AsyncConnection, item: Submission, cause: Origin) -> tuple[UUID, bool]:
+async def _place(gate: Gate, tx: AsyncConnection, item: Submission, cause: SubmissionCause) -> tuple[UUID, bool]:
     former = await _former(gate, tx, item)
     if former and (former.review.unreadable or await _known(tx, former, item.apv)):
         return former.review.id, False
@@ -173,15 +181,16 @@ async def _former(gate: Gate, tx: AsyncConnection, item: Submission) -> Locked |
     return await submissions.latest_of(tx, named[1])
 
 
-async def _revise(gate: Gate, tx: AsyncConnection, former: Locked, item: Submission, cause: Origin) -> None:
+async def _revise(gate: Gate, tx: AsyncConnection, former: Locked, item: Submission, cause: SubmissionCause) -> None:
     apv = item.apv
-    before, rule = former.review, gate.policy().rules[apv.severity]
+    before, policy = former.review, gate.policy()
+    rule = rule_for(policy, apv)
     metadata = await submissions.metadata(tx, before.id)
     asked_at = cause.at if deadlines.came_late(before, cause.at) else None
     due_at = (
         deadlines.due_at(asked_at, rule, apv, metadata)
         if asked_at
-        else deadlines.kept_due_at(before, rule, apv, metadata)
+        else deadlines.kept_due_at(before, policy.rule_for(before), rule, apv, metadata)
     )
     for job in (OpenPull, MakeBump):
         await jobs.drop(tx, job(before.id, before.digest, before.version))
@@ -200,6 +209,7 @@ async def _revise(gate: Gate, tx: AsyncConnection, former: Locked, item: Submiss
 
     def revised(review: Review) -> Accepted:
         outcome = contents.revise(review, bump=gate.opens_pulls and apv.wants_bump)
-        return judged(outcome, apv, gate.policy(), opens_pulls=gate.opens_pulls, now=cause.at)
+        return judged(outcome, apv, policy, origin, opens_pulls=gate.opens_pulls, now=cause.at)
 
+    origin = await origin_of(gate, tx, cause.actor, apv, [before.id])
     await amend_locked(tx, locked, revised, of_content(cause, locked.review))

@@ -119,9 +119,9 @@ async def _ensure_card(context: Context, review_id: UUID, revision: int) -> Plac
             dossier,
             tally(review, policy, context.now()),
             now=context.now(),
-            why_approve=policy.rules[review.severity].justification,
+            why_approve=policy.needs(review).justification,
             web_origin=context.web_origin,
-            why_due=deadlines.why_due(policy.rules[review.severity], dossier.apv, dossier.metadata),
+            why_due=deadlines.why_due(policy.rule_for(review), dossier.apv, dossier.metadata),
         )
         return drawn, review.revision
 

@@ -95,7 +95,7 @@ FORMS: Mapping[Choice, Callable[[Dossier], View]] = {
 async def _must_say_why(context: Context, click: Click) -> bool:
     async with asyncio.timeout(context.gate.patience):
         dossier = await queries.get(context.gate, ids.decode(click.value)[0])
-    return dossier is not None and context.gate.policy().rules[dossier.review.severity].justification
+    return dossier is not None and context.gate.policy().needs(dossier.review).justification
 
 
 async def _ask(context: Context, request: AsyncBoltRequest, choice: Choice) -> None:

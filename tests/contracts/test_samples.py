@@ -10,8 +10,8 @@ import pytest
 
 from bot.domain.apv import Apv, PatchStrategy, Severity, WargameVerdict, digest, identity
 from bot.intake.formats import read
-from bot.intake.scores import base_score
 from bot.samples import apvs, repository_files
+from bot.scores import base_score
 
 DATA = Path(os.environ.get("APV_TEST_DATA") or Path(__file__).parents[3] / "shared" / "data")
 

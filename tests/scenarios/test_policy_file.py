@@ -145,7 +145,9 @@ async def test_nothing_is_approved_in_a_freeze_window(world: Governed) -> None:
 
 async def test_the_policy_may_approve_without_a_person(world: Governed) -> None:
     """Enabled for a kind of patch, it opens the pull request at once; everything else waits for people."""
-    await world.governs('[auto_approval]\nenabled = true\nseverity = ["medium"]\nconfidence = 0.5\n')
+    await world.governs(
+        '[auto_approval]\nenabled = true\nsubmitter = ["scanner"]\nseverity = ["medium"]\nconfidence = 0.5\n'
+    )
     waits = await world.submit(sample(HIGH))
     likely = {"wargame_verdict": "success", "wargame_confidence": 0.9, "patch_strategy": "version_bump", "kev": False}
     card = await world.submit(sample("requests-cve-2023-32681"), severity="medium", **likely)
@@ -173,3 +175,35 @@ async def test_explain_and_simulate(world: Governed, capsys: pytest.CaptureFixtu
         "      1  would still wait for approvals",
         f"{card.code}  would still wait for approvals: 1 of 2 approvals; a lead is still needed",
     ]
+
+
+SETUP = """--- /dev/null
++++ b/.github/actions/setup/action.yml
+@@ -0,0 +1,3 @@
++name: setup
++runs:
++  using: composite
+"""
+SMALL = {"severity": "low", "cvss_vector": None, "cvss_score": None, "patch_strategy": "config_change"}
+
+
+async def test_what_runs_before_a_merge_needs_two_people(world: Governed) -> None:
+    """Under any file: a small patch to the repository's own action waits for a second person; the card says why."""
+    await world.governs("[severity.low]\napprovals = 1\n")
+    card = await world.submit(sample("requests-cve-2023-32681"), **SMALL, patch_diff=SETUP, kev=False)
+    await card.shows("0 of 2 approvals", "Needs 2 people: touches", ".github/", "(rule: runs before merge)")
+    await world.alice.approves(card)
+    await card.shows("1 of 2 approvals")
+    assert (await world.review(card))["status"] == "pending"
+    await world.bob.approves(card)
+    await card.shows("pull request #1")
+    await card.thread_reads("Alice approved", "Bob approved", "is open")
+    usual = await world.submit(sample("requests-cve-2023-32681"), **SMALL, package_name="other", kev=False)
+    await usual.shows("0 of 1 approval")
+
+
+async def test_what_is_in_kev_is_judged_as_high(world: Governed) -> None:
+    """The card shows the stated severity and says by which one the rules go."""
+    await world.governs("[severity.high]\napprovals = 2\n")
+    card = await world.submit(sample("requests-cve-2023-32681"), **SMALL, kev=True)
+    await card.shows("Low", "0 of 2 approvals", "Judged by the rules for high, stated as low", "(KEV)")

@@ -19,7 +19,7 @@ from bot.domain.policy import (
 from bot.domain.pull import MergeMode
 from bot.policies.lines import line_of
 from bot.policies.reading import BOUND, Around, InvalidPolicy, built_in_text, decoded, digest_of, read
-from tests.builders import apv
+from tests.builders import review
 
 AROUND = Around(("U0ALICE", "S0REVIEW"), (), "C0REVIEW", "C0INCIDENT")
 
@@ -108,6 +108,7 @@ ends = "mon 08:00"
 [auto_approval]
 enabled = true
 severity = ["low"]
+submitter = ["nightly-*"]
 strategy = ["version_bump"]
 verdict = ["success"]
 confidence = 0.95
@@ -167,19 +168,19 @@ ROUTED = [
 @pytest.mark.parametrize(("changes", "channel"), ROUTED)
 def test_a_route_is_taken_when_all_its_conditions_hold(changes: dict[str, object], channel: str) -> None:
     """Severity, ecosystem, package glob and repository glob, the latter three in any case."""
-    matter = apv(**{"repository": "acme/shop", **changes})
+    matter = review(**{"repository": "acme/shop", **changes})
     policy = reads(FULL)
     assert policy.channel_for(matter) == channel
     assert policy.incident_channel_for(matter) == ("C0JSALERT" if channel == "C0JS" else "C0INCIDENT")
     own = (("platform",),) if channel == "C0JS" else ()
-    assert policy.groups_for(matter) == (*policy.rules[matter.severity].groups, *own)
+    assert policy.needs(matter).groups == (*policy.rules[matter.severity].groups, *own)
 
 
 def test_the_first_route_that_covers_counts() -> None:
     """The first match from the top wins."""
     policy = reads('[[route]]\npackage=["j*"]\nchannel="C1"\n[[route]]\nchannel="C2"')
-    assert policy.channel_for(apv(package_name="jinja2")) == "C1"
-    assert policy.channel_for(apv(package_name="flask")) == "C2"
+    assert policy.channel_for(review(package_name="jinja2")) == "C1"
+    assert policy.channel_for(review(package_name="flask")) == "C2"
 
 
 YEAR_END = datetime(2027, 1, 1, 23, tzinfo=UTC)
@@ -199,7 +200,7 @@ FROZEN = [
 @pytest.mark.parametrize(("now", "severity", "until"), FROZEN)
 def test_when_it_is_frozen(now: datetime, severity: Severity, until: datetime | None) -> None:
     """From the beginning on, before the end; weekly windows come every week; the one that ends last counts."""
-    found = reads(FULL).frozen(apv(severity=severity), now)
+    found = reads(FULL).frozen(review(severity=severity), now)
     assert (found[1] if found else None) == until
 
 
@@ -223,7 +224,10 @@ FAULTY = [
         '[people]\nreviewers = ["token:x"]',
         "line 1: people: reviewers: token:<name> belongs in leads; what a token may decide is in its scope",
     ),
-    ("[auto_approval]\nenabled = true", "line 1: auto_approval: `severity` is required when it is enabled"),
+    (
+        '[auto_approval]\nenabled = true\nsubmitter = ["ci"]',
+        "line 1: auto_approval: `severity` is required when it is enabled",
+    ),
     (
         '[[freeze]]\nname = "x"\nbegins = 2026-01-02T00:00:00Z\nends = 2026-01-01T00:00:00Z',
         "line 1: freeze.1: ends must be after begins",

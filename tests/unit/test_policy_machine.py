@@ -11,7 +11,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from bot.domain import claims, contents, decisions
 from bot.domain.apv import WargameVerdict
-from bot.domain.auto import approved_by_policy
+from bot.domain.auto import Origin, approved_by_policy
 from bot.domain.decisions import Decision
 from bot.domain.people import Person
 from bot.domain.policy import Policy
@@ -141,7 +141,8 @@ class Governing(RuleBasedStateMachine):
     @rule()
     def the_policy_alone_approves_nothing_that_it_does_not_name(self) -> None:
         reported = apv(wargame_verdict=WargameVerdict.SUCCESS, wargame_confidence=1.0)
-        assert approved_by_policy(self.review, reported, self.policy, opens_pulls=True, now=self.now) is None
+        origin = Origin("scanner")
+        assert approved_by_policy(self.review, reported, self.policy, origin, opens_pulls=True, now=self.now) is None
 
     @invariant()
     def an_approval_rests_on_what_the_policy_asked_for(self) -> None:
@@ -157,7 +158,7 @@ class Governing(RuleBasedStateMachine):
             "ops": any("S0OPS" in within or who == BOB for who, within, _ in counted),
             "leads": any(who == CAROL for who, _, _ in counted),
         }
-        for clause in asked.groups_for(self.review):
+        for clause in asked.needs(self.review).groups:
             assert any(stands_for[name] for name in clause), clause
         reporter = self.review.reporter
         assert not any(reporter in {who, person(who).email} for who, _, _ in self.ledger)

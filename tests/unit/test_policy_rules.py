@@ -7,15 +7,17 @@ from datetime import timedelta
 import pytest
 
 from bot.domain.apv import Apv, PatchStrategy, Severity, WargameVerdict
-from bot.domain.auto import approved_by_policy
+from bot.domain.auto import Origin, approved_by_policy
 from bot.domain.decisions import Decision, tally
 from bot.domain.explanation import explain
+from bot.domain.patch import ChangeKind, FileChange
 from bot.domain.people import Person
 from bot.domain.policy import Policy
 from bot.domain.quorum import Tally
 from bot.domain.refusal import Reason, Refused
 from bot.domain.review import Accepted, Choice, Outcome, Review, Status
-from bot.policies.check import problems, warnings
+from bot.policies.check import problems
+from bot.policies.doubts import warnings
 from bot.policies.reading import Around, read
 from tests.builders import ALICE, BOB, CAROL, DAVE, DIGEST, NOW, apv, decide, person, review
 
@@ -65,6 +67,7 @@ def test_a_tally_explains_itself(count: Tally, sentence: str, met: bool) -> None
     assert (count.sentence, count.met) == (sentence, met)
 
 
+MACHINE_LEAD = Person("token:ci", "ci", None, lead=True, human=False)
 BOTH, EITHER = '[severity.high]\ngroups = ["python", "ruby"]', '[severity.high]\ngroups = [["python", "ruby"]]'
 QUORUMS = [
     (BOTH, [person(ALICE)], "1 of 1 approval; a member of ruby is still needed"),
@@ -73,7 +76,7 @@ QUORUMS = [
     (EITHER, [person(BOB)], None),
     ('[severity.high]\ngroups = ["leads"]', [person(ALICE)], "1 of 1 approval; a lead is still needed"),
     ('[severity.high]\ngroups = ["leads"]', [person(CAROL, lead=True)], None),
-    ('[severity.high]\ngroups = ["leads"]', [Person("token:ci", "ci", None, lead=True)], None),
+    ('[severity.high]\nhumans = 0\ngroups = ["leads"]', [MACHINE_LEAD], None),
     ('[severity.high]\ngroups = ["python"]', [replace(person(DAVE), member_of=frozenset({"S0PY"}))], None),
     ('[severity.high]\ngroups = ["python"]', [Person("claimed:S0PY", "S0PY", None, lead=False)],
      "1 of 1 approval; a member of python is still needed"),
@@ -103,7 +106,7 @@ def test_a_vote_stands_for_the_groups_of_its_time() -> None:
     assert again.reason is Reason.ALREADY_VOTED
     joined = approve(on, replace(person(BOB), member_of=frozenset({"S0PY"})), under)
     assert isinstance(joined, Accepted)
-    assert tally(joined.review, under) == Tally(1, 2)
+    assert tally(joined.review, under) == Tally(1, 2, people=1, humans=2)
 
 
 MACHINE = f'[[machine]]\naccount = "Renovate[bot]"\nowners = ["S0PY", "bob@example.org", "{ALICE}", "token:ci"]'
@@ -111,7 +114,7 @@ OWNERS = [
     (person(ALICE), True),
     (person(BOB), True),
     (replace(person(DAVE), member_of=frozenset({"S0PY"})), True),
-    (Person("token:ci", "ci", None, lead=True), True),
+    (MACHINE_LEAD, True),
     (Person("claimed:Bob@example.org", "Bob", "Bob@example.org", lead=False, verified=False), True),
     (Person("claimed:ann", "ann", None, lead=False, verified=False), False),
     (person(CAROL), False),
@@ -125,7 +128,7 @@ def test_an_owner_does_not_approve_what_the_machine_proposed(who: Person, owns: 
     under = policy(MACHINE)
     outcome = approve(review(reporter=reporter), who, under)
     assert (isinstance(outcome, Refused) and outcome.reason is Reason.OWN_MACHINE) is owns
-    assert isinstance(approve(review(reporter="nightly"), who, under), Accepted)
+    assert isinstance(approve(review(reporter="nightly"), who, under), Accepted) is who.human
     rejection = Decision(choice=Choice.REJECT, justification="Not like this, please.", digest=DIGEST)
     assert isinstance(decide(review(reporter=reporter), who, rejection, under, opens_pulls=True, now=NOW), Accepted)
 
@@ -146,12 +149,13 @@ def test_a_freeze_refuses_approvals_alone() -> None:
     assert isinstance(later, Accepted)
 
 
-AUTO = '[auto_approval]\nenabled = true\nseverity = ["high"]'
+AUTO = '[auto_approval]\nenabled = true\nsubmitter = ["scan*"]\nseverity = ["high"]'
 GOOD = apv(wargame_verdict=WargameVerdict.SUCCESS, wargame_confidence=0.95)
 NOT_AUTOMATIC: list[tuple[str, Mapping[str, object]]] = [
     ("", {}),
-    ('[auto_approval]\nenabled = false\nseverity = ["high"]', {}),
-    ('[auto_approval]\nenabled = true\nseverity = ["low"]', {}),
+    (AUTO.replace("true", "false"), {}),
+    (AUTO.replace("high", "low"), {}),
+    (AUTO.replace("scan*", "nightly"), {}),
     (AUTO + '\npackage = ["flask"]', {}),
     (AUTO + "\n" + FREEZE, {}),
     (AUTO, {"kev": True}),
@@ -166,8 +170,17 @@ NOT_AUTOMATIC: list[tuple[str, Mapping[str, object]]] = [
 ]
 
 
-def automatically(text: str, given: Apv, on: Review | None = None) -> Accepted | None:
-    return approved_by_policy(on or review(), given, policy(text), opens_pulls=True, now=NOW)
+PINS = (FileChange("requirements.txt", ChangeKind.CHANGED, insertions=1, deletions=1),)
+SCANNER = Origin("token:scanner")
+
+
+def automatically(text: str, given: Apv, on: Review | None = None, origin: Origin = SCANNER) -> Accepted | None:
+    """The outcome for a report of the token `scanner`, and its review."""
+    names = {
+        name: getattr(given, name) for name in ("package_name", "package_ecosystem", "repository", "patch_strategy")
+    }
+    on = replace(on or review(files=PINS, severity=given.severity), **names)
+    return approved_by_policy(on, given, policy(text), origin, opens_pulls=True, now=NOW)
 
 
 def test_what_a_policy_approves_by_itself() -> None:
@@ -188,7 +201,7 @@ def test_one_condition_that_fails_leaves_it_to_people(text: str, changes: dict[s
 
 def test_an_escalation_is_for_people() -> None:
     """A review that somebody escalated is not approved automatically when its content changes."""
-    assert automatically(AUTO, GOOD, review(status=Status.ESCALATED)) is None
+    assert automatically(AUTO, GOOD, review(status=Status.ESCALATED, files=PINS)) is None
 
 
 CHECKS = [

@@ -5,6 +5,8 @@ from datetime import timedelta
 import pytest
 
 from bot.domain.apv import Severity, WargameVerdict
+from bot.domain.auto import Origin
+from bot.domain.patch import ChangeKind, FileChange
 from bot.domain.policy import Policy
 from bot.domain.replay import Cast, DifferenceKind, Past, replay, summary
 from bot.domain.review import Choice, Review, Status
@@ -27,15 +29,16 @@ def cast(key: str, choice: Choice = Choice.APPROVE) -> Cast:
 
 def past(on: Review, *decisions: Cast) -> Past:
     reported = apv(wargame_verdict=WargameVerdict.SUCCESS, wargame_confidence=0.99)
-    return Past(on, reported, decisions)
+    return Past(on, reported, decisions, origin=Origin("scanner"))
 
 
 def done(status: Status, **changes: object) -> Review:
     return review(status=status, closed_at=LATER, package_name="jinja2", package_ecosystem="PyPI", **changes)
 
 
-MERGED, REJECTED, OPEN = done(Status.MERGED), done(Status.REJECTED), review(package_name="jinja2")
-AUTO = '[auto_approval]\nenabled = true\nseverity = ["high"]'
+PINS = (FileChange("requirements.txt", ChangeKind.CHANGED),)
+MERGED, REJECTED, OPEN = done(Status.MERGED), done(Status.REJECTED), review(package_name="jinja2", files=PINS)
+AUTO = '[auto_approval]\nenabled = true\nseverity = ["high"]\nsubmitter = ["scanner"]'
 FREEZE = '[[freeze]]\nname = "Quiet"\nbegins = 2026-03-04T00:00:00Z\nends = 2026-03-05T00:00:00Z'
 CASES = [
     ("", past(MERGED, cast(ALICE)), []),

@@ -1,9 +1,11 @@
-"""The base score of a CVSS vector."""
+"""The base score of a CVSS vector, and the severity that it stands for."""
 
 from functools import lru_cache
 
 from cvss import CVSS2, CVSS3, CVSS4  # type: ignore[import-untyped]  # the library ships no types
 from cvss.exceptions import CVSSError  # type: ignore[import-untyped]  # the library ships no types
+
+from bot.domain.apv import Apv, Severity, severity_of_score, strictest
 
 VECTOR_LIMIT = 1_000
 """Characters; all metrics of CVSS 4.0 together take about 200."""
@@ -22,3 +24,14 @@ def base_score(vector: str) -> float | None:
         return float(version(vector).base_score)
     except CVSSError:
         return None
+
+
+def band(vector: str | None) -> Severity | None:
+    """The severity of a vector's base score; None without a valid vector."""
+    score = base_score(vector) if vector else None
+    return None if score is None else severity_of_score(score)
+
+
+def strictest_of(apv: Apv) -> Severity:
+    """The highest severity that anything in a report says."""
+    return strictest(apv.severity, band(apv.cvss_vector), kev=bool(apv.kev))
