@@ -19,6 +19,7 @@ from sqlalchemy import make_url
 from sqlalchemy.exc import ArgumentError
 
 from bot.domain.policy import Policy
+from bot.domain.tokens import SHAPE, ApiToken, repeated
 
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 OWN_PREFIX = "APV_BOT_"
@@ -71,6 +72,12 @@ def _loopback(host: str) -> bool:
         return host.lower() in LOOPBACK
 
 
+def _tokens(items: tuple[str, ...]) -> tuple[str, ...]:
+    if (fault := repeated([ApiToken.of(item) for item in items])) is not None:
+        raise ValueError(fault)
+    return items
+
+
 PRINCIPAL = r"[UW][A-Z0-9]{1,30}|S[A-Z0-9]{1,30}"
 CommaList = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_comma_list)]
 SlackIds = Annotated[CommaList, _matching(PRINCIPAL, "a comma list of Slack user ids (U…, W…) and user-group ids (S…)")]
@@ -81,13 +88,7 @@ LeadIds = Annotated[
         "a comma list of Slack user ids (U…, W…), user-group ids (S…) and token:<name>",
     ),
 ]
-ApiTokens = Annotated[
-    CommaList,
-    _matching(
-        r"[A-Za-z0-9._-]{1,100}:(read|submit|decide)(\+(read|submit|decide))*:[0-9a-f]{64}",
-        "a comma list of name:scope+scope:sha256-of-token (read, submit, decide)",
-    ),
-]
+ApiTokens = Annotated[CommaList, AfterValidator(_tokens)]
 Repositories = Annotated[CommaList, _matching(r"[\w.-]+/[\w.-]+", "a comma list of owner/name")]
 ChannelId = Annotated[str, _matching(r"[CGD][A-Z0-9]{1,30}", "a Slack channel id such as C0123ABCD")]
 HttpUrl = Annotated[str, AfterValidator(_http_url)]
@@ -137,7 +138,10 @@ class Settings(BaseSettings):
     github_webhook_secret: SecretStr | None = Field(None, description="Secret of GitHub's webhooks")
 
     api_auth: Literal["token", "none"] = Field("token", description="REST authentication; none only on loopback")
-    api_tokens: ApiTokens = Field((), description="Comma list of name:scope+scope:sha256-of-token", repr=False)
+    api_tokens: ApiTokens = Field((), description=f"Comma list of {SHAPE}", repr=False)
+    api_digest: Literal["required", "optional"] = Field(
+        "required", description="Whether an approval over the API names the digest it is for"
+    )
     cors_origins: CommaList = Field((), description="Comma list or JSON list of origins")
     rate_limit: Rate = Field("60/s", description="REST requests per principal: <number>/s, <number>/m or off")
 
@@ -210,6 +214,11 @@ class Settings(BaseSettings):
             raise ConfigurationError(
                 f"{', '.join(missing)}: required to serve, and not set (see docs/configuration.md)"
             )
+
+    @property
+    def tokens(self) -> tuple[ApiToken, ...]:
+        """The tokens of API_TOKENS."""
+        return tuple(map(ApiToken.of, self.api_tokens))
 
     @property
     def default_repository(self) -> str:

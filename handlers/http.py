@@ -8,6 +8,7 @@ import re
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from http import HTTPStatus
+from ipaddress import ip_address
 from secrets import token_hex
 from urllib.parse import urlsplit
 
@@ -31,19 +32,26 @@ HEADERS = {
     "X-XSS-Protection": "1; mode=block",
     "Server": "apv-bot",
 }
+NOT_STORED = {"Cache-Control": "no-store"}
+"""Of every response of the API, its errors included."""
 REQUEST_ID = web.RequestKey("request_id", str)
 SANE_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,127}")
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 UNMATCHED = "unmatched"
 SENTENCES = {404: "Not found", 405: "Method not allowed", 413: "The body is too large for this route"}
 
+PROXIED = frozenset({"forwarded", "via"})
+"""Headers of a proxy (RFC 7239; RFC 9110, section 7.6.3), besides X-Forwarded-*."""
+HOST = re.compile(r"(?:\[(?P<v6>[0-9A-Fa-f:.]+)\]|(?P<name>[^\[\]:@/]+))(?::[0-9]*)?")
+"""RFC 9110, section 7.2: a name or an address, IPv6 in brackets, and a port."""
+
 API = "/hitl/"
-"""CORS applies to the paths below this one."""
+"""CORS applies to the paths below this one, and no cache keeps their responses."""
 PREFLIGHT = {
-    "Access-Control-Allow-Headers": "Authorization, Content-Type, Idempotency-Key, X-Request-ID",
+    "Access-Control-Allow-Headers": "Authorization, Content-Type, Idempotency-Key, If-Match, X-Request-ID",
     "Access-Control-Max-Age": "600",
 }
-EXPOSED = "X-Request-ID, Retry-After"
+EXPOSED = "ETag, Retry-After, X-Request-ID"
 
 
 class HttpError(Exception):
@@ -124,7 +132,9 @@ class _Connection(web.RequestHandler):
         if request.writer.output_size > 0:
             raise ConnectionError("part of the response is already sent")
         metrics.observe_request("OTHER", UNMATCHED, status, 0)
-        refused = answer({"detail": _sentence(status)}, status, HEADERS | {"X-Request-ID": token_hex(16)})
+        # Its path is unknown, so it may be one of the API.
+        headers = HEADERS | NOT_STORED | {"X-Request-ID": token_hex(16)}
+        refused = answer({"detail": _sentence(status)}, status, headers)
         refused.force_close()
         return refused
 
@@ -173,6 +183,8 @@ def _sentence(status: int) -> str:
 
 async def _dress(request: web.Request, response: web.StreamResponse) -> None:
     response.headers.update(HEADERS)
+    if f"{request.path}/".startswith(API):
+        response.headers.update(NOT_STORED)
     response.headers["X-Request-ID"] = request[REQUEST_ID]
 
 
@@ -180,6 +192,28 @@ def cross_origin(request: web.Request, origins: Sequence[str]) -> bool:
     """Whether the request comes from a page of an origin that is not allowed. Programs send no `Origin`."""
     origin = request.headers.get("Origin")
     return origin is not None and urlsplit(origin).netloc != request.host and not _allowed(origin, origins)
+
+
+def through_a_proxy(request: web.Request) -> bool:
+    """Whether a proxy says that it passed the request on."""
+    names = [name.lower() for name in request.headers]
+    return any(name in PROXIED or name.startswith("x-forwarded-") for name in names)
+
+
+def to_loopback(request: web.Request) -> bool:
+    """Whether the one `Host` is a loopback address or `localhost`, which no other machine's name server can give away.
+
+    The name may end with a dot (RFC 6761, section 6.3), and a port may follow.
+    """
+    hosts = [
+        found["v6"] or found["name"] for host in request.headers.getall("Host", []) if (found := HOST.fullmatch(host))
+    ]
+    if len(hosts) != 1:
+        return False
+    try:
+        return ip_address(hosts[0]).is_loopback
+    except ValueError:
+        return hosts[0].lower().removesuffix(".") == "localhost"
 
 
 def _allow(app: web.Application, origins: Sequence[str]) -> None:

@@ -17,7 +17,7 @@ from storage.tables import hitl_decisions
 RECORD = """
 SELECT d.id, d.apv_id, d.apv_code, d.decision, d.comments, d.confidence_override, d.modifications, d.reviewer_name,
     d.reviewer_email, d.reviewer_verified, d.source, d.action_taken, d.outcome_notes, d.created_at,
-    d.action_completed_at,
+    d.action_completed_at, d.version, d.digest,
     CASE WHEN c.apv_id IS NULL THEN r.cve_id ELSE c.content ->> 'cve_id' END AS cve_id,
     CASE WHEN c.apv_id IS NULL THEN r.severity ELSE c.content ->> 'severity' END AS severity,
     CASE WHEN c.apv_id IS NULL THEN r.patch_strategy ELSE c.content ->> 'patch_strategy' END AS patch_strategy,
@@ -28,14 +28,6 @@ LEFT JOIN apv_contents AS c ON c.apv_id = d.apv_id AND c.version = d.version
 """
 BY_ID = text(f"{RECORD} WHERE d.id = :id")
 OF_REVIEW = text(f"{RECORD} WHERE d.apv_id = :id ORDER BY d.created_at, d.id")
-SAME_KEY = text(f"""{RECORD}
-WHERE d.metadata ? 'idempotency_key' AND d.metadata ->> 'idempotency_key' = :key
-ORDER BY d.created_at LIMIT 1""")
-# Only decisions on the current version: a vote on an earlier one is void, and so is a withdrawn one.
-SAME_REQUEST = text(f"""{RECORD}
-WHERE d.metadata ? 'request' AND d.metadata ->> 'request' = :request AND d.created_at > :since AND d.version = r.version
-    AND d.withdrawn_at IS NULL
-ORDER BY d.created_at LIMIT 1""")
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +49,8 @@ class DecisionRecord:
     outcome_notes: str | None
     created_at: datetime
     action_completed_at: datetime | None
+    version: int
+    digest: str
     cve_id: str | None
     severity: str
     patch_strategy: str
@@ -77,13 +71,6 @@ async def get(tx: AsyncConnection, decision_id: UUID) -> DecisionRecord | None:
 async def of_review(tx: AsyncConnection, review_id: UUID) -> list[DecisionRecord]:
     """All decisions on a review, oldest first."""
     return [_record(row) for row in (await tx.execute(OF_REVIEW, {"id": review_id})).mappings()]
-
-
-async def of_request(tx: AsyncConnection, request: str, key: str | None, since: datetime) -> DecisionRecord | None:
-    """The decision of an earlier equal request: with the same key at any time, or the same body after `since`."""
-    row = (await tx.execute(SAME_KEY, {"key": key})).mappings().one_or_none() if key else None
-    row = row or (await tx.execute(SAME_REQUEST, {"request": request, "since": since})).mappings().one_or_none()
-    return _record(row) if row else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -121,10 +121,15 @@ class Workspace:
             raise DirectoryUnavailable
         return self.people.get(user_id)
 
+    async def by_email(self, address: str) -> SlackProfile | None:
+        if self.away:
+            raise DirectoryUnavailable
+        return next((p for p in self.people.values() if p.email == address), None)
+
     async def group(self, group_id: str) -> frozenset[str]:
         return self.groups.get(group_id, frozenset())
 
-    def expect(self, user_id: str, groups: Iterable[str]) -> None:
+    def expect(self, person: str, groups: Iterable[str]) -> None:
         """Everything is known."""
 
     def forget(self, changed_id: str) -> None:

@@ -456,9 +456,24 @@ async def running(bot: Bot) -> AsyncIterator[Bot]:
         await serving
 
 
+def token_text(name: str) -> str:
+    """The token of this name that a client sends."""
+    return API_TOKEN if name == "scanner" else f"{name}-of-the-tests"
+
+
+def api_token(name: str, scopes: str, owner: str = "", until: str = "") -> str:
+    """One item of `API_TOKENS`; `scanner` is the one that the test's own client sends."""
+    hashed = hashlib.sha256(token_text(name).encode()).hexdigest()
+    return f"{name}{owner and f'@{owner}'}:{scopes}:{hashed}{until and f':{until}'}"
+
+
+def slack_id(name: str) -> str:
+    """The id of a person of the sandbox, which is the same in each one."""
+    return SlackSandbox(bot_token=BOT_TOKEN, signing_secret=SIGNING_SECRET).user(name).id
+
+
 def settings_for(slack: SlackSandbox, sandbox: SandboxServer, database_url: str, **changes: object) -> Settings:
     """What an operator would configure for this workspace and repository."""
-    token = hashlib.sha256(API_TOKEN.encode()).hexdigest()
     values: dict[str, Any] = {
         "host": "127.0.0.1",
         "port": 0,
@@ -474,7 +489,7 @@ def settings_for(slack: SlackSandbox, sandbox: SandboxServer, database_url: str,
         "github_api_url": sandbox.github_api_url,
         "github_repo_owner": OWNER,
         "github_repo_name": NAME,
-        "api_tokens": (f"scanner:read+submit+decide:{token}",),
+        "api_tokens": (api_token("scanner", "read+submit+decide"),),
         "rate_limit": "off",
         "slack_pace": "off",
     }

@@ -16,6 +16,7 @@ from sqlalchemy import URL, make_url
 
 from bot.app.opening import NobodyKnown
 from bot.config import Settings
+from bot.domain.people import SlackProfile
 from bot.domain.policy import Policy, Principals
 from bot.integrations.git.changes import read_all
 from bot.service.gate import Gate
@@ -24,8 +25,18 @@ from handlers.api import reviews as api
 from handlers.api.auth import Auth
 from storage.database import Database
 
-TOKENS = {"scanner": "read+submit", "reader": "read", "writer": "submit", "decider": "decide"}
+TOKENS = {"scanner": "read+submit", "reader": "read", "writer": "submit", "decider": "decide", "ben": "decide"}
 """Each token's text is its name with `-token` behind it."""
+OWNERS = {"decider": "U0ANA", "ben": "ben@example.org", "all": "U0ALL"}
+"""The reviewers whose tokens these are; the other tokens are machines'."""
+STAFF = {
+    profile.user_id: profile
+    for profile in (
+        SlackProfile("U0ANA", "T1", "Ana", "ana@example.org"),
+        SlackProfile("U0BEN", "T1", "Ben", "ben@example.org"),
+        SlackProfile("U0ALL", "T1", "Alma", "alma@example.org"),
+    )
+}
 HOLDER = {name: {"Authorization": f"Bearer {name}-token"} for name in TOKENS}
 SECURITY_HEADERS = {
     "X-Content-Type-Options": "nosniff",
@@ -66,17 +77,35 @@ class Clock:
         self.at += timedelta(**spans)
 
 
+class Staff(NobodyKnown):
+    """A directory of three reviewers."""
+
+    async def profile(self, user_id: str) -> SlackProfile | None:
+        return STAFF.get(user_id)
+
+    async def by_email(self, address: str) -> SlackProfile | None:
+        return next((person for person in STAFF.values() if person.email == address), None)
+
+
+def token(name: str, scopes: str) -> str:
+    """One item of `API_TOKENS`."""
+    owner = f"@{OWNERS[name]}" if name in OWNERS else ""
+    return f"{name}{owner}:{scopes}:{hashlib.sha256(f'{name}-token'.encode()).hexdigest()}"
+
+
 def settings(**changes: Any) -> Settings:
-    tokens = [f"{n}:{s}:{hashlib.sha256(f'{n}-token'.encode()).hexdigest()}" for n, s in TOKENS.items()]
+    tokens = [token(name, scopes) for name, scopes in TOKENS.items()]
     chosen = {"api_tokens": tuple(tokens), "rate_limit": "off", "database_url": SecretStr("postgresql://unused/x")}
     return Settings(_env_file=None, **{**chosen, **changes})
 
 
 def gate(database: Database, clock: Callable[[], datetime]) -> Gate:
-    policy = Policy(reviewers=Principals(), review_channel="C1", incident_channel="C2")
+    policy = Policy(
+        reviewers=Principals.of(tuple(STAFF)), review_channel="C1", incident_channel="C2", tokens=settings().tokens
+    )
     return Gate(
         database=database,
-        directory=NobodyKnown(),
+        directory=Staff(),
         policy=lambda: policy,
         team_id=lambda: "T1",
         opens_pulls=False,
@@ -108,7 +137,7 @@ async def serving_api(
     """Serve the REST API to the holder of a token; `changes` are to the settings."""
     clock, chosen = clock or Clock(), settings(**changes)
     app = http.application(chosen.cors_origins)
-    api.add_routes(app, gate(database, clock), Auth.of(chosen, clock.seconds))
+    api.add_routes(app, gate(database, clock), Auth.of(chosen, clock.seconds, clock))
     async with serving(app, **(HOLDER[holder] if holder else {})) as client:
         yield client
 

@@ -26,11 +26,15 @@ class NobodyKnown:
         """Never known."""
         raise DirectoryUnavailable
 
+    async def by_email(self, address: str) -> SlackProfile | None:
+        """Never known."""
+        raise DirectoryUnavailable
+
     async def group(self, group_id: str) -> frozenset[str]:
         """Never known."""
         raise DirectoryUnavailable
 
-    def expect(self, user_id: str, groups: Iterable[str]) -> None:
+    def expect(self, person: str, groups: Iterable[str]) -> None:
         """Nobody is asked."""
 
     def forget(self, changed_id: str) -> None:

@@ -4,7 +4,6 @@ A changed file is put in force once it is recorded; a faulty one is only reporte
 """
 
 import asyncio
-from collections.abc import Iterator
 
 import structlog
 
@@ -30,7 +29,7 @@ def around(settings: Settings) -> Around:
         leads=settings.leads,
         review_channel=settings.slack_review_channel or "",
         incident_channel=settings.slack_incident_channel or "",
-        token_owners=owners(settings.tokens),
+        tokens=settings.tokens,
     )
 
 

@@ -85,7 +85,7 @@ def web_app(
     if bolt is not None:
         signing = secret(settings.slack_signing_secret).encode()
         mount_slack(app, bolt, lambda raw, stamp, sign: verified(raw, stamp, sign, signing, time.time()))
-        auth = Auth.of(settings)
+        auth = Auth.of(settings, now=gate.now)
         api.add_routes(app, gate, auth)
         if feed is not None:
             feed_routes.add_route(app, feed, auth, gate.now)

@@ -51,8 +51,7 @@ async def examine(
     if members is None:
         print("note: user groups were not counted: Slack is not configured or did not answer")
     sizes = {group: len(ids) for group, ids in (members or {}).items()}
-    tokens = [token.split(":") for token in settings.api_tokens]
-    machines = sum("decide" in scopes.split("+") and "@" not in name for name, scopes, *_ in tokens)
+    machines = sum(token.owner is None and "decide" in token.scopes for token in settings.tokens)
     found = check.problems(policy, sizes.get, tokens=machines, claimed=settings.api_auth == "none")
     for line in doubts.warnings(policy):
         print(f"warning: {line}")

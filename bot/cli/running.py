@@ -108,7 +108,7 @@ def secrets(settings: Settings) -> list[str]:
     """Every secret of the settings, for the log's redaction."""
     values = [getattr(settings, name) for name in Settings.model_fields]
     found = [value.get_secret_value() for value in values if isinstance(value, SecretStr)]
-    found += [token.rpartition(":")[2] for token in settings.api_tokens]
+    found += [token.sha256 for token in settings.tokens]
     if settings.database_url is not None:
         # A driver's error may name the password without the rest of the URL.
         found.append(make_url(settings.database_url.get_secret_value()).password or "")

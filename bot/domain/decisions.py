@@ -42,8 +42,11 @@ class Decision:
 
 
 def is_lead(review: Review, person: Person, policy: Policy) -> bool:
-    """Whether they may close this review's escalation; without leads, every reviewer except the one who escalated."""
-    return person.lead if policy.leads is not None else person.key != review.escalated_by
+    """Whether they may close this review's escalation; without leads, every person except the one who escalated.
+
+    A machine may only where the policy names it as a lead.
+    """
+    return person.lead if policy.leads is not None else person.human and person.key != review.escalated_by
 
 
 def tally(review: Review, policy: Policy, now: datetime | None = None) -> Tally:

@@ -38,12 +38,19 @@ class Directory(Protocol):
         """The person, or None when Slack knows no such user; raises DirectoryUnavailable."""
         ...
 
+    async def by_email(self, address: str) -> SlackProfile | None:
+        """The person with this address (lower case), or None when Slack knows none; raises DirectoryUnavailable."""
+        ...
+
     async def group(self, group_id: str) -> frozenset[str]:
         """The user ids in a user group, empty when it is unknown or disabled; raises DirectoryUnavailable."""
         ...
 
-    def expect(self, user_id: str, groups: Iterable[str]) -> None:
-        """Start requests for whatever is not cached, concurrently: the caller needs the answers next."""
+    def expect(self, person: str, groups: Iterable[str]) -> None:
+        """Start requests for whatever is not cached, concurrently: the caller needs the answers next.
+
+        `person` is a user id or an e-mail address.
+        """
         ...
 
     def forget(self, changed_id: str) -> None:
@@ -69,6 +76,8 @@ class Person:
     """Their `@name` in Slack, without the @."""
     human: bool = True
     """False for a machine: an API token without an owner."""
+    tokens: frozenset[str] = frozenset()
+    """Names of the API tokens that they own."""
 
     def among(self, principals: Principals) -> bool:
         """Whether they are one of these."""
@@ -78,12 +87,13 @@ class Person:
         """Whether they are one of these or claim to be. Use it to refuse a person, never to allow one."""
         claimed = {(self.email or "").casefold(), self.key.partition(":")[2].casefold()}
         names = principals.emails | {user.casefold() for user in principals.users}
-        return self.among(principals) or not claimed.isdisjoint(names)
+        return self.among(principals) or not (claimed.isdisjoint(names) and self.tokens.isdisjoint(principals.tokens))
 
     def wrote(self, authors: Iterable[str]) -> bool:
-        """Whether they are one of these authors, in any spelling."""
-        named = self.key.partition(":")[2]
-        return same((self.key, named, self.email, f"@{self.handle}" if self.handle else None), authors)
+        """Whether they, or a token of theirs, are one of these authors, in any spelling."""
+        tokens = (f"token:{name}" for name in self.tokens)
+        handle = f"@{self.handle}" if self.handle else None
+        return same((self.key, self.key.partition(":")[2], self.email, handle, *tokens), authors)
 
 
 def groups_of(person: Person, policy: Policy) -> tuple[str, ...]:

@@ -15,6 +15,7 @@ from bot.domain.pull import MergeMode
 from bot.domain.review import Review
 from bot.domain.scopes import ANY, EVERY_REVIEW, Glob, Scope
 from bot.domain.spelling import same
+from bot.domain.tokens import ApiToken, uncased
 
 REVIEWERS, LEADS = "reviewers", "leads"
 """The two groups that every policy has."""
@@ -236,8 +237,8 @@ class Policy:
     """All that hold add up."""
     severity_from: SeverityFrom = SeverityFrom.STRICTEST
     machines: tuple[MachineAccount, ...] = ()
-    token_owners: Mapping[str, str] = field(default_factory=dict)
-    """The Slack id or e-mail address of each API token's owner, by the token's name; without tokens that have none."""
+    tokens: tuple[ApiToken, ...] = ()
+    """The API tokens of the settings."""
     freezes: tuple[Freeze, ...] = ()
     auto: AutoApproval = AutoApproval()
     pull_request: PullRules = PullRules()
@@ -333,8 +334,9 @@ class Policy:
     def by_machine(self, review: Review) -> bool:
         """Whether an author is a machine: an account of `[[machine]]`, a token without an owner, or a `…[bot]`."""
         accounts = {machine.account.casefold() for machine in self.machines}
+        owned = {token.name for token in self.tokens if token.owner is not None}
         return any(
-            name in accounts or name.endswith("[bot]") or (kind == "token" and token not in self.token_owners)
+            name in accounts or name.endswith("[bot]") or (kind == "token" and token not in owned)
             for author in review.written_by
             for name in (author.casefold(),)
             for kind, _, token in (author.partition(":"),)
@@ -355,15 +357,25 @@ class Policy:
         return f"Approvals are frozen until {end.astimezone(UTC):%Y-%m-%d %H:%M} UTC ({freeze.name})."
 
     def owners_of(self, authors: Iterable[str]) -> Principals:
-        """The owners of those authors that are machine accounts or tokens."""
+        """The owners of those authors that are machine accounts."""
         names, found = tuple(authors), Principals()
         for machine in self.machines:
             if same((machine.account,), names):
                 found = found | machine.owners
-        for token, owner in self.token_owners.items():
-            if same((f"token:{token}",), names):
-                found = found | Principals.of((owner,))
         return found
+
+    def tokens_of(self, user_id: str, email: str | None) -> frozenset[str]:
+        """The names of the API tokens that a person owns."""
+        own = {user_id, uncased(email or user_id)}
+        return frozenset(token.name for token in self.tokens if token.owner in own)
+
+    def machines_at(self, now: datetime) -> frozenset[str]:
+        """The names of the API tokens that belong to nobody and may decide at this time."""
+        return frozenset(
+            token.name
+            for token in self.tokens
+            if token.owner is None and "decide" in token.scopes and (token.ends_at is None or now < token.ends_at)
+        )
 
     @property
     def asks_why(self) -> bool:

@@ -181,6 +181,9 @@ class Accepted:
 class Repeated:
     """A duplicate request: it had its effect before, and nothing is done or said again."""
 
+    stands: bool = False
+    """Not this request, but what it asks for was recorded before, for this version, and still holds."""
+
 
 @dataclass(frozen=True, slots=True)
 class AskFirst:

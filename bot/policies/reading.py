@@ -7,7 +7,7 @@ import hashlib
 import re
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from importlib.resources import files
 from types import MappingProxyType
 
@@ -16,6 +16,7 @@ from pydantic import ValidationError
 from bot.domain.apv import Severity
 from bot.domain.extra_rules import BUILT_IN_EXTRA
 from bot.domain.policy import LEADS, REVIEWERS, EscalationStep, MachineAccount, Policy, Principals, Route, Rule
+from bot.domain.tokens import ApiToken
 from bot.policies.lines import KeyPath, line_of
 from bot.policies.schema import PolicyFile, SeverityTable
 
@@ -31,8 +32,7 @@ class Around:
     leads: tuple[str, ...]
     review_channel: str
     incident_channel: str
-    token_owners: Mapping[str, str] = field(default_factory=dict)
-    """The Slack id or e-mail address of each API token's owner, by the token's name; without tokens that have none."""
+    tokens: tuple[ApiToken, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,7 +173,7 @@ def _policy(file: PolicyFile, around: Around, digest: str) -> Policy:
         extra=tuple(dict.fromkeys((*BUILT_IN_EXTRA, *(rule.value(n) for n, rule in enumerate(file.rule, 1))))),
         severity_from=file.severity_from,
         readers=Principals.of(file.people.readers) if file.people.readers else None,
-        token_owners=around.token_owners,
+        tokens=around.tokens,
         routes=tuple(Route(route.scope(), route.channel, route.incident_channel, route.groups) for route in file.route),
         machines=tuple(MachineAccount(m.account, Principals.of(m.owners)) for m in file.machine),
         freezes=tuple(freeze.value() for freeze in file.freeze),

@@ -12,7 +12,7 @@ from typing import TypeAlias
 from uuid import UUID, uuid4
 
 from bot import metrics
-from bot.domain import deadlines
+from bot.domain import deadlines, repeats
 from bot.domain import decisions as rules
 from bot.domain.apv import Json
 from bot.domain.decisions import Decision
@@ -35,12 +35,12 @@ from bot.service import queries, swaps
 from bot.service.consequences import Cause, change
 from bot.service.gate import Gate
 from bot.service.group_commit import Written
-from bot.service.people import Again, ApiCaller, SlackUser, judge
+from bot.service.people import Again, ApiCaller, SlackUser, TokenOwner, judge
 from storage.audit import Entry
 from storage.record import Change, DecisionRow
 from storage.reviews import Whole
 
-Judgement: TypeAlias = Callable[[Review, Person], Outcome | AskFirst]
+Judgement: TypeAlias = Callable[[Review, Person], Outcome | AskFirst | Repeated]
 """A rule that judges one person's action on a review."""
 
 UNKNOWN = Refused(Reason.UNKNOWN_REVIEW, "This review is gone: the database was replaced since this card was posted.")
@@ -50,9 +50,11 @@ UNKNOWN = Refused(Reason.UNKNOWN_REVIEW, "This review is gone: the database was 
 class Asker:
     """Who asks and from where; `delivery` identifies the request, and a duplicate changes nothing."""
 
-    who: SlackUser | ApiCaller
+    who: SlackUser | TokenOwner | ApiCaller
     source: str
     delivery: bytes | None = None
+    request: Mapping[str, Json] = field(default_factory=dict)
+    """What a program's request is recognised by, and its token: kept with the decision, or with the refusal."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,19 +68,29 @@ class Particulars:
 
 
 async def decide(
-    gate: Gate, asker: Asker, review_id: UUID, decision: Decision, particulars: Particulars | None = None
+    gate: Gate,
+    asker: Asker,
+    review_id: UUID,
+    decision: Decision,
+    particulars: Particulars | None = None,
+    *,
+    repeatable: bool = False,
 ) -> Outcome | Repeated:
     """Record one person's decision, or their refusal with its reason.
 
+    `repeatable`: a refusal of what they may have decided before, and what still holds, is Repeated and not recorded.
     Nothing is recorded if it raises TimeoutError (after `gate.patience`), DirectoryUnavailable or the database's error.
     On CommitUnknown, the decision may be recorded.
     """
     began = time.perf_counter()
     now, again = gate.now(), Again(gate)
 
-    def rule(review: Review, person: Person) -> Outcome | AskFirst:
+    def rule(review: Review, person: Person) -> Outcome | AskFirst | Repeated:
         policy, opens_pulls = gate.policy(), gate.opens_pulls
-        return rules.decide(review, person, decision, policy, opens_pulls=opens_pulls, now=now, voters=again.voter)
+        outcome = rules.decide(review, person, decision, policy, opens_pulls=opens_pulls, now=now, voters=again.voter)
+        if repeatable and isinstance(outcome, Refused) and repeats.stands(review, person, decision, outcome):
+            return Repeated(stands=True)
+        return outcome
 
     made = (decision, particulars or Particulars())
     outcome = await apply(gate, asker, review_id, rule, now, asked=decision.choice.value, made=made, again=again)
@@ -146,7 +158,7 @@ async def apply(
     `asked` names the refused action in the audit log. If another program changed the content, the action is refused
     and the review becomes a new version.
     """
-    outcome: Outcome | AskFirst = UNKNOWN
+    outcome: Outcome | AskFirst | Repeated = UNKNOWN
     swapped = False
 
     def amend(whole: Whole) -> Change | None:
@@ -156,16 +168,17 @@ async def apply(
             return None
         swapped = not whole.intact
         outcome = _judged(whole, person, rule)
-        if isinstance(outcome, AskFirst):
+        if isinstance(outcome, AskFirst | Repeated):
             return None
         if isinstance(outcome, Refused):
-            detail: dict[str, Json] = {"reason": outcome.reason.value, "asked": asked}
-            entry = Entry("decision.refused", asker.who.id, asker.source, outcome.sentence, now, detail)
+            detail: dict[str, Json] = {"reason": outcome.reason.value, "asked": asked, **asker.request}
+            actor = person.key if isinstance(person, Person) else asker.who.id
+            entry = Entry("decision.refused", actor, asker.source, outcome.sentence, now, detail)
             return Change(
                 review=whole.review, head=whole.head, entries=[entry], now=now, touched=False, delivery=asker.delivery
             )
         assert isinstance(person, Person), "a refused person is refused"
-        row = _decision_row(outcome, person, *made, asker.source) if made else None
+        row = _decision_row(outcome, person, *made, asker) if made else None
         detail = {"version": outcome.review.version} | (
             _detail(outcome.review, made[0], row, gate) if made and row else {}
         )
@@ -184,7 +197,7 @@ async def apply(
     return Repeated() if written is Written.REPEATED else outcome
 
 
-def _judged(whole: Whole, person: Person | Refused, rule: Judgement) -> Outcome | AskFirst:
+def _judged(whole: Whole, person: Person | Refused, rule: Judgement) -> Outcome | AskFirst | Repeated:
     if isinstance(person, Refused):
         return person
     return rule(whole.review, person) if whole.intact else rules.swapped_refusal(whole.review)
@@ -192,9 +205,10 @@ def _judged(whole: Whole, person: Person | Refused, rule: Judgement) -> Outcome 
 
 def _detail(review: Review, decision: Decision, row: DecisionRow, gate: Gate) -> dict[str, Json]:
     claimed: dict[str, Json] = {} if row.reviewer_verified else {"reviewer_verified": False}
+    token: dict[str, Json] = {"token": name} if (name := (row.metadata or {}).get("token")) else {}
     # The policy that judged it; the table `policies` has its text.
     policy: dict[str, Json] = {"policy": digest} if (digest := gate.policy().digest) else {}
-    return claimed | policy | {
+    return claimed | token | policy | {
         "digest": review.digest,
         "decision_id": str(row.id),
         "decision": row.choice.value,
@@ -204,7 +218,7 @@ def _detail(review: Review, decision: Decision, row: DecisionRow, gate: Gate) ->
 
 
 def _decision_row(
-    outcome: Accepted, person: Person, decision: Decision, particulars: Particulars, source: str
+    outcome: Accepted, person: Person, decision: Decision, particulars: Particulars, asker: Asker
 ) -> DecisionRow:
     category: dict[str, Json] = {"category": decision.category} if decision.category else {}
     return DecisionRow(
@@ -214,13 +228,13 @@ def _decision_row(
         reviewer_name=person.name,
         reviewer_email=person.email,
         reviewer_verified=person.verified,
-        source=source,
+        source=asker.source,
         comments=decision.justification.strip(),
         confidence=particulars.confidence,
         action_taken=_action(outcome.review, decision.choice),
         closing=outcome.review.status not in AWAITING,
         modifications=particulars.modifications,
-        metadata=category | dict(particulars.metadata),
+        metadata=category | {**particulars.metadata, **asker.request},
     )
 
 

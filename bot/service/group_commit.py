@@ -6,7 +6,7 @@ or the group failed) gets its own transaction, so no click fails because of anot
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextvars import Context
 from dataclasses import dataclass, field
 from enum import Enum
@@ -102,7 +102,7 @@ class GroupCommit:
                     for asked in group
                     if asked.review_id in seen and _still_wanted(asked)
                 }
-                changes = [change for change in asked_for.values() if change is not None]
+                changes = _of_separate_requests(change for change in asked_for.values() if change is not None)
                 versions = {review_id: one.seen for review_id, one in seen.items()}
                 recorded = await record(connection, changes, versions)
             written = {review_id: Written.NOTHING for review_id, change in asked_for.items() if change is None}
@@ -126,6 +126,11 @@ class GroupCommit:
                 return Written.NOTHING
             recorded = await record(tx, [change])
         return Written.RECORDED if recorded[review_id] else Written.REPEATED
+
+
+def _of_separate_requests(changes: Iterable[Change]) -> list[Change]:
+    """One change per request: of two that are the same one, for different reviews, the other is tried alone."""
+    return list({change.delivery or change.review.id: change for change in changes}.values())
 
 
 def _still_wanted(asked: _Asked) -> bool:

@@ -3,10 +3,11 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from bot.domain.people import Person, entitle, may_read
+from bot.domain.people import DirectoryUnavailable, Person, SlackProfile, entitle, may_read
 from bot.domain.policy import Policy
-from bot.domain.refusal import Refused
+from bot.domain.refusal import Reason, Refused
 from bot.domain.review import Vote
+from bot.domain.tokens import uncased
 from bot.service.gate import Gate
 
 
@@ -19,8 +20,21 @@ class SlackUser:
 
 
 @dataclass(frozen=True, slots=True)
+class TokenOwner:
+    """Who calls the API with a token of theirs: `owner` is their Slack user id or their e-mail address."""
+
+    token: str
+    owner: str
+
+    @property
+    def id(self) -> str:
+        """Their Slack id where the setting has it, else the token: who has an address is asked of Slack."""
+        return f"token:{self.token}" if "@" in self.owner else self.owner
+
+
+@dataclass(frozen=True, slots=True)
 class ApiCaller:
-    """Who calls the API: a token's name, or, without tokens, the name that the client gives."""
+    """Who else calls the API: a machine's token by its name, or, without tokens, the name that the client gives."""
 
     token: str | None
     name: str
@@ -28,8 +42,8 @@ class ApiCaller:
 
     @property
     def id(self) -> str:
-        """A stable key: the token, or the e-mail address, or the name."""
-        return f"token:{self.token}" if self.token else f"claimed:{(self.email or self.name).casefold()}"
+        """A stable key: the token, or the e-mail address, or the name; the latter two without case (ASCII)."""
+        return f"token:{self.token}" if self.token else f"claimed:{uncased(self.email or self.name)}"
 
 
 @dataclass(slots=True)
@@ -41,10 +55,12 @@ class Again:
 
     def voter(self, vote: Vote) -> Person | Refused | None:
         """Who they are now, or why they may no longer decide; None: Slack must be asked first."""
-        if ":" in vote.person:
-            # No Slack account: a token, or a name that a client claimed.
-            return Person(vote.person, vote.name, None, lead=False)
-        return self.asked.get(vote.person)
+        kind, named, name = vote.person.partition(":")
+        if not named:
+            return self.asked.get(vote.person)
+        if kind == "token" and name not in self.gate.policy().machines_at(self.gate.now()):
+            return Refused(Reason.UNKNOWN_PERSON, "This token may no longer decide.")
+        return Person(vote.person, vote.name, None, lead=False, human=vote.human)
 
     async def ask(self, voters: Sequence[Vote]) -> None:
         """Ask Slack about them, whatever is cached; raises DirectoryUnavailable."""
@@ -55,17 +71,32 @@ class Again:
             self.asked[vote.person] = await judge(self.gate, SlackUser(vote.person, self.gate.team_id()))
 
 
-async def judge(gate: Gate, who: SlackUser | ApiCaller) -> Person | Refused:
+async def judge(gate: Gate, who: SlackUser | TokenOwner | ApiCaller) -> Person | Refused:
     """Return the person, or a refusal; raises DirectoryUnavailable when Slack does not answer and nothing is cached."""
     policy = gate.policy()
     if isinstance(who, ApiCaller):
         return _caller(who, policy)
     groups = policy.groups
     # `expect` starts the missing requests concurrently; usually all is cached, and then no task is started.
-    gate.directory.expect(who.id, groups)
-    profile = await gate.directory.profile(who.id)
+    gate.directory.expect(who.owner if isinstance(who, TokenOwner) else who.id, groups)
+    profile = await _profile(gate, who)
     members = {group: await gate.directory.group(group) for group in groups}
-    return entitle(profile, who.team_id, gate.team_id(), policy, members)
+    return entitle(profile, _workspace(gate, who), gate.team_id(), policy, members)
+
+
+async def _profile(gate: Gate, who: SlackUser | TokenOwner) -> SlackProfile | None:
+    if isinstance(who, TokenOwner) and "@" in who.owner:
+        return await gate.directory.by_email(who.owner)
+    return await gate.directory.profile(who.owner if isinstance(who, TokenOwner) else who.id)
+
+
+def _workspace(gate: Gate, who: SlackUser | TokenOwner) -> str:
+    """Where the person acts: a click says it, and a token acts in our workspace, once Slack has said which that is."""
+    if isinstance(who, SlackUser):
+        return who.team_id
+    if not gate.team_id():
+        raise DirectoryUnavailable("Slack has not said yet which workspace this is")
+    return gate.team_id()
 
 
 async def reading_refusal(gate: Gate, who: SlackUser) -> Refused | None:
@@ -79,7 +110,7 @@ async def reading_refusal(gate: Gate, who: SlackUser) -> Refused | None:
 
 
 def _caller(who: ApiCaller, policy: Policy) -> Person:
-    """A token with the scope to decide is a reviewer; a claimed name is never a lead."""
+    """A machine may be a lead by its token's name; a claimed name never is."""
     if who.token is None:
         return Person(who.id, who.name, who.email, lead=False, verified=False)
     lead = policy.leads is not None and who.token in policy.leads.tokens

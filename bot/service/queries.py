@@ -8,14 +8,15 @@ from uuid import UUID
 from bot.domain.apv import Severity
 from bot.domain.review import AWAITING, Dossier
 from bot.service.gate import Gate
-from storage import decisions, reviews, statistics
+from storage import decisions, repeats, reviews, statistics
 from storage.decisions import DecisionRecord
+from storage.repeats import Keyed
 from storage.reviews import Filter, Position, position
 
-__all__ = ["DecisionRecord", "Filter", "Position", "position"]
+__all__ = ["DecisionRecord", "Filter", "Keyed", "Position", "position"]
 
-SAME = timedelta(minutes=10)
-"""Within this time an equal body is a duplicate request (contract, section 3)."""
+SAME_BODY, SAME_KEY = timedelta(minutes=10), timedelta(days=7)
+"""Within this time an equal body, or an equal key, is a duplicate request (contract, section 3)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +88,14 @@ async def history(gate: Gate, name: str) -> Sequence[DecisionRecord]:
         return await decisions.of_review(tx, dossier.review.id)
 
 
-async def of_request(gate: Gate, request: str, key: str | None) -> DecisionRecord | None:
-    """The decision of an equal earlier request; `request` and `key` are as in a decision's metadata."""
+async def of_body(gate: Gate, request: str) -> DecisionRecord | None:
+    """The decision that the same body made within the last ten minutes; `request` is as in a decision's metadata."""
     async with gate.database.transaction() as tx:
-        return await decisions.of_request(tx, request, key, gate.now() - SAME)
+        found = await repeats.of_body(tx, request, gate.now() - SAME_BODY)
+        return await decisions.get(tx, found) if found else None
+
+
+async def of_key(gate: Gate, key: str, review_id: UUID) -> Keyed | None:
+    """What the last request with this key left, at any time: a decision, or a refusal on this review."""
+    async with gate.database.transaction() as tx:
+        return await repeats.of_key(tx, key, review_id)

@@ -1,8 +1,6 @@
 """Decisions over REST: record one under the same rules as a click, idempotently; show one; list a review's."""
 
 import asyncio
-import hashlib
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import cast
@@ -14,32 +12,39 @@ from pydantic import ValidationError
 from bot.domain.apv import Json
 from bot.domain.decisions import Decision
 from bot.domain.faults import Fault
-from bot.domain.refusal import Reason, Refused
-from bot.domain.review import Accepted
+from bot.domain.refusal import Reason
+from bot.domain.review import Accepted, Choice, Repeated, Review
 from bot.intake.bounds import as_stored, faults_in, model_faults
 from bot.service import decisions, queries
 from bot.service.decisions import Asker, Particulars
 from bot.service.gate import Gate
-from bot.service.people import ApiCaller
-from bot.service.queries import DecisionRecord
-from handlers.api import models
+from bot.service.people import ApiCaller, TokenOwner
+from bot.service.queries import DecisionRecord, Keyed
+from handlers.api import models, preconditions
 from handlers.api.auth import Auth, Client
 from handlers.api.models import ErrorResponse, NewDecision, OlderDecision, utc
+from handlers.api.preconditions import IF_MATCH
+from handlers.api.repeats import KEY, KEY_LIMIT, Fingerprint, other_request
 from handlers.api.routes import BODY_ERRORS, Endpoint, Parameter
 from handlers.http import HttpError, answer, document, unprocessable
 
 READ_SECONDS = 10.0
-KEY = "Idempotency-Key"
-KEY_LIMIT = 255
 BODY_LIMIT = 2 * 1024 * 1024
 """Bytes; the limits on its strings are lower."""
 
 REPEATABLE = Parameter(
     name=KEY, where="header", schema={"type": "string", "minLength": 1, "maxLength": KEY_LIMIT},
-    about="A repeated key returns the first record again, whatever happened since.",
+    about="The same key with the same path and body returns the first answer again for 7 days.",
+)  # fmt: skip
+MATCHING = Parameter(
+    name=IF_MATCH, where="header", schema={"type": "string"},
+    about="The review's `ETag`: the decision is for this content only. An approval names it here or as `digest`.",
 )  # fmt: skip
 STATUSES = {Reason.CLOSED: 409, Reason.STALE: 409, Reason.UNKNOWN_REVIEW: 404, Reason.UNREADABLE: 409}
 """By reason of the refusal; any other reason is 403."""
+UNNAMED = (
+    "An approval names the content it is for: send the review's digest as `digest` in the body, or its ETag as If-Match"
+)
 
 
 def endpoints(gate: Gate, auth: Auth) -> Sequence[Endpoint]:
@@ -49,9 +54,10 @@ def endpoints(gate: Gate, auth: Auth) -> Sequence[Endpoint]:
         Endpoint(
             method="POST", path="/decisions", name="decide", scope="decide", handler=api.decide,
             about="Decide on a review. The older body, and the path with a trailing slash, answer 201.",
-            body=(NewDecision, OlderDecision), parameters=(REPEATABLE,),
+            body=(NewDecision, OlderDecision), parameters=(REPEATABLE, MATCHING),
             answers={
                 200: models.Decision, 201: models.Decision, 404: ErrorResponse, 409: ErrorResponse, **BODY_ERRORS,
+                428: ErrorResponse,
             },
         ),
         Endpoint(
@@ -72,6 +78,18 @@ def endpoints(gate: Gate, auth: Auth) -> Sequence[Endpoint]:
 
 
 @dataclass(frozen=True, slots=True)
+class _Asked:
+    """A parsed request for a decision."""
+
+    client: Client
+    review: Review
+    body: NewDecision | OlderDecision
+    digest: str | None
+    """Of the content that it names."""
+    fingerprint: Fingerprint
+
+
+@dataclass(frozen=True, slots=True)
 class _Decisions:
     gate: Gate
     auth: Auth
@@ -81,15 +99,18 @@ class _Decisions:
         client = self.auth.admit(request, "decide")
         sent = document(await request.clone(client_max_size=BODY_LIMIT).read())
         async with asyncio.timeout(READ_SECONDS):
-            review_id = await self._review_id(sent)
-        asked = _asked(sent, lenient=request.path.endswith("/"))
-        again = _fingerprints(sent, _key(request), client)
+            review = await self._review(sent)
+        body = _body(sent, lenient=request.path.endswith("/"))
+        digest = preconditions.named_digest(body.digest, preconditions.if_match(request), review.digest)
+        asked = _Asked(client, review, body, digest, Fingerprint.of(request, sent, client.name))
         # Older clients expect 201 for a new decision.
-        status = 201 if request.path.endswith("/") or isinstance(asked, OlderDecision) else 200
-        first = await self._before(again)
-        if first is None:
-            first = await self._record(review_id, asked, again, client)
-        return answer(record_json(first), status)
+        status = 201 if request.path.endswith("/") or isinstance(body, OlderDecision) else 200
+        first = await self._first(asked)
+        if first is not None and not self._expired(first):
+            return answer(record_json(await self._again(asked, first)), status)
+        if body.decision is Choice.APPROVE and digest is None and self.auth.digest_required:
+            raise HttpError(428, UNNAMED)
+        return answer(record_json(await self._record(asked, first)), status)
 
     async def show(self, request: web.Request) -> web.Response:
         """Show a decision."""
@@ -108,7 +129,7 @@ class _Decisions:
             found = await queries.history(self.gate, request.match_info["apv_id"])
         return answer([record_json(record) for record in found])
 
-    async def _review_id(self, sent: object) -> UUID:
+    async def _review(self, sent: object) -> Review:
         """Find the review first: an unknown one is 404, whatever else is wrong."""
         if not isinstance(sent, dict):
             raise unprocessable([Fault("dict_type", (), "must be a JSON object")])
@@ -120,42 +141,91 @@ class _Decisions:
         if dossier is None:
             shown = name if name.isprintable() and len(name) <= 100 else "with this name"
             raise HttpError(404, f"APV {shown} not found")
-        return dossier.review.id
+        return dossier.review
 
-    async def _before(self, again: dict[str, str]) -> DecisionRecord | None:
+    async def _first(self, asked: _Asked) -> Keyed | None:
+        if asked.fingerprint.key is None:
+            return None
         async with asyncio.timeout(READ_SECONDS):
-            return await queries.of_request(self.gate, again["request"], again.get("idempotency_key"))
+            return await queries.of_key(self.gate, asked.fingerprint.key, asked.review.id)
 
-    async def _record(
-        self, review_id: UUID, asked: NewDecision | OlderDecision, again: dict[str, str], client: Client
-    ) -> DecisionRecord:
-        decision = Decision(
-            choice=asked.decision,
-            justification=(asked.comments or "") if isinstance(asked, OlderDecision) else asked.justification,
-            digest=asked.digest,
-            any_length=True,
+    def _expired(self, first: Keyed) -> bool:
+        return first.at <= self.gate.now() - queries.SAME_KEY
+
+    async def _again(self, asked: _Asked, first: Keyed) -> DecisionRecord:
+        """The record that the first request with this key got; raises its refusal, or HttpError 422 for another one."""
+        asked.fingerprint.check(first)
+        if not first.decided:
+            raise _refusal(Reason(str(first.kept["reason"])), first.sentence)
+        async with asyncio.timeout(READ_SECONDS):
+            return await self._recorded(first.id)
+
+    async def _record(self, asked: _Asked, expired: Keyed | None) -> DecisionRecord:
+        particulars = self._particulars(asked)
+        asker = Asker(
+            self._caller(asked), "api", asked.fingerprint.delivery(expired),
+            {**asked.fingerprint.kept(), **({"token": asked.client.name} if self.auth.tokens is not None else {})},
+        )  # fmt: skip
+        decision = _decision(asked)
+        # What somebody decided before by other means is refused: the second time, and then it is recorded.
+        for repeatable in (True, False):
+            outcome = await decisions.decide(
+                self.gate, asker, asked.review.id, decision, particulars, repeatable=repeatable
+            )
+            if isinstance(outcome, Accepted):
+                return await self._recorded(particulars.id)
+            if not isinstance(outcome, Repeated):
+                raise _refusal(outcome.reason, outcome.sentence)
+            if not outcome.stands:
+                break
+            async with asyncio.timeout(READ_SECONDS):
+                earlier = await queries.of_body(self.gate, asked.fingerprint.body)
+            if earlier is not None:
+                return earlier
+        # Another request with this key was recorded at the same time, or refused on another review.
+        first = await self._first(asked)
+        if first is None or self._expired(first):
+            raise other_request()
+        return await self._again(asked, first)
+
+    def _particulars(self, asked: _Asked) -> Particulars:
+        body = asked.body
+        # The record carries the name of the token or its owner; the name that the client sent goes into its metadata.
+        named: dict[str, Json] = {"reviewer_name": body.reviewer_name, "reviewer_email": _email(body)}
+        return Particulars(
+            confidence=body.confidence_override if isinstance(body, OlderDecision) else body.confidence,
+            modifications=as_stored(cast("Json", body.modifications)),
+            metadata=named if self.auth.tokens is not None else {},
         )
-        token = client.name if self.auth.tokens is not None else None
-        email = (asked.reviewer_email or "").strip() or None
-        # The record carries the token's name; the name that the client sent goes into its metadata.
-        named: dict[str, Json] = {"reviewer_name": asked.reviewer_name, "reviewer_email": email} if token else {}
-        particulars = Particulars(
-            confidence=asked.confidence_override if isinstance(asked, OlderDecision) else asked.confidence,
-            modifications=as_stored(cast("Json", asked.modifications)),
-            metadata={**named, **again},
-        )
-        asker = Asker(ApiCaller(token, asked.reviewer_name, email), "api")
-        outcome = await decisions.decide(self.gate, asker, review_id, decision, particulars)
-        if isinstance(outcome, Accepted):
-            record = await queries.decision(self.gate, particulars.id)
-            assert record is not None, "the decision is committed"
-            return record
-        assert isinstance(outcome, Refused), "only deliveries are deduplicated"
-        # The same request may have been recorded at the same time.
-        first = await self._before(again)
-        if first is None:
-            raise HttpError(STATUSES.get(outcome.reason, 403), outcome.sentence)
-        return first
+
+    def _caller(self, asked: _Asked) -> TokenOwner | ApiCaller:
+        client = asked.client
+        if self.auth.tokens is None:
+            return ApiCaller(None, asked.body.reviewer_name, _email(asked.body))
+        return TokenOwner(client.name, client.owner) if client.owner else ApiCaller(client.name, client.name)
+
+    async def _recorded(self, decision_id: UUID) -> DecisionRecord:
+        record = await queries.decision(self.gate, decision_id)
+        assert record is not None, "the decision is committed"
+        return record
+
+
+def _decision(asked: _Asked) -> Decision:
+    body = asked.body
+    return Decision(
+        choice=body.decision,
+        justification=(body.comments or "") if isinstance(body, OlderDecision) else body.justification,
+        digest=asked.digest,
+        any_length=True,
+    )
+
+
+def _email(body: NewDecision | OlderDecision) -> str | None:
+    return (body.reviewer_email or "").strip() or None
+
+
+def _refusal(reason: Reason, sentence: str) -> HttpError:
+    return HttpError(STATUSES.get(reason, 403), sentence)
 
 
 def record_json(record: DecisionRecord) -> dict[str, Json]:
@@ -180,12 +250,14 @@ def record_json(record: DecisionRecord) -> dict[str, Json]:
         "decided_at": utc(record.created_at),
         "action_completed_at": utc(record.action_completed_at),
         "source": record.source,
+        "version": record.version,
+        "digest": record.digest,
     }
 
 
-def _asked(sent: object, *, lenient: bool) -> NewDecision | OlderDecision:
+def _body(sent: object, *, lenient: bool) -> NewDecision | OlderDecision:
     """Parse the body; raises HttpError 422. `lenient`: a body without justification and comments counts as older."""
-    assert isinstance(sent, dict), "_review_id has checked it"
+    assert isinstance(sent, dict), "_review has checked it"
     older = "justification" not in sent and (lenient or not sent.keys().isdisjoint(("comments", "confidence_override")))
     faults = faults_in(sent, ())
     try:
@@ -195,23 +267,6 @@ def _asked(sent: object, *, lenient: bool) -> NewDecision | OlderDecision:
     if faults:
         raise unprocessable(faults)
     return asked
-
-
-def _key(request: web.Request) -> str | None:
-    key = request.headers.get(KEY)
-    if key is not None and not 0 < len(key) <= KEY_LIMIT:
-        raise unprocessable([Fault("string_length", (KEY,), f"must have 1 to {KEY_LIMIT} characters")], "header")
-    return key
-
-
-def _fingerprints(sent: object, key: str | None, client: Client) -> dict[str, str]:
-    """The SHA-256 of the body and of the key, each with the client's name, by which a repeated request is found."""
-    found = {"request": _sha256(client.name, json.dumps(sent, sort_keys=True, separators=(",", ":")))}
-    return found if key is None else found | {"idempotency_key": _sha256(client.name, key)}
-
-
-def _sha256(*parts: str) -> str:
-    return hashlib.sha256("\0".join(parts).encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def _is_uuid(name: str) -> bool:

@@ -37,6 +37,7 @@ SENTENCES = {
     409: "The review is closed, or its content changed",
     413: "The body is too large",
     422: "The request is invalid; `detail` lists every fault",
+    428: "The approval does not name the digest of the content it is for",
     429: "Rate limit exceeded; see `Retry-After`",
     503: "The database is unavailable",
 }
@@ -130,7 +131,14 @@ def _responses(endpoint: Endpoint, schemas: Schemas) -> dict[str, Json]:
         if status < 300 and (endpoint.lists or endpoint.listed):
             many: dict[str, Json] = {"type": "array", "items": schema}
             schema = _either([schema, many]) if endpoint.lists else many
-        responses[str(status)] = {"description": SENTENCES[status], "content": {"application/json": {"schema": schema}}}
+        response: dict[str, Json] = {
+            "description": SENTENCES[status], "content": {"application/json": {"schema": schema}},
+        }  # fmt: skip
+        if endpoint.headers and status < 300:
+            response["headers"] = {
+                name: {"description": about, "schema": {"type": "string"}} for name, about in endpoint.headers.items()
+            }
+        responses[str(status)] = response
     return responses
 
 
@@ -160,13 +168,11 @@ def add_routes(app: web.Application, endpoints: Sequence[Endpoint]) -> None:
         name = request.match_info["asset"]
         if name not in ASSETS:
             raise web.HTTPNotFound
-        headers = {"Cache-Control": "public, max-age=3600"}
         if name == "start.js":
-            return web.Response(text=START, content_type=ASSETS[name], headers=headers)
+            return web.Response(text=START, content_type=ASSETS[name])
         return web.Response(
-            body=_compressed(name), content_type=ASSETS[name], charset="utf-8",
-            headers=headers | {"Content-Encoding": "gzip"},
-        )  # fmt: skip
+            body=_compressed(name), content_type=ASSETS[name], charset="utf-8", headers={"Content-Encoding": "gzip"}
+        )
 
     for prefix in PREFIXES:
         for end in ("", "/"):

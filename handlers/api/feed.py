@@ -23,6 +23,8 @@ MESSAGE_LIMIT = 64 * 1024
 """Bytes in one message from a client."""
 CHANNELS_MOST = 100
 CLOSE_SECONDS = 5.0
+LOOK_SECONDS = 3600.0
+"""Between two looks at the clock, which may be set meanwhile, of a connection whose token ends on a date."""
 
 
 def add_route(app: web.Application, feed: Feed, auth: Auth, now: Callable[[], datetime]) -> None:
@@ -50,7 +52,7 @@ class _Listeners:
     sockets: set[web.WebSocketResponse] = field(default_factory=set)
 
     async def listen(self, request: web.Request) -> web.StreamResponse:
-        self.auth.admit_listener(request)
+        client = self.auth.admit_listener(request)
         socket = web.WebSocketResponse(
             heartbeat=PING_SECONDS, max_msg_size=MESSAGE_LIMIT, timeout=CLOSE_SECONDS, compress=False
         )
@@ -61,6 +63,7 @@ class _Listeners:
         subscriber = Subscriber()
         writer = asyncio.create_task(_write(socket, subscriber))
         ender = asyncio.create_task(_end_when_dropped(socket, subscriber, writer))
+        ending = asyncio.create_task(self._end_with_the_token(socket, client.ends_at))
         try:
             await self._converse(socket, subscriber)
         finally:
@@ -68,10 +71,18 @@ class _Listeners:
             self.sockets.discard(socket)
             metrics.WS_ACTIVE.dec()
             writer.cancel()
+            ending.cancel()
             if not subscriber.dropped.is_set():
                 ender.cancel()
-            await asyncio.gather(writer, ender, return_exceptions=True)
+            await asyncio.gather(writer, ender, ending, return_exceptions=True)
         return socket
+
+    async def _end_with_the_token(self, socket: web.WebSocketResponse, ends_at: datetime | None) -> None:
+        if ends_at is None:
+            return
+        while (left := (ends_at - self.now()).total_seconds()) > 0:  # noqa: ASYNC110 - a clock tells nobody
+            await asyncio.sleep(min(left, LOOK_SECONDS))
+        await socket.close(code=WSCloseCode.POLICY_VIOLATION, message=b"the token is no longer valid", drain=False)
 
     async def close(self, _app: web.Application) -> None:
         """Close every connection with 1001."""

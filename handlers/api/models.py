@@ -51,7 +51,8 @@ class _DecisionAsked(BaseModel):
     reviewer_email: BoundedText | None = None
     modifications: JsonValue = None
     digest: BoundedText | None = None
-    """The digest of the content that was judged. If it is not the current one, the decision is refused."""
+    """The digest of the content that was judged. If it is not the current one, the decision is refused. An approval
+    names it here or in `If-Match`."""
 
 
 class NewDecision(_DecisionAsked):
@@ -93,6 +94,9 @@ class Decision(BaseModel):
     decided_at: datetime
     action_completed_at: datetime | None
     source: str
+    version: int
+    digest: str
+    """The version and the digest of the content that was judged."""
 
 
 class Review(ApvSubmission):

@@ -60,6 +60,7 @@ class _Reviews:
             Endpoint(
                 method="GET", path="/reviews/{id}", name="show_review", scope="read", handler=self.review,
                 about="Show a review.", parameters=(NAMED,), answers={200: models.Review, 404: ErrorResponse},
+                headers={"ETag": "The digest in double quotes, for `If-Match` of a decision."},
             ),
             Endpoint(
                 method="GET", path="/health", name="health", scope=None, handler=self.health,
@@ -114,7 +115,8 @@ class _Reviews:
             dossier = await queries.find(self.gate, name)
         if dossier is None:
             raise HttpError(404, f"APV {name} not found")
-        return answer(review_json(dossier, self.gate.now()))
+        # No 304 for it: status and votes change under the same digest.
+        return answer(review_json(dossier, self.gate.now()), headers={"ETag": f'"{dossier.review.digest}"'})
 
     async def stats(self, request: web.Request) -> web.Response:
         """Show statistics of reviews and decisions."""

@@ -9,7 +9,7 @@ from aiohttp.typedefs import Handler
 from pydantic import BaseModel
 
 from bot.domain.apv import Json
-from handlers.api.auth import TokenScope
+from bot.domain.tokens import TokenScope
 from handlers.api.models import ErrorResponse, ValidationErrorResponse
 
 PREFIXES = ("/hitl", "/hitl/hitl")
@@ -50,6 +50,8 @@ class Endpoint:
     listed: bool = False
     """The response is always a list."""
     parameters: Sequence[Parameter] = field(default=())
+    headers: Mapping[str, str] = field(default_factory=dict)
+    """Of a response without an error: what each is for."""
 
 
 def add(app: web.Application, endpoints: Sequence[Endpoint]) -> None:

@@ -21,7 +21,7 @@ MAIN = {200, 400, 401, 403, 429, 503}
 
 @dataclass(frozen=True)
 class Operation:
-    """One method on one path: a valid request, with `{code}` and `{decision}`, and the statuses beside MAIN."""
+    """One method on one path: a valid request, with names of `prepared` in braces, and the statuses beside MAIN."""
 
     method: str
     path: str
@@ -39,7 +39,8 @@ class Operation:
 
 
 WHY = "The two lines do what the advisory says."
-APPROVAL = {"decision": "approve", "justification": WHY, "reviewer_name": "Ana", "apv_id": "{code}"}
+UNNAMED = {"decision": "approve", "justification": WHY, "reviewer_name": "Ana", "apv_id": "{code}"}
+APPROVAL = {**UNNAMED, "digest": "{digest}"}
 STALE = {**APPROVAL, "digest": "0" * 64}
 OPERATIONS = (
     Operation(
@@ -60,11 +61,11 @@ OPERATIONS = (
     ),
     Operation(
         "POST", "/hitl/decisions", "/hitl/decisions", "decider", "reader",
-        frozenset({201, 404, 409, 413, 422}), APPROVAL,
+        frozenset({201, 404, 409, 413, 422, 428}), APPROVAL,
         {
             201: {"path": "/hitl/decisions/"}, 404: {"json": {**APPROVAL, "apv_id": "APV-2026-9999"}},
             409: {"json": STALE}, 413: {"bytes": decisions.BODY_LIMIT + 1},
-            422: {"json": {**APPROVAL, "decision": "perhaps"}},
+            422: {"json": {**APPROVAL, "decision": "perhaps"}}, 428: {"json": UNNAMED},
         },
     ),
     Operation(
@@ -91,14 +92,15 @@ async def provoked(database: Database, operation: Operation, status: int) -> Asy
 
 
 async def prepared(database: Database) -> dict[str, str]:
-    """A waiting review and a decided one: the code of the first and the id of the decision."""
+    """A waiting review and a decided one: the code and digest of the first and the id of the decision."""
     async with AsyncExitStack() as stack:
         writer = await stack.enter_async_context(serving_api(database, holder="writer"))
         decider = await stack.enter_async_context(serving_api(database, holder="decider"))
         _, waits = await asks(writer, "POST", "/hitl/reviews", json=apv())
         _, other = await asks(writer, "POST", "/hitl/reviews", json=apv(package_name="other"))
-        _, made = await asks(decider, "POST", "/hitl/decisions", json={**APPROVAL, "apv_id": other["apv_code"]})
-    return {"code": waits["apv_code"], "decision": made["decision_id"]}
+        approval = {**APPROVAL, "apv_id": other["apv_code"], "digest": other["digest"]}
+        _, made = await asks(decider, "POST", "/hitl/decisions", json=approval)
+    return {"code": waits["apv_code"], "decision": made["decision_id"], "digest": waits["digest"]}
 
 
 async def answered(client: aiohttp.ClientSession, operation: Operation, status: int, names: dict[str, str]) -> Any:
@@ -113,10 +115,17 @@ async def answered(client: aiohttp.ClientSession, operation: Operation, status: 
     if status == 413:
         return await asks(client, operation.method, path, data=b" " * instead["bytes"])
     body = instead.get("json", operation.body)
-    sent = {} if body is None else {"json": json.loads(json.dumps(body).replace("{code}", names["code"]))}
+    sent = {} if body is None else {"json": _filled_in(body, names)}
     if status == 429:
         await asks(client, operation.method, path, **sent)
     return await asks(client, operation.method, path, **sent)
+
+
+def _filled_in(body: Mapping[str, Any], names: dict[str, str]) -> object:
+    text = json.dumps(body)
+    for name, value in names.items():
+        text = text.replace(f"{{{name}}}", value)
+    return json.loads(text)
 
 
 @pytest.mark.parametrize(("operation", "status"), ROWS, ids=[f"{o.method} {o.path} {s}" for o, s in ROWS])

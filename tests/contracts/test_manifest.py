@@ -27,6 +27,7 @@ SCOPES_OF_CALL = {
     "conversations_replies": {"channels:history", "groups:history"},
     "usergroups_users_list": {"usergroups:read"},
     "users_info": {"users:read", "users:read.email"},
+    "users_lookupByEmail": {"users:read.email"},
     "views_open": set[str](),
     "views_update": set[str](),
     "views_publish": set[str](),

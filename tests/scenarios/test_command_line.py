@@ -350,6 +350,16 @@ def test_a_policy_is_checked_before_it_is_used(bare: Terminal, text: str, code: 
     assert says in ended.said + ended.complained
 
 
+def test_a_token_is_nobody_more(bare: Terminal) -> None:
+    """One of a reviewer is that reviewer, a machine's adds no person; where names are claimed, there is no limit."""
+    (bare.folder / "own.toml").write_text("[severity.low]\napprovals = 3")
+    tokens = [f"ci{n}{owner}:decide:{n:064x}" for n, owner in enumerate(("", "", "@U0ALICE", "@bob@example.org"))]
+    given = {"REVIEWERS": "U0ALICE,U0BOB", "API_TOKENS": ",".join(tokens)}
+    ended = bare.types("policy", "check", "own.toml", **given)
+    assert (ended.code, "at most 2 people may approve" in ended.complained) == (1, True)
+    assert bare.types("policy", "check", "own.toml", API_AUTH="none", **given).code == 0
+
+
 def test_the_version(bare: Terminal) -> None:
     """One line."""
     assert bare.types("--version").said == f"{version('apv-bot')}\n"

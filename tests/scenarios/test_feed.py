@@ -1,11 +1,11 @@
 """The live feed on real servers and one real PostgreSQL: every frame, in order, on every replica."""
 
 import asyncio
-import hashlib
 import json
 from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any, cast
 
 import aiohttp
@@ -19,7 +19,7 @@ from handlers.api import feed
 from handlers.api import reviews as api
 from handlers.api.auth import Auth
 from storage.database import Database, end
-from tests.web import HOLDER, TOKENS, Clock, apv, gate, gets, serving, settings, submits
+from tests.web import HOLDER, TOKENS, Clock, apv, gate, gets, serving, settings, submits, token
 
 WHY = "The pin is exact and the tests pass."
 SECONDS = 60.0
@@ -55,10 +55,10 @@ class Listener:
 @asynccontextmanager
 async def replica(database: Database, clock: Clock, **changes: Any) -> AsyncIterator[aiohttp.ClientSession]:
     """The API and the feed of one web process; the client's token has every scope."""
-    everything = f"all:read+submit+decide:{hashlib.sha256(b'all-token').hexdigest()}"
-    tokens = tuple(f"{n}:{s}:{hashlib.sha256(f'{n}-token'.encode()).hexdigest()}" for n, s in TOKENS.items())
+    everything = token("all", "read+submit+decide")
+    tokens = tuple(token(name, scopes) for name, scopes in TOKENS.items())
     chosen = settings(**{"api_tokens": (*tokens, everything), **changes})
-    opened, auth = gate(database, clock), Auth.of(chosen, clock.seconds)
+    opened, auth = gate(database, clock), Auth.of(chosen, clock.seconds, clock)
     app, live = http.application(chosen.cors_origins), Feed(opened)
     api.add_routes(app, opened, auth)
     feed.add_route(app, live, auth, clock)
@@ -96,7 +96,7 @@ def found(**changes: object) -> dict[str, Any]:
 
 async def decides(client: aiohttp.ClientSession, review: dict[str, Any], choice: str = "approve") -> dict[str, Any]:
     asked = {"apv_id": review["apv_id"], "decision": choice, "justification": WHY, "reviewer_name": "Ana"}
-    async with client.post("/hitl/decisions", json=asked) as answer:
+    async with client.post("/hitl/decisions", json=asked | {"digest": review["digest"]}) as answer:
         record: dict[str, Any] = await answer.json()
         assert answer.status == 200, record
         return record
@@ -168,7 +168,7 @@ async def test_events_are_sent_in_order(web: aiohttp.ClientSession, clock: Clock
         await ana.subscribes("apvs", "decisions", "stats")
         _, review = await submits(web, found())
         clock.advance(seconds=1)
-        await submits(web, found(cve_title="Changed"))
+        _, review = await submits(web, found(cve_title="Changed"))
         # What changes in a decision's own moment is told as that decision.
         clock.advance(seconds=1)
         record = await decides(web, review)
@@ -184,7 +184,7 @@ async def test_events_are_sent_in_order(web: aiohttp.ClientSession, clock: Clock
     assert set(told[1]) == {"type", "seq", *names, "status", "version", "pr_number", "pr_url", "pr_checks"}
     assert told[2] == {
         "type": "decision_made", "seq": 3, **names, "decision_id": record["decision_id"], "decision": "approve",
-        "reviewer_name": "all", "action_taken": "recorded",
+        "reviewer_name": "Alma", "action_taken": "recorded",
     }  # fmt: skip
     assert told[3] == {
         "type": "stats_update", "seq": 4, "pending_reviews": 0, "total_decisions": 1, "decisions_today": 1,
@@ -237,7 +237,13 @@ async def test_a_refused_decision_sends_no_event(web: aiohttp.ClientSession) -> 
         await ana.subscribes("apvs", "decisions")
         async with web.post(
             "/hitl/decisions",
-            json={"apv_id": review["apv_id"], "decision": "approve", "justification": WHY + "!", "reviewer_name": "A"},
+            json={
+                "apv_id": review["apv_id"],
+                "decision": "approve",
+                "justification": WHY + "!",
+                "reviewer_name": "A",
+                "digest": review["digest"],
+            },
         ) as answer:
             assert answer.status == 403
         await submits(web, found(package_name="next"))
@@ -346,11 +352,28 @@ async def test_a_token_may_come_in_the_query(database: Database, clock: Clock) -
         assert (await ana.asks(type="ping"))["type"] == "pong"
 
 
+async def test_a_connection_ends_with_its_token(database: Database, clock: Clock) -> None:
+    """1008 when the token's date comes; the same token opens no other one."""
+    clock.at = datetime(2026, 12, 30, 23, 59, 59, 990_000, UTC)
+    async with replica(database, clock, api_tokens=(f"{token('all', 'read')}:2026-12-31",)) as client:
+        async with listener(client) as ana:
+            assert (await ana.asks(type="ping"))["type"] == "pong"
+            clock.advance(seconds=1)
+            async with asyncio.timeout(SECONDS):
+                assert (await ana.socket.receive()).type is WSMsgType.CLOSE
+            assert ana.socket.close_code == 1008
+        async with client.get("/hitl/ws") as answer:
+            assert (answer.status, answer.headers["Cache-Control"]) == (401, "no-store")
+
+
 async def test_without_tokens_other_pages_cannot_listen(database: Database, clock: Clock) -> None:
-    """403 for a page of another origin."""
+    """403 for a page of another origin, under another name, or through a proxy."""
     async with replica(database, clock, api_auth="none") as client:
         async with client.get("/hitl/ws", headers={"Origin": "https://elsewhere.example"}) as answer:
-            assert answer.status == 403
+            assert (answer.status, answer.headers["Cache-Control"]) == (403, "no-store")
+        for headers in ({"Host": "apv.example"}, {"X-Forwarded-For": "192.0.2.1"}, {"Via": "1.1 proxy"}):
+            async with client.get("/hitl/ws", headers=headers) as answer:
+                assert (answer.status, answer.headers["Cache-Control"]) == (403, "no-store")
         async with client.get("/hitl/ws") as answer:
             assert answer.status == 400
         assert (await gets(client, "/hitl/health"))["mode"] == "LIVE"

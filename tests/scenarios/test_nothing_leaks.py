@@ -62,7 +62,8 @@ def secrets(world: World, folder: Path) -> list[str]:
     """The values that the settings keep, and the folders that only this machine has."""
     values = [getattr(world.settings, name) for name in type(world.settings).model_fields]
     kept = [value.get_secret_value() for value in values if isinstance(value, SecretStr)]
-    return [*kept, str(folder), str(Path(__file__).parents[2])]
+    hashes = [token.sha256 for token in world.settings.tokens]
+    return [*kept, *hashes, str(folder), str(Path(__file__).parents[2])]
 
 
 async def ask_everything(world: World) -> list[str]:

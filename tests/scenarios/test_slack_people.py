@@ -39,6 +39,11 @@ class Slack:
         user = self.users.get(key)
         return await self._answer(key, {"ok": True, "user": user} if user else _error("user_not_found"))
 
+    async def users_lookup(self, request: web.Request) -> web.Response:
+        key = request.query["email"]
+        user = next((user for user in self.users.values() if _address(user) == key), None)
+        return await self._answer(key, {"ok": True, "user": user} if user else _error("users_not_found"))
+
     async def group_users(self, request: web.Request) -> web.Response:
         key = request.query["usergroup"]
         members = self.groups.get(key)
@@ -50,6 +55,11 @@ class Slack:
         self.arrived.set()
         await self.gate.wait()
         return web.json_response(_error(self.error) if self.error else body)
+
+
+def _address(user: Json) -> object:
+    profile = user["profile"]
+    return profile.get("email") if isinstance(profile, dict) and not user.get("deleted") else None
 
 
 def _error(code: str) -> Json:
@@ -84,6 +94,7 @@ async def directories(slack: Slack, clock: Clock) -> AsyncIterator[Directories]:
     """Makes directories over one client; `patience` and `capacity` can be given."""
     app = web.Application()
     app.router.add_get("/api/users.info", slack.users_info)
+    app.router.add_get("/api/users.lookupByEmail", slack.users_lookup)
     app.router.add_get("/api/usergroups.users.list", slack.group_users)
     made: list[SlackDirectory] = []
     async with TestServer(app) as server, aiohttp.ClientSession() as http:
@@ -281,6 +292,41 @@ async def test_what_slack_reports_as_changed_is_asked_again(slack: Slack, direct
     assert profile is not None
     assert profile.deleted
     assert await directory.group("S1") == frozenset()
+
+
+async def test_a_person_is_found_by_their_address(slack: Slack, directory: SlackDirectory, clock: Clock) -> None:
+    """The same profile as by their id, asked for once in 60 s; that Slack knows none is an answer too."""
+    slack.users["U1"] = person("U1")
+    for _ in range(3):
+        assert await directory.by_email("rev@example.org") == await directory.profile("U1")
+        assert await directory.by_email("nobody@example.org") is None
+    assert (slack.asked["rev@example.org"], slack.asked["nobody@example.org"]) == (1, 1)
+    clock.now += 60
+    slack.users["U1"] = person("U1", deleted=True)
+    assert await directory.by_email("rev@example.org") is None
+
+
+async def test_a_change_of_a_person_is_one_of_their_address(slack: Slack, directory: SlackDirectory) -> None:
+    """Also where nobody had the address before; the addresses of others stay."""
+    slack.users = {"U1": person("U1"), "U2": person("U2", profile={"email": "two@example.org"})}
+    for address in ("rev@example.org", "new@example.org", "two@example.org"):
+        await directory.by_email(address)
+    slack.users["U1"] = person("U1", profile={"email": "new@example.org"})
+    directory.forget("U1")
+    assert await directory.by_email("rev@example.org") is None
+    found = await directory.by_email("new@example.org")
+    assert found is not None
+    assert found.user_id == "U1"
+    assert await directory.by_email("two@example.org") is not None
+    assert slack.asked["two@example.org"] == 1
+
+
+async def test_an_address_without_an_answer_is_nobody_known(slack: Slack, directory: SlackDirectory) -> None:
+    """A missing scope or an outage is no answer: nothing may be recorded."""
+    for error in ("missing_scope", "internal_error", "ratelimited"):
+        slack.error = error
+        with pytest.raises(DirectoryUnavailable):
+            await directory.by_email("rev@example.org")
 
 
 async def test_an_answer_under_way_when_the_change_is_reported_is_not_kept(

@@ -32,7 +32,7 @@ UNUSABLE = (
     ({"REVIEWERS": "alice"}, "REVIEWERS: must be a comma list of Slack user ids"),
     (
         {"API_TOKENS": "scanner:read:a-token-in-the-clear"},
-        "API_TOKENS: must be a comma list of name:scope+scope:sha256",
+        "API_TOKENS: must be a comma list of name[@owner]:scope+scope:sha256",
     ),
     ({"HOST": "0.0.0.0", "API_AUTH": "none"}, "API_AUTH: none is accepted only when HOST is loopback"),
     ({"GITHUB_TOKEN": "ghp_a-token"}, "GITHUB_REPO_OWNER, GITHUB_REPO_NAME: must both be set"),

@@ -6,6 +6,7 @@ import pytest
 
 from bot.domain.apv import Severity, WargameVerdict
 from bot.domain.policy import Policy
+from bot.domain.replay import Past
 from bot.domain.review import Choice, Status
 from bot.jobs import MakeBump
 from bot.policies.reading import Around, read
@@ -48,7 +49,7 @@ async def test_what_a_person_objected_to_stays_with_people(database: Database, c
     assert past[again.id].submitter == "scan"
 
 
-async def replayed(database: Database) -> list[replay.Past]:
+async def replayed(database: Database) -> list[Past]:
     async with database.transaction() as tx:
         return await replay.since(tx, NOW)
 

@@ -179,6 +179,18 @@ async def test_a_request_that_comes_twice_at_once_counts_once(database: Database
     assert await log(database, first) == ["review.submitted", "review.approved"]
 
 
+async def test_one_request_for_two_reviews_counts_once(database: Database) -> None:
+    """Also in one group, whose statement would take both for the first: a program's key is for one decision."""
+    opened = gate(database)
+    busy, first, second = await arrived(opened, 3)
+    key = b"a program's key"
+    results = await asyncio.gather(
+        click(opened, ALICE, busy), *[click(opened, ALICE, review, delivery=key) for review in (first, second)]
+    )
+    assert sorted(type(result).__name__ for result in results) == ["Accepted", "Accepted", "Repeated"]
+    assert len(await rows(database, "SELECT id FROM hitl_decisions")) == 2
+
+
 async def test_nobody_knows_a_review_that_is_not_there(database: Database) -> None:
     """It is refused, and nothing is written."""
     opened = gate(database)

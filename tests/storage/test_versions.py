@@ -62,25 +62,26 @@ async def test_a_repeated_request_is_judged_again_on_another_version(database: D
     """The record that answered it the first time is void; so is one that was withdrawn."""
     opened = gate(database)
     first = (await submit(opened, FIRST)).review
-    caller = Asker(ApiCaller("ci", "ci"), "api")
-    made = Particulars(metadata={"request": "the same"})
+    caller = Asker(ApiCaller(None, "Ana"), "api", request={"request": "the same"})
+    made = Particulars()
     await service.decide(opened, caller, first.id, Decision(choice=Choice.APPROVE, justification=WHY), made)
-    found = await queries.of_request(opened, "the same", None)
+    found = await queries.of_body(opened, "the same")
     assert found is not None
     assert found.id == made.id
     await submit(opened, SECOND)
     await submit(opened, FIRST)
-    assert await queries.of_request(opened, "the same", None) is None
+    assert await queries.of_body(opened, "the same") is None
 
 
 async def test_a_withdrawn_approval_is_no_answer_to_the_same_request(database: Database) -> None:
     """It no longer stands, so the request is judged like a new one."""
     opened = gate(database)
     review = (await submit(opened, FIRST)).review
-    made = Particulars(metadata={"request": "the same"})
-    await service.decide(opened, asker(ALICE), review.id, Decision(choice=Choice.APPROVE), made)
+    requested = replace(asker(ALICE), request={"request": "the same"})
+    await service.decide(opened, requested, review.id, Decision(choice=Choice.APPROVE))
+    assert await queries.of_body(opened, "the same") is not None
     await service.withdraw(opened, asker(ALICE), review.id)
-    assert await queries.of_request(opened, "the same", None) is None
+    assert await queries.of_body(opened, "the same") is None
 
 
 async def test_what_is_pushed_is_what_was_locked(database: Database) -> None:

@@ -1,13 +1,15 @@
 """Tokens, scopes and rates, without a server."""
 
 import hashlib
-from types import SimpleNamespace
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 from aiohttp.test_utils import make_mocked_request
 
-from handlers.api.auth import REMEMBERED, ApiToken, Auth, Client, RateLimit, TokenScope
+from bot.config import Settings
+from bot.domain.tokens import ApiToken, TokenScope
+from handlers.api.auth import REMEMBERED, Auth, Client, RateLimit
 from handlers.http import HttpError
 
 
@@ -19,13 +21,15 @@ class Seconds:
         return self.now
 
 
-def token(name: str, *scopes: str) -> ApiToken:
-    return ApiToken.of(f"{name}:{'+'.join(scopes)}:{hashlib.sha256(name.encode()).hexdigest()}")
+def token(name: str, *scopes: str, owner: str = "", until: str = "") -> ApiToken:
+    hashed = hashlib.sha256(name.encode()).hexdigest()
+    return ApiToken.of(f"{name}{owner and '@'}{owner}:{'+'.join(scopes)}:{hashed}{until and ':'}{until}")
 
 
 def admitted(auth: Auth, header: str | None, scope: TokenScope = "read") -> Client | int:
     """The client, or the status of the refusal."""
-    request = make_mocked_request("GET", "/", headers={} if header is None else {"Authorization": header})
+    headers = {"Host": "localhost"} | ({} if header is None else {"Authorization": header})
+    request = make_mocked_request("GET", "/", headers=headers)
     try:
         return auth.admit(request, scope)
     except HttpError as refused:
@@ -37,6 +41,40 @@ def test_a_token_is_its_name_and_scopes() -> None:
     auth = Auth([token("first", "read"), token("second", "submit", "decide"), token("third", "read")])
     assert admitted(auth, "Bearer third") == Client("third", frozenset({"read"}))
     assert admitted(auth, "bearer  second ", "decide") == Client("second", frozenset({"submit", "decide"}))
+
+
+@pytest.mark.parametrize("owner", ["U0ANA", "W0ANA", "ana.b@example.org"])
+def test_a_token_may_speak_for_a_person(owner: str) -> None:
+    """The name ends at the first @, and the owner is all of the rest."""
+    assert token("ci-1.a", "decide", owner=owner).owner == owner
+    assert admitted(Auth([token("ci-1.a", "decide", owner=owner)]), "Bearer ci-1.a", "decide") == Client(
+        "ci-1.a", frozenset({"decide"}), owner
+    )
+
+
+def test_an_address_is_the_same_in_any_case() -> None:
+    """ASCII letters only, so that no two people become one."""
+    assert token("ci", "read", owner="Ana@Example.ORG").owner == "ana@example.org"
+    assert token("ci", "read", owner="ÄNA@Example.ORG").owner == "Äna@example.org"
+
+
+@pytest.mark.parametrize(
+    ("day", "hour", "known"), [(30, 23, True), (31, 0, False), (31, 12, False)], ids=["before", "from", "after"]
+)
+def test_a_token_ends_with_its_date(day: int, hour: int, known: bool) -> None:
+    """From the date on, in UTC, it is refused like an unknown one."""
+    auth = Auth([token("ci", "read", until="2026-12-31")], now=lambda: datetime(2026, 12, day, hour, tzinfo=UTC))
+    assert isinstance(admitted(auth, "Bearer ci"), Client) is known
+    assert known or admitted(auth, "Bearer ci") == 401
+
+
+def test_a_token_shows_no_hash() -> None:
+    """Neither in its repr nor in what is said of a bad one."""
+    known = token("ci", "read")
+    assert known.sha256 not in f"{known!r} {known}"
+    with pytest.raises(ValueError, match="ends on no day of the calendar") as refused:
+        token("ci", "read", until="2026-02-30")
+    assert known.sha256 not in str(refused.value)
 
 
 @pytest.mark.parametrize("header", [None, "", "Bearer", "Bearer ", "Bearer fir", "first", "Basic first"])
@@ -63,16 +101,67 @@ def test_a_missing_scope_is_refused() -> None:
 
 
 def test_as_configured() -> None:
-    """The settings become tokens and a rate; `none` asks for no token."""
-    chosen: dict[str, Any] = {"api_auth": "token", "api_tokens": (), "cors_origins": (), "rate_limit": "1/s"}
+    """The settings become tokens and a rate; `none` asks for no token, and never for a digest."""
     hashed = hashlib.sha256(b"secret").hexdigest()
-    auth = Auth.of(SimpleNamespace(**chosen | {"api_tokens": (f"ci:read+submit:{hashed}",)}), Seconds())
+    chosen: dict[str, Any] = {"api_tokens": (f"ci:read+submit:{hashed}",), "rate_limit": "1/s"}
+    auth = Auth.of(Settings(_env_file=None, **chosen), Seconds())
     assert admitted(auth, "Bearer secret") == Client("ci", frozenset({"read", "submit"}))
     assert admitted(auth, "Bearer secret") == 429
-    everybody = Auth.of(SimpleNamespace(**chosen | {"api_auth": "none", "rate_limit": "off"}))
+    everybody = Auth.of(Settings(_env_file=None, api_auth="none", rate_limit="off"))
     assert {admitted(everybody, None) for _ in range(100)} == {
         Client("unknown", frozenset({"read", "submit", "decide"}))
     }
+    optional = Auth.of(Settings(_env_file=None, api_digest="optional"))
+    assert [each.digest_required for each in (auth, everybody, optional)] == [True, False, False]
+
+
+LOOPBACK = [
+    "localhost",
+    "LOCALHOST:8003",
+    "localhost.",
+    "localhost.:8003",
+    "127.0.0.1",
+    "127.9.9.9:80",
+    "[::1]",
+    "[::1]:8003",
+]
+ELSEWHERE = [
+    "", "apv.example", "10.0.0.1", "0.0.0.0", "localhost.example", "127.0.0.1.example", "a.localhost", "[::2]:8003",
+    "::1", "[::1", "localhost@apv.example", "apv.example:localhost", "localhost:80:80",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("host", LOOPBACK)
+def test_without_tokens_this_machine_is_admitted(host: str) -> None:
+    """By any name that is always this machine's."""
+    assert isinstance(asked(Host=host), Client)
+
+
+@pytest.mark.parametrize("host", [*ELSEWHERE, None])
+def test_without_tokens_a_name_that_leads_here_is_refused(host: str | None) -> None:
+    """A page of that name would be of the same origin as the API (DNS rebinding)."""
+    assert asked(**({} if host is None else {"Host": host})) == 403
+
+
+@pytest.mark.parametrize("name", ["Forwarded", "Via", "X-Forwarded-For", "x-forwarded-host", "X-Forwarded-Anything"])
+def test_without_tokens_a_proxy_is_refused(name: str) -> None:
+    """It passes on requests of others; with tokens it may."""
+    assert asked(Host="localhost", **{name: "anything"}) == 403
+    behind = make_mocked_request("GET", "/", headers={"Host": "apv.example", name: "x", "Authorization": "Bearer ci"})
+    assert Auth([token("ci", "read")]).admit(behind, "read") == Client("ci", frozenset({"read"}))
+
+
+def asked(**headers: str) -> Client | int:
+    """The client without tokens, or the status; the listener's refusal is the same."""
+    request, everybody = make_mocked_request("GET", "/", headers=headers), Auth(None)
+    try:
+        client = everybody.admit(request, "read")
+    except HttpError as refused:
+        with pytest.raises(HttpError, match="403"):
+            everybody.admit_listener(request)
+        return refused.status
+    everybody.admit_listener(request)
+    return client
 
 
 def test_the_burst_passes_and_the_rate_refills() -> None:

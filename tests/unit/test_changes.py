@@ -171,7 +171,8 @@ class Git:
 
     def listing(self, tree: str) -> list[TreeEntry]:
         rows = self("ls-tree", "-r", "-t", "-z", tree).decode().split("\0")[:-1]
-        return [TreeEntry(*row.split("\t", 1)[0].split(" "), path=row.split("\t", 1)[1]) for row in rows]
+        split = ((*about.split(" "), path) for about, _, path in (row.partition("\t") for row in rows))
+        return [TreeEntry(mode, kind, sha, path) for mode, kind, sha, path in split]
 
 
 def quoted(path: str) -> bytes:

@@ -12,7 +12,7 @@ from bot.app.vendors import private_key, secret
 from bot.config import ConfigurationError, Settings
 from bot.domain.policy import Principals
 
-SHA = "ab" * 32
+SHA, OTHER_SHA = "ab" * 32, "cd" * 32
 SECRET = "hunter2-of-the-tests"  # pragma: allowlist secret
 
 
@@ -62,7 +62,10 @@ def test_nothing_needs_to_be_set_to_look_around(environment: Environment) -> Non
 URL_FAULT = "must be an http:// or https:// URL"
 DATABASE_FAULT = "DATABASE_URL: must be a postgresql+asyncpg:// or postgresql:// URL"
 SLACK_IDS = "a comma list of Slack user ids (U…, W…) and user-group ids (S…)"
-TOKENS = "API_TOKENS: must be a comma list of name:scope+scope:sha256-of-token (read, submit, decide)"
+TOKENS = (
+    "API_TOKENS: must be a comma list of name[@owner]:scope+scope:sha256-of-token[:YYYY-MM-DD] "
+    "(scopes read, submit, decide; owner: a Slack user id or an e-mail address)"
+)
 BOOLEAN = "Input should be a valid boolean, unable to interpret input"
 BAD = [
     ("PORT", "many", "PORT: Input should be a valid integer, unable to parse string as an integer"),
@@ -91,6 +94,22 @@ BAD = [
     ("API_TOKENS", SECRET, TOKENS),
     ("API_TOKENS", f"ci:read:{SECRET}", TOKENS),
     ("API_TOKENS", f"ci:write:{SHA}", TOKENS),
+    ("API_TOKENS", f"ci@carol:read:{SHA}", TOKENS),
+    ("API_TOKENS", f"ci@S0TEAM:read:{SHA}", TOKENS),
+    ("API_TOKENS", f"@U0ALICE:read:{SHA}", TOKENS),
+    ("API_TOKENS", f"ci:read:{SHA}:31-12-2026", TOKENS),
+    ("API_TOKENS", f"ci:read:{SHA}:2026-02-30", f"{TOKENS}; ci ends on no day of the calendar"),
+    (
+        "API_TOKENS",
+        f"ci:read:{SHA},CI@U0ALICE:decide:{OTHER_SHA}",
+        "API_TOKENS: must give each token a name of its own (any case); CI is there twice",
+    ),
+    (
+        "API_TOKENS",
+        f"ci:read:{SHA},scan:submit:{SHA}",
+        "API_TOKENS: must give each token a hash of its own; ci and scan have the same",
+    ),
+    ("API_DIGEST", "perhaps", "API_DIGEST: Input should be 'required' or 'optional'"),
     ("SLACK_PACE", "0/s", "SLACK_PACE: must be <number>/s, <number>/m or off"),
     ("RATE_LIMIT", "60", "RATE_LIMIT: must be <number>/s, <number>/m or off"),
     ("RATE_LIMIT", "0/s", "RATE_LIMIT: must be <number>/s, <number>/m or off"),
@@ -114,6 +133,7 @@ def test_a_bad_value_is_one_line(environment: Environment, name: str, value: str
     assert said == line
     assert "\n" not in said
     assert SECRET not in said
+    assert SHA not in said
 
 
 def test_every_bad_value_is_named_at_once(environment: Environment) -> None:

@@ -12,10 +12,17 @@ from bot.domain.people import Person
 from bot.domain.policy import Policy
 from bot.domain.refusal import Reason, Refused
 from bot.domain.review import Accepted, Choice, Outcome, Review, Status, Vote
+from bot.domain.tokens import ApiToken
 from bot.policies.reading import Around, read
 from tests.builders import ALICE, BOB, CAROL, DIGEST, NOW, decide, person, review
 
-AROUND = Around((ALICE, BOB, CAROL), (), "C0REVIEW", "C0INCIDENT", token_owners={"ann": "U0ANN"})
+AROUND = Around(
+    (ALICE, BOB, CAROL),
+    (),
+    "C0REVIEW",
+    "C0INCIDENT",
+    tokens=(ApiToken("ann", "U0ANN", frozenset({"decide"}), "0" * 64),),
+)
 CI, NIGHTLY = (Person(f"token:{name}", name, None, lead=False, human=False) for name in ("ci", "nightly"))
 
 

@@ -67,7 +67,7 @@ def words(views: list[View]) -> str:
 
 def test_every_field_of_the_digest_can_be_read() -> None:
     """A field added to Apv must be added to Details, or this test fails."""
-    values = {field.name: value_of(field, number) for number, field in enumerate(fields(Apv), 101)}
+    values: dict[str, Any] = {field.name: value_of(field, number) for number, field in enumerate(fields(Apv), 101)}
     case = dossier(Apv(**values))
     said = words([*all_pages(pages.details_view, case), *all_pages(pages.diff_view, case)])
     for name, value in values.items():

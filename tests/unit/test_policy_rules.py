@@ -118,6 +118,8 @@ OWNERS = [
     (Person("claimed:Bob@example.org", "Bob", "Bob@example.org", lead=False, verified=False), True),
     (Person("claimed:ann", "ann", None, lead=False, verified=False), False),
     (person(CAROL), False),
+    (replace(person(CAROL), tokens=frozenset({"cd", "ci"})), True),
+    (replace(person(CAROL), tokens=frozenset({"cd"})), False),
 ]
 
 
@@ -223,6 +225,15 @@ CHECKS = [
 def test_a_quorum_that_nobody_reaches_is_found(text: str, sizes: dict[str, int], found: list[str]) -> None:
     """Before the policy applies: too few people, an empty group."""
     assert problems(policy(text, groups=False), sizes.get) == found
+
+
+def test_where_names_are_claimed_any_number_may_approve() -> None:
+    """`API_AUTH=none` asks nobody who they are; a group still needs its members."""
+    text = '[groups]\nx = ["S0X"]\n[severity.low]\napprovals = 4\ngroups = ["x"]'
+    assert problems(policy(text, groups=False), {"S0X": 0}.get, claimed=True) == [
+        "groups.x: user group S0X has no members, or Slack does not know it",
+        "severity.low.groups: needs a member of x, but there is nobody",
+    ]
 
 
 def test_what_is_probably_not_meant_is_warned_of() -> None:

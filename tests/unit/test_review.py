@@ -97,6 +97,15 @@ def test_who_may_decide_what(
     assert (outcome.reason if isinstance(outcome, Refused) else outcome.review.status) == expected
 
 
+@pytest.mark.parametrize("choice", [APPROVE, REJECT, MODIFY])
+def test_a_machine_is_a_lead_only_by_name(choice: Choice) -> None:
+    """Where no leads are named, any person but the escalator closes an escalation, and a machine does not."""
+    machine = Person(key="token:ci", name="ci", email=None, lead=False, human=False)
+    assert refusal(decided(escalated(BOB), machine, choice)).reason is Reason.NOT_A_LEAD
+    named = policy(leads=("token:ci",))
+    assert isinstance(decided(escalated(BOB), replace(machine, lead=True), choice, named), Accepted)
+
+
 @pytest.mark.parametrize("choice", Choice)
 @pytest.mark.parametrize("status", CLOSED)
 def test_a_closed_review_takes_no_decision(status: Status, choice: Choice) -> None:
@@ -144,9 +153,11 @@ def test_nobody_approves_what_they_reported(on: Review, reporter: str) -> None:
 
 @pytest.mark.parametrize("reporter", ["ci-bot", "CI-Bot", "token:ci-bot"])
 def test_a_token_does_not_approve_what_it_reported(reporter: str) -> None:
-    """A token is known by its name, with or without the prefix of its key."""
-    token = Person(key="token:ci-bot", name="ci-bot", email=None, lead=False)
-    assert refusal(decided(review(reporter=reporter), token, APPROVE)).reason is Reason.OWN_REPORT
+    """A token is known by its name, with or without the prefix of its key; nor does its owner approve that."""
+    token = Person(key="token:ci-bot", name="ci-bot", email=None, lead=False, human=False)
+    owner = replace(person(ALICE), tokens=frozenset({"ci-bot", "other"}))
+    for by in (token, owner):
+        assert refusal(decided(review(reporter=reporter), by, APPROVE)).reason is Reason.OWN_REPORT
 
 
 @pytest.mark.parametrize(("choice", "status"), [(REJECT, "rejected"), (MODIFY, "changes_requested")])

@@ -7,11 +7,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.domain.people import Person
+from bot.domain.people import Person, SlackProfile, entitle
 from bot.domain.policy import MachineAccount, Policy, Principals
 from bot.domain.refusal import Reason, Refused
 from bot.domain.review import Accepted, Outcome
-from tests.builders import APPROVAL, decide, policy, review
+from bot.domain.tokens import ApiToken
+from tests.builders import APPROVAL, TEAM, decide, policy, review
 
 REPORTERS = Path("../shared/data/cases/reporters.json")
 ALICE = Person("U01ALICE000", "Alice", "alice@example.com", lead=False, handle="alice")
@@ -71,20 +72,22 @@ def test_a_machine_account_is_found_in_any_spelling() -> None:
         assert outcome.reason is Reason.OWN_MACHINE
 
 
-@pytest.mark.parametrize("owner", ["U01ALICE000", "Alice@example.com"])
+@pytest.mark.parametrize("owner", ["U01ALICE000", "alice@example.com"])
 def test_the_owner_of_a_token_is_behind_what_it_submits(owner: str) -> None:
     """Named by Slack id or by address, and whoever the report names as its reporter."""
     rules = Policy(
         reviewers=Principals.of(("U01ALICE000",)),
         review_channel="C1",
         incident_channel="C2",
-        token_owners={"ci": owner},
+        tokens=(ApiToken("ci", owner, frozenset({"submit"}), "0" * 64),),
     )
+    alice = entitle(SlackProfile("U01ALICE000", TEAM, "Alice", "alice@example.com"), TEAM, TEAM, rules, {})
+    assert isinstance(alice, Person)
     for of in ({"reporter": "ci"}, {"reporter": "bob@example.com", "authors": ("bob@example.com", "token:ci")}):
-        outcome = approves(ALICE, rules, **of)
+        outcome = approves(alice, rules, **of)
         assert isinstance(outcome, Refused)
-        assert outcome.reason is Reason.OWN_MACHINE
-    assert isinstance(approves(ALICE, rules, reporter="ci2"), Accepted)
+        assert outcome.reason is Reason.OWN_REPORT
+    assert isinstance(approves(alice, rules, reporter="ci2"), Accepted)
 
 
 @given(st.text(max_size=40))

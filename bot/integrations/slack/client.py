@@ -207,6 +207,10 @@ class SlackClient:
         """A user; Permanent `user_not_found` or `user_not_visible` when Slack does not know them."""
         return (await self._call("users.info", self._web.users_info(user=user_id), _Person)).user
 
+    async def user_by_email(self, address: str) -> Member:
+        """The user with this address; Permanent `users_not_found` when Slack knows none, or a deactivated one."""
+        return (await self._call("users.lookupByEmail", self._web.users_lookupByEmail(email=address), _Person)).user
+
     async def group_members(self, group_id: str) -> frozenset[str]:
         """The user ids in an enabled user group; Permanent `no_such_subteam` when there is no such group."""
         call = self._web.usergroups_users_list(usergroup=group_id)

@@ -50,35 +50,48 @@ class SlackDirectory:
         self._client = client
         self._team_id = team_id
         self._people = _Beliefs(self._ask_profile, clock, patience, capacity)
+        self._addresses = _Beliefs(self._ask_address, clock, patience, capacity)
         self._groups = _Beliefs(self._ask_group, clock, patience, capacity)
 
     async def profile(self, user_id: str) -> SlackProfile | None:
         """The person, or None when Slack does not know them; raises DirectoryUnavailable."""
         return await self._people.get(user_id)
 
+    async def by_email(self, address: str) -> SlackProfile | None:
+        """The person with this address (lower case), or None when Slack knows none; raises DirectoryUnavailable."""
+        return await self._addresses.get(address)
+
     async def group(self, group_id: str) -> frozenset[str]:
         """The user ids in a user group, empty if it is unknown or disabled; raises DirectoryUnavailable."""
         return await self._groups.get(group_id)
 
-    def expect(self, user_id: str, groups: Iterable[str]) -> None:
-        """Start to ask for what is not cached; `profile` and `group` wait for the answers."""
-        self._people.expect(user_id)
+    def expect(self, person: str, groups: Iterable[str]) -> None:
+        """Start to ask for what is not cached; `profile`, `by_email` and `group` wait for the answers."""
+        (self._addresses if "@" in person else self._people).expect(person)
         for group_id in groups:
             self._groups.expect(group_id)
 
     def forget(self, changed_id: str) -> None:
         """Drop the cached answer for a user or user group that has changed."""
         self._people.forget(changed_id)
+        self._addresses.forget_where(lambda person: person is None or person.user_id == changed_id)
         self._groups.forget(changed_id)
 
     async def aclose(self) -> None:
         """Stop every open question."""
         await self._people.aclose()
+        await self._addresses.aclose()
         await self._groups.aclose()
 
     async def _ask_profile(self, user_id: str) -> SlackProfile | None:
+        return await self._known(self._client.user(user_id))
+
+    async def _ask_address(self, address: str) -> SlackProfile | None:
+        return await self._known(self._client.user_by_email(address))
+
+    async def _known(self, asked: Awaitable[Member]) -> SlackProfile | None:
         try:
-            user = await self._client.user(user_id)
+            user = await asked
         except Permanent as failure:
             if failure.code in _NO_SUCH_USER:
                 return None
@@ -152,6 +165,10 @@ class _Beliefs(Generic[_T]):
         self._answers.pop(key, None)
         # An open question may get an answer from before the change: it is not cached.
         self._asking.pop(key, None)
+
+    def forget_where(self, concerned: Callable[[_T], bool]) -> None:
+        for key in [*self._asking, *(key for key, answer in self._answers.items() if concerned(answer.value))]:
+            self.forget(key)
 
     async def aclose(self) -> None:
         for task in self._tasks:

@@ -100,6 +100,17 @@ def user_info(workspace: Workspace, args: Arguments) -> Json:
     return {"user": _without_email_unless_in_scope(workspace, user.as_json())}
 
 
+@method("users.lookupByEmail", required="email", scope="users:read.email")
+def user_by_email(workspace: Workspace, args: Arguments) -> Json:
+    """The user with this address; a deactivated one is not found (https://docs.slack.dev/reference/methods/users.lookupByEmail)."""
+    wanted = args.text("email").lower()
+    for user in workspace.users.values():
+        shown = user.as_json()
+        if not user.deleted and shown["profile"].get("email", "").lower() == wanted:
+            return {"user": shown}
+    raise SlackError("users_not_found")
+
+
 @method("users.list", optional=f"include_locale {_PAGING}", scope="users:read")
 def list_users(workspace: Workspace, args: Arguments) -> Json:
     """Return all users."""

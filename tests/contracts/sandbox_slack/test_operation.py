@@ -91,6 +91,17 @@ async def test_people_are_told_as_slack_tells_them(
     assert await refused(client.users_info(user="U0NOBODY")) == "user_not_found"
 
 
+async def test_people_are_found_by_their_address(slack: SlackSandbox, client: AsyncWebClient) -> None:
+    """users.lookupByEmail finds members and guests, in any case, but no deactivated ones; it has a scope of its own."""
+    for name in ("alice", "gus"):
+        found = (await client.users_lookupByEmail(email=f"{name.capitalize()}@Example.com"))["user"]
+        assert found == (await client.users_info(user=slack.user(name).id))["user"]
+    for address in ("dora@example.com", "nobody@example.com"):
+        assert await refused(client.users_lookupByEmail(email=address)) == "users_not_found"
+    slack.workspace.scopes.remove("users:read.email")
+    assert await refused(client.users_lookupByEmail(email="alice@example.com")) == "missing_scope"
+
+
 async def test_user_groups_tell_their_members(slack: SlackSandbox, client: AsyncWebClient) -> None:
     """Members can change; a disabled group is listed only on request."""
     leads = slack.group("leads")
