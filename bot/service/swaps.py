@@ -8,7 +8,7 @@ from bot.jobs import MakeBump, OpenPull
 from bot.service.adoption import of_content
 from bot.service.consequences import BOT, Cause, amend_locked
 from bot.service.gate import Gate
-from storage import files, jobs, reviews, submissions
+from storage import jobs, reviews, submissions
 
 
 async def show_again(gate: Gate, review_id: UUID, *, anyway: bool = False) -> None:
@@ -16,9 +16,6 @@ async def show_again(gate: Gate, review_id: UUID, *, anyway: bool = False) -> No
 
     `anyway`: the content is the same, but the approval is not what was recorded.
     """
-    async with gate.database.transaction() as tx:
-        patch = await files.patch(tx, review_id)
-    readings = await gate.read_changes([patch] if patch else [])
     async with gate.database.transaction() as tx:
         whole = await reviews.lock_whole(tx, review_id)
         if whole is None or whole.review.unreadable or (whole.intact and not anyway):
@@ -32,7 +29,7 @@ async def show_again(gate: Gate, review_id: UUID, *, anyway: bool = False) -> No
             tx,
             review_id,
             whole.apv,
-            readings,
+            {},  # a click may have found this: git reads the patch in the next sweep
             version=await submissions.next_version(tx, review_id),
             due_at=before.due_at,
             authors=before.authors,
