@@ -298,9 +298,10 @@ def _voted(review: Review, person: Person, policy: Policy) -> bool:
     escalated = review.status is Status.ESCALATED
     # A lead who approved before the escalation votes again: the escalation asks for a vote given after it.
     voted = any(v.person == person.key and (v.lead_after_escalation or not escalated) for v in review.votes)
-    # So does a member of a missing group: the policy or the group has changed since they voted.
-    stands_for = groups_of(person, policy)
-    return voted and all(set(clause).isdisjoint(stands_for) for clause in tally(review, policy).missing)
+    # So does a member of a missing group, and anybody whose vote is enough by now: the policy has changed since then,
+    # or the patch has been read meanwhile.
+    stands_for, count = groups_of(person, policy), tally(review, policy)
+    return voted and not count.met and all(set(clause).isdisjoint(stands_for) for clause in count.missing)
 
 
 def _justification_refusal(review: Review, decision: Decision, policy: Policy) -> Refused | None:

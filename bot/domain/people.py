@@ -121,7 +121,16 @@ def entitle(
     if not policy.deciders.hold(profile.user_id, profile.email, member_of):
         return Refused(Reason.NOT_A_REVIEWER, "You are not on the list of reviewers, so no decision was recorded.")
     lead = policy.leads is not None and policy.leads.hold(profile.user_id, profile.email, member_of)
-    return Person(profile.user_id, profile.name, profile.email, lead=lead, member_of=member_of, handle=profile.handle)
+    tokens = policy.tokens_of(profile.user_id, profile.email)
+    return Person(
+        profile.user_id,
+        profile.name,
+        profile.email,
+        lead=lead,
+        member_of=member_of,
+        handle=profile.handle,
+        tokens=tokens,
+    )
 
 
 def may_read(

@@ -1,14 +1,16 @@
 """Content that another program changed in the database: it becomes a new version, is told, and is never pushed."""
 
+import asyncio
 from uuid import UUID
 
 from bot.domain import contents
+from bot.domain.patch import Readings
 from bot.domain.review import Status
 from bot.jobs import MakeBump, OpenPull
 from bot.service.adoption import of_content
 from bot.service.consequences import BOT, Cause, amend_locked
 from bot.service.gate import Gate
-from storage import jobs, reviews, submissions
+from storage import files, jobs, reviews, submissions
 
 
 async def show_again(gate: Gate, review_id: UUID, *, anyway: bool = False) -> None:
@@ -16,6 +18,7 @@ async def show_again(gate: Gate, review_id: UUID, *, anyway: bool = False) -> No
 
     `anyway`: the content is the same, but the approval is not what was recorded.
     """
+    readings = await _readings(gate, review_id)
     async with gate.database.transaction() as tx:
         whole = await reviews.lock_whole(tx, review_id)
         if whole is None or whole.review.unreadable or (whole.intact and not anyway):
@@ -29,9 +32,20 @@ async def show_again(gate: Gate, review_id: UUID, *, anyway: bool = False) -> No
             tx,
             review_id,
             whole.apv,
-            {},  # a click may have found this: git reads the patch in the next sweep
+            readings,
             version=await submissions.next_version(tx, review_id),
             due_at=before.due_at,
             authors=before.authors,
         )
         await amend_locked(tx, locked, contents.swapped, of_content(Cause(BOT, "bot", gate.now()), locked.review))
+
+
+async def _readings(gate: Gate, review_id: UUID) -> Readings:
+    """What git reads in the patch; empty if it takes long: a click may wait for it, and the sweep reads it then."""
+    async with gate.database.transaction() as tx:
+        patch = await files.patch(tx, review_id)
+    try:
+        async with asyncio.timeout(gate.patience):
+            return await gate.read_changes([patch] if patch else [])
+    except TimeoutError:
+        return {}
