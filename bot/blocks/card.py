@@ -176,7 +176,7 @@ def _bottom(dossier: Dossier, tally: Tally, web_origin: str | None, buttons: lis
 
 
 def _buttons(dossier: Dossier, why_approve: bool, web_origin: str | None, decidable: bool) -> list[Button]:
-    review, value = dossier.review, ids.encode(dossier.review.id, dossier.review.digest)
+    review, value = dossier.review, ids.encode(dossier.review)
     what = f"{review.code}, {plain(dossier.apv.package_name, 40)}"
     buttons: list[Button] = []
     decidable = decidable and review.status in AWAITING and not review.unreadable

@@ -5,7 +5,10 @@ A value names a review and the content that was shown. It grants nothing: the pe
 
 import re
 from collections.abc import Mapping
+from typing import NamedTuple
 from uuid import UUID
+
+from bot.domain.review import Review
 
 APPROVE = "apv.approve"
 REJECT = "apv.reject"
@@ -49,24 +52,35 @@ ESCALATE_REASONS: Mapping[str, str] = {
 
 _UUID = r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
 _PAGE = re.compile(r"(.+):([0-9]{1,6})", re.DOTALL)
-_VALUE = re.compile(rf"({_UUID}):([0-9a-f]{{64}})(?::[A-Z0-9]{{0,64}})?")
+_VALUE = re.compile(rf"({_UUID}):([0-9a-f]{{64}})(?::(?:([1-9][0-9]{{0,9}})|[A-Z0-9]{{0,64}}))?")
+
+
+class Shown(NamedTuple):
+    """The review and the content that were shown; `version` None: by a release that did not name it."""
+
+    review_id: UUID
+    digest: str
+    version: int | None
 
 
 class NotOurs(ValueError):
     """A value that this bot did not write."""
 
 
-def encode(review_id: UUID, digest: str) -> str:
-    """The value of a button, and of a modal: the review and the full digest of the content shown."""
-    return f"{review_id}:{digest}"
+def encode(review: Review) -> str:
+    """The value of a button, and of a modal: the review, the full digest of the content shown, and its version.
+
+    The same content may come back as a later version, and a vote for the earlier one does not count then.
+    """
+    return f"{review.id}:{review.digest}:{review.version}"
 
 
-def decode(value: str) -> tuple[UUID, str]:
-    """Read such a value; raises NotOurs. Modals of earlier releases name a channel behind it."""
+def decode(value: str) -> Shown:
+    """Read such a value; raises NotOurs. Modals of earlier releases name a channel in place of the version."""
     match = _VALUE.fullmatch(value)
     if match is None:
         raise NotOurs("not the value of a review")
-    return UUID(match[1]), match[2]
+    return Shown(UUID(match[1]), match[2], int(match[3]) if match[3] else None)
 
 
 def encode_page(value: str, page: int) -> str:

@@ -56,8 +56,7 @@ def _form(callback_id: str, verb: str, dossier: Dossier, *, lead: str, reasons: 
     )
     form = view(callback_id, title(verb, dossier), blocks, close="Cancel")
     form["submit"] = kit.plain_text(verb, 24)
-    # A process of an earlier release, which may get it back, wants the colon.
-    form["private_metadata"] = f"{ids.encode(dossier.review.id, dossier.review.digest)}:"
+    form["private_metadata"] = ids.encode(dossier.review)
     return fitted(form)
 
 

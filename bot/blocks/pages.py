@@ -81,7 +81,7 @@ def _view(callback_id: str, dossier: Dossier, page: int, groups: Iterator[Sequen
 
 
 def _turns(dossier: Dossier, page: int, count: int) -> list[Button]:
-    value = ids.encode(dossier.review.id, dossier.review.digest)
+    value = ids.encode(dossier.review)
     turns = ((ids.PREVIOUS, "Previous", page - 1), (ids.NEXT, "Next", page + 1))
     return [
         kit.button(action, label, f"{label}: page {to + 1} of {count}", value=ids.encode_page(value, to))

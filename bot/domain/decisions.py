@@ -37,6 +37,8 @@ class Decision:
     category: str = ""
     """The reason picked from the list in Slack's modal, in words."""
     digest: str | None = None
+    version: int | None = None
+    """The version that was shown: the same content may have come back as a later one. None: not known."""
     any_length: bool = False
     """True for the API's older request body, whose comment may have any length."""
 
@@ -127,7 +129,7 @@ def consider(review: Review, person: Person, decision: Decision, policy: Policy,
     """Why they cannot decide so now, apart from their justification; None when they can."""
     if refusal := closed_refusal(review):
         return refusal
-    if decision.digest is not None and decision.digest != review.digest:
+    if decision.digest not in {None, review.digest} or decision.version not in {None, review.version}:
         sentence = (
             f"{review.code} changed after this was shown (now version {review.version}). Read it and decide again."
         )

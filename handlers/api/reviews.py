@@ -87,7 +87,9 @@ class _Reviews:
         return answer(shown[0] if alone else shown, status)
 
     def _submitter(self, client: Client) -> Submitter:
-        return Submitter(client.name, (f"token:{client.name}",) if self.auth.tokens is not None else ())
+        if self.auth.tokens is None:
+            return Submitter(client.name)
+        return Submitter(client.name, (f"token:{client.name}", *([client.owner] if client.owner else [])))
 
     async def reviews(self, request: web.Request) -> web.Response:
         """List reviews, most urgent first."""

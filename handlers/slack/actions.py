@@ -11,6 +11,7 @@ from bot.domain.decisions import Decision
 from bot.domain.refusal import Refused
 from bot.domain.review import Accepted, Choice, Dossier, Outcome, Repeated
 from bot.service import claims, decisions, queries
+from bot.service.people import reading_refusal
 from handlers.slack.context import Context
 from handlers.slack.errors import NotShown
 from handlers.slack.payloads import Click, asker
@@ -19,12 +20,12 @@ from handlers.slack.payloads import Click, asker
 async def approve(context: Context, ack: AsyncAck, request: AsyncBoltRequest) -> None:
     """Approve: recorded at once, or, if the policy requires a justification, after a modal."""
     click = Click.model_validate(request.body)
-    review_id, digest = ids.decode(click.value)
+    shown = ids.decode(click.value)
     if context.gate.policy().asks_why and await _must_say_why(context, click):
         await _ask(context, request, Choice.APPROVE)
     else:
-        decision = Decision(choice=Choice.APPROVE, digest=digest)
-        outcome = await decisions.decide(context.gate, asker(click.who, request), review_id, decision)
+        decision = Decision(choice=Choice.APPROVE, digest=shown.digest, version=shown.version)
+        outcome = await decisions.decide(context.gate, asker(click.who, request), shown.review_id, decision)
         await _explain(context, click, outcome)
     await ack()
 
@@ -44,13 +45,13 @@ async def escalate(context: Context, ack: AsyncAck, request: AsyncBoltRequest) -
 async def claim(context: Context, ack: AsyncAck, request: AsyncBoltRequest) -> None:
     """Claim: recorded at once."""
     click = Click.model_validate(request.body)
-    review_id, _ = ids.decode(click.value)
-    await _explain(context, click, await claims.claim(context.gate, asker(click.who, request), review_id))
+    shown = ids.decode(click.value)
+    await _explain(context, click, await claims.claim(context.gate, asker(click.who, request), shown.review_id))
     await ack()
 
 
 async def view_diff(context: Context, ack: AsyncAck, request: AsyncBoltRequest) -> None:
-    """View diff: everybody who sees the card may read the whole patch."""
+    """View diff: the whole patch, page by page."""
     await _read(context, request, pages.diff_view)
     await ack()
 
@@ -65,13 +66,13 @@ async def turn(context: Context, ack: AsyncAck, request: AsyncBoltRequest) -> No
     """Previous and Next in either modal. A page that Slack does not show is not acknowledged: Slack says so there."""
     click = Click.model_validate(request.body)
     value, page = ids.decode_page(click.value)
-    _, digest = ids.decode(value)
+    shown = ids.decode(value)
     if click.view is None or (draw := pages.VIEWS.get(click.view.callback_id)) is None:
         raise ids.NotOurs("not in a modal with pages")
     async with asyncio.timeout(context.gate.patience):
-        dossier = await _shown(context, click, value)
+        dossier = await _readable(context, click, value)
         if dossier is not None:
-            drawn = draw(dossier, page, seen=digest)
+            drawn = draw(dossier, page, seen=shown.digest)
             if not await context.views.update_view(click.view.id, click.view.hash, drawn):
                 raise NotShown
     await ack()
@@ -79,10 +80,10 @@ async def turn(context: Context, ack: AsyncAck, request: AsyncBoltRequest) -> No
 
 async def _read(context: Context, request: AsyncBoltRequest, draw: Callable[..., View]) -> None:
     click = Click.model_validate(request.body)
-    _, digest = ids.decode(click.value)
+    shown = ids.decode(click.value)
     async with asyncio.timeout(context.gate.patience):
-        if dossier := await _shown(context, click, click.value):
-            await _open(context, click, draw(dossier, seen=digest))
+        if dossier := await _readable(context, click, click.value):
+            await _open(context, click, draw(dossier, seen=shown.digest))
 
 
 FORMS: Mapping[Choice, Callable[[Dossier], View]] = {
@@ -94,19 +95,19 @@ FORMS: Mapping[Choice, Callable[[Dossier], View]] = {
 
 async def _must_say_why(context: Context, click: Click) -> bool:
     async with asyncio.timeout(context.gate.patience):
-        dossier = await queries.get(context.gate, ids.decode(click.value)[0])
+        dossier = await queries.get(context.gate, ids.decode(click.value).review_id)
     return dossier is not None and context.gate.policy().needs(dossier.review).justification
 
 
 async def _ask(context: Context, request: AsyncBoltRequest, choice: Choice) -> None:
     """Open the modal of this choice for a person who may make it."""
     click = Click.model_validate(request.body)
-    review_id, digest = ids.decode(click.value)
-    decision = Decision(choice=choice, digest=digest)
+    shown = ids.decode(click.value)
+    decision = Decision(choice=choice, digest=shown.digest, version=shown.version)
     # Reading, judging and opening together must fit into the three seconds that Slack waits.
     async with asyncio.timeout(context.gate.patience):
         if dossier := await _shown(context, click, click.value):
-            outcome = await decisions.consider(context.gate, asker(click.who, request), review_id, decision)
+            outcome = await decisions.consider(context.gate, asker(click.who, request), shown.review_id, decision)
             await _explain(context, click, outcome)
             if isinstance(outcome, Accepted):
                 await _open(context, click, FORMS[choice](dossier))
@@ -114,10 +115,18 @@ async def _ask(context: Context, request: AsyncBoltRequest, choice: Choice) -> N
 
 async def _shown(context: Context, click: Click, value: str) -> Dossier | None:
     """The review that `value` names, for the person who clicked; where there is none, they are told."""
-    dossier = await queries.get(context.gate, ids.decode(value)[0])
+    dossier = await queries.get(context.gate, ids.decode(value).review_id)
     if dossier is None:
         await context.tell(click, decisions.UNKNOWN.sentence)
     return dossier
+
+
+async def _readable(context: Context, click: Click, value: str) -> Dossier | None:
+    """The same for somebody who only reads: who may not, is told why."""
+    if refusal := await reading_refusal(context.gate, click.who):
+        await context.tell(click, refusal.sentence)
+        return None
+    return await _shown(context, click, value)
 
 
 async def _open(context: Context, click: Click, view: View) -> None:

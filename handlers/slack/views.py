@@ -26,9 +26,15 @@ async def decide(context: Context, ack: AsyncAck, request: AsyncBoltRequest) -> 
     if errors:
         await ack(response_action="errors", errors=errors)
         return
-    review_id, digest = ids.decode(view.private_metadata)
-    decision = Decision(choice=CHOICES[view.callback_id], justification=justification, category=category, digest=digest)
-    outcome = await decisions.decide(context.gate, asker(submission.who, request), review_id, decision)
+    shown = ids.decode(view.private_metadata)
+    decision = Decision(
+        choice=CHOICES[view.callback_id],
+        justification=justification,
+        category=category,
+        digest=shown.digest,
+        version=shown.version,
+    )
+    outcome = await decisions.decide(context.gate, asker(submission.who, request), shown.review_id, decision)
     if isinstance(outcome, Refused):
         await ack(response_action="errors", errors={ids.JUSTIFICATION_BLOCK: outcome.sentence})
     else:

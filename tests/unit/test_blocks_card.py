@@ -64,7 +64,9 @@ def test_every_button_is_bound_to_the_content_shown() -> None:
     case = dossier(AIOHTTP)
     drawn = buttons(card(case, counted(case)))
     assert set(drawn) == {*DECIDING, ids.DIFF, ids.DETAILS}
-    assert all(ids.decode(b["value"]) == (case.review.id, case.review.digest) for b in drawn.values())
+    assert all(
+        ids.decode(b["value"]) == (case.review.id, case.review.digest, case.review.version) for b in drawn.values()
+    )
 
 
 def test_approve_asks_once_naming_what_is_approved() -> None:

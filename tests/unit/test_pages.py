@@ -58,7 +58,7 @@ def all_pages(draw: Any, case: Dossier) -> list[View]:
         if ids.NEXT not in turns:
             return found
         value, page = ids.decode_page(turns[ids.NEXT]["value"])
-        assert ids.decode(value) == (case.review.id, case.review.digest)
+        assert ids.decode(value) == (case.review.id, case.review.digest, case.review.version)
 
 
 def words(views: list[View]) -> str:
