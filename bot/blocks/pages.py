@@ -11,8 +11,10 @@ from bot.domain.review import Dossier
 
 _CHUNK = 2800
 """Characters in one block of code. Slack documents no limit for code, so it stays under the limit of a section."""
-_BLOCKS, _JSON = 40, 100_000
-"""Of one page: what a phone can scroll, well within the 100 blocks and 250 kB of a modal."""
+_BLOCKS, _JSON = 40, 60_000
+"""Of one page. A click on Next brings the page back as a form, which may make three characters of each one; our route
+takes 256 KiB (`handlers.slack.route`). The modal itself could have 100 blocks and 250 kB.
+"""
 
 
 def diff_view(dossier: Dossier, page: int = 0, *, seen: str | None = None) -> View:

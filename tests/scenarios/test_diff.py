@@ -3,9 +3,9 @@
 from tests.harness import MANUAL, World, sample
 
 
-def long_diff(lines: int) -> str:
+def long_diff(lines: int, text: str = "of a patch that goes on and on and on and on") -> str:
     head = f"--- a/new.txt\n+++ b/new.txt\n@@ -0,0 +1,{lines} @@\n"
-    return head + "".join(f"+line {number} of a patch that goes on and on and on and on\n" for number in range(lines))
+    return head + "".join(f"+line {number} {text}\n" for number in range(lines))
 
 
 async def test_the_diff_is_shown_whole(world: World) -> None:
@@ -37,6 +37,15 @@ async def test_a_long_diff_is_read_page_by_page(world: World) -> None:
     assert (await world.slack.click_in_view("alice", view.id, text="Previous")).ok
     assert view.words.replace("Next", "") == pages[-2].replace("Next", "")
     assert world.alice.views == [view]
+
+
+async def test_a_page_of_odd_characters_can_be_turned(world: World) -> None:
+    """The click that turns a page brings the page with it, and quotes and emoji make it long."""
+    card = await world.submit(patch_diff=long_diff(1000, '"{\U0001f480}\\\u202e"' * 30))
+    view = await world.alice.opens("View diff", card)
+    for number in (2, 3, 4):
+        assert (await world.slack.click_in_view("alice", view.id, text="Next")).ok
+        assert f"page {number} of" in view.words
 
 
 async def test_a_page_of_changed_content_says_so(world: World) -> None:

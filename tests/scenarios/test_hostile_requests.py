@@ -17,6 +17,7 @@ JSON = {"Content-Type": "application/json"}
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 MARK = "words-of-the-body"
 VALUE = f"00000000-0000-4000-8000-000000000000:{'a' * 64}"
+PAGE = ids.encode_page(VALUE, 1)
 BUTTON = {"action_id": ids.APPROVE, "block_id": "b", "type": "button", "value": VALUE}
 
 
@@ -74,6 +75,13 @@ NONSENSE: Mapping[str, tuple[bytes, Mapping[str, str]]] = {
     "a click in a list": (click(team=[1]), FORM),
     "a click with another value": (click(actions=[{**BUTTON, "value": MARK}]), FORM),
     "a click with no value": (click(actions=[{**BUTTON, "value": None}]), FORM),
+    "a click on a page of another": (click(actions=[{**BUTTON, "action_id": ids.NEXT, "value": MARK}]), FORM),
+    "a click on a page outside a modal": (click(actions=[{**BUTTON, "action_id": ids.NEXT, "value": PAGE}]), FORM),
+    "a click on a page of a word": (click(actions=[{**BUTTON, "action_id": ids.NEXT, "value": PAGE}], view=MARK), FORM),
+    "a click on a page of another modal": (
+        click(actions=[{**BUTTON, "action_id": ids.NEXT, "value": PAGE}], view={"id": "V1", "callback_id": "x"}),
+        FORM,
+    ),
     "a view that is a word": (form({"type": "view_submission", "user": {"id": "U0ALICE"}, "view": MARK}), FORM),
     "a view without a name": (view("view_submission", callback_id=None), FORM),
     "a view of no type": (view("view_submission", type=MARK), FORM),

@@ -1,7 +1,9 @@
 """View diff and Details together show everything that the digest covers, whatever its length."""
 
+import json
 from dataclasses import fields, replace
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 
@@ -13,6 +15,7 @@ from bot.domain.apv import NOT_JUDGED, Apv, PatchStrategy, Severity, WargameVerd
 from bot.domain.quorum import Tally
 from bot.domain.review import Dossier
 from bot.sandbox.slack.blockkit import visible_texts
+from handlers.slack.route import BODY_LIMIT
 from tests.unit.blocks import AIOHTTP, PYYAML, dossier
 
 HEAD = "--- a/requirements.txt\n+++ b/requirements.txt\n@@ -1 +1 @@\n-requests==2.30.0\n+requests==2.31.0"
@@ -92,6 +95,16 @@ def test_a_diff_of_a_mebibyte_is_shown_whole() -> None:
         assert f"page {number} of {len(views)}" in words([view])
     said = words(views).split("\n")
     assert [line for line in said if line.startswith("+line")] == lines
+
+
+@pytest.mark.parametrize("character", ['"', "{", "\U0001f480", "\u202e", "\\", "é"])
+def test_a_click_on_a_page_is_not_too_large_for_us(character: str) -> None:
+    """Slack sends the whole page with the click, as a form."""
+    diff = "--- /dev/null\n+++ b/x\n@@ -0,0 +1,900 @@\n" + f"+{character * 100}\n" * 900
+    views = all_pages(pages.diff_view, dossier(replace(AIOHTTP, patch_diff=diff)))
+    assert len(views) > 1
+    for view in views:
+        assert len(urlencode({"payload": json.dumps({"view": view})})) < BODY_LIMIT - 20_000
 
 
 def test_long_values_of_details_are_shown_whole() -> None:
