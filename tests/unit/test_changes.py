@@ -19,9 +19,10 @@ from bot.domain.quorum import Tally
 from bot.integrations.errors import Permanent
 from bot.integrations.git import changes
 from bot.integrations.git.changes import read_changes
-from bot.integrations.git.patches import TreeEntry, apply_patch
+from bot.integrations.git.patches import TreeEntry, apply_patch, touched_paths
 from bot.sandbox.slack.blockkit import visible_texts
 from tests.unit.blocks import dossier
+from tests.unit.test_patches import ACCEPTED, Case
 
 HEAD = "--- a/requirements.txt\n+++ b/requirements.txt\n@@ -1 +1 @@\n-requests==2.30.0\n+requests==2.31.0\n"
 MOVED = "diff --git a/{0} b/{1}\nsimilarity index 100%\n{2} from {0}\n{2} to {1}\n"
@@ -216,3 +217,14 @@ def test_what_is_shown_is_what_happens(git: Git, trees: tuple[Any, Any]) -> None
     in_diff = "\n".join(visible_texts(pages.diff_view(case)["blocks"]))
     assert not HIDDEN.search(in_diff.replace("⚠️", ""))
     assert not HIDDEN.search(on_card.replace("⚠️", "").replace("\u200b", ""))
+
+
+@pytest.mark.parametrize("case", ACCEPTED, ids=lambda case: case.name)
+def test_every_patch_that_can_be_applied_can_be_read(case: Case) -> None:
+    """The paths that are shown are those that would change; without a reading, the card says so."""
+    files = read_changes(case.diff)
+    if case.name == "a quote that does not close":
+        assert files is None
+    else:
+        assert files is not None
+        assert paths(files) == touched_paths(case.diff)
