@@ -96,12 +96,13 @@ def fact(text: str) -> str:
     return visible(text).replace("\n", "[U+000A]")
 
 
-_OUTER_BLANKS = re.compile(r"\A | \Z| {2,}|[\t\n]")
+_ODD_IN_NAME = re.compile(rf"{HIDDEN.pattern}|\A | \Z| {{2,}}|[\t\n]|\[(?=U\+)")
+"""Also what would look like one of our marks."""
 
 
 def name(text: str) -> str:
     """A file's name as one line in which every character can be told, blanks at its ends and doubled ones too."""
-    return _OUTER_BLANKS.sub(marked, HIDDEN.sub(marked, text))
+    return _ODD_IN_NAME.sub(marked, text)
 
 
 def middle_cut(line: str, width: int) -> str:
