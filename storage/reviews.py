@@ -105,7 +105,7 @@ class Whole(Locked):
 
     apv: Apv
     intact: bool
-    """False: another program changed the content. Its digest is not the row's, or not that of the kept content."""
+    """False: another program changed the content or its authors. They are not those that were kept of this version."""
 
 
 # With two clicks at once, the second waits here and then sees the first one's vote, which is in this row.
@@ -228,9 +228,11 @@ FULL_OF_ANY = select(
 FULL = FULL_OF_ANY.where(T.digest.is_not(None))
 
 KEPT = apv_contents.c
-# The content that was shown under this version. The table is append-only; the row is not.
-SHOWN = select(KEPT.digest).where(KEPT.apv_id == T.id, KEPT.version == T.version).scalar_subquery().label("shown")
-WHOLE = FULL.add_columns(T.audit_seq, T.audit_head, SEEN, SHOWN)
+IN_FORCE = (KEPT.apv_id == T.id, KEPT.version == T.version)
+# The content that was shown under this version, and its authors. The table is append-only; the row is not.
+SHOWN = select(KEPT.digest).where(*IN_FORCE).scalar_subquery().label("shown")
+WRITTEN_BY = select(KEPT.authors).where(*IN_FORCE).scalar_subquery().label("written_by")
+WHOLE = FULL.add_columns(T.audit_seq, T.audit_head, SEEN, SHOWN, WRITTEN_BY)
 ONE = WHOLE.where(T.id == bindparam("id"))
 SEE = WHOLE.where(T.id == any_(bindparam("ids", type_=ARRAY(Uuid))))
 
@@ -251,7 +253,8 @@ async def see(connection: AsyncConnection, review_ids: Sequence[UUID]) -> dict[U
 
 def _whole(row: RowMapping) -> Whole:
     review, apv = _read(row)
-    return Whole(review, _head(row), row["seen"], apv, review.digest == row["shown"] == digest(apv))
+    intact = review.digest == row["shown"] == digest(apv) and row["authors"] == row["written_by"]
+    return Whole(review, _head(row), row["seen"], apv, intact)
 
 
 async def get(tx: AsyncConnection, review_id: UUID) -> Dossier | None:

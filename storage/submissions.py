@@ -7,7 +7,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 from pydantic_core import to_json
-from sqlalchemy import ARRAY, ColumnElement, Text, any_, bindparam, case, func, select, text, update
+from sqlalchemy import ARRAY, ColumnElement, Text, any_, bindparam, case, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -93,7 +93,7 @@ async def insert_new(tx: AsyncConnection, news: Sequence[New], now: datetime) ->
         for id_, new in zip(ids, news, strict=True)
     ]
     await tx.execute(text(ADOPT), {"news": to_json(adopted).decode()})
-    await _keep_contents(tx, [(id_, 1, new.apv) for id_, new in zip(ids, news, strict=True)])
+    await _keep_contents(tx, [(id_, 1, new.apv, new.authors) for id_, new in zip(ids, news, strict=True)])
     # Nobody else has seen them yet, so they need no lock.
     made = await see(tx, ids)
     return [made[id_] for id_ in ids]
@@ -127,7 +127,7 @@ async def replace_content(
     if asked_at is not None:
         values |= {"asked_at": asked_at, "reminders_told": 0}
     await tx.execute(update(apv_reviews).where(T.id == review_id).values(values))
-    await _keep_contents(tx, [(review_id, version, apv)])
+    await _keep_contents(tx, [(review_id, version, apv, authors)])
     return await _locked(tx, review_id)
 
 
@@ -147,11 +147,11 @@ class Unadopted:
     due_at: datetime | None
 
 
-async def next_version(tx: AsyncConnection, review_id: UUID) -> int:
-    """The version after every content that was kept, whatever the row says."""
-    last = select(func.coalesce(func.max(apv_contents.c.version), 0)).where(apv_contents.c.apv_id == review_id)
-    kept: int = (await tx.execute(last)).scalar_one()
-    return kept + 1
+async def last_kept(tx: AsyncConnection, review_id: UUID) -> tuple[int, Sequence[str]]:
+    """The version and the authors of the content that was kept last, whatever the row says."""
+    query = select(apv_contents.c.version, apv_contents.c.authors).where(apv_contents.c.apv_id == review_id)
+    row = (await tx.execute(query.order_by(apv_contents.c.version.desc()).limit(1))).one_or_none()
+    return (row.version, row.authors) if row else (0, ())
 
 
 async def metadata(tx: AsyncConnection, review_id: UUID) -> Mapping[str, Json]:
@@ -203,10 +203,10 @@ def _values(apv: Apv, readings: Readings) -> dict[str, Any]:
     }
 
 
-async def _keep_contents(tx: AsyncConnection, kept: Sequence[tuple[UUID, int, Apv]]) -> None:
+async def _keep_contents(tx: AsyncConnection, kept: Sequence[tuple[UUID, int, Apv, Sequence[str]]]) -> None:
     rows = [
-        {"apv_id": id_, "version": version, "digest": digest(apv), "content": content(apv)}
-        for id_, version, apv in kept
+        {"apv_id": id_, "version": version, "digest": digest(apv), "content": content(apv), "authors": list(authors)}
+        for id_, version, apv, authors in kept
     ]
     await tx.execute(insert(apv_contents), rows)
 

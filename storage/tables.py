@@ -159,6 +159,7 @@ apv_contents = Table(
     Column("digest", Text, nullable=False),
     Column("content", JSONB, nullable=False),
     Column("created_at", TIME, nullable=False, server_default=func.now()),
+    Column("authors", JSONB, nullable=False, server_default=text("'[]'")),
     comment="Each content that was ever shown, so that a decision's digest can be opened years later.",
 )
 

@@ -21,7 +21,7 @@ UNDONE = CONTENT | {Kind.VOTES_VOIDED, Kind.REOPENED}
 
 
 async def stands(tx: AsyncConnection, whole: Whole) -> bool:
-    """Whether this content, by these authors, was approved, and by the people whose votes the review has."""
+    """Whether this content was approved, and by the people whose votes the review has; it is intact."""
     review = whole.review
     entries = [audit.as_json(row) for row in await audit.history(tx, review.id)]
     if audit.broken_links(Chain(review.code, whole.head, entries)):
@@ -32,11 +32,8 @@ async def stands(tx: AsyncConnection, whole: Whole) -> bool:
     told = entries[content]["detail"]
     if not isinstance(told, Mapping) or (told.get("version"), told.get("digest")) != (review.version, review.digest):
         return False
-    # Entries of releases before revision 0012 name no authors.
-    if "authors" in told and told["authors"] != [*review.authors]:
-        return False
     voters = {vote.person for vote in review.votes}
-    return voters <= await decisions.approvers(tx, review.id, review.version, review.digest)
+    return voters == await decisions.approvers(tx, review.id, review.version, review.digest)
 
 
 def _last(entries: Sequence[Mapping[str, Json]], kinds: frozenset[Kind] | set[Kind]) -> int | None:

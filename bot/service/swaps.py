@@ -28,14 +28,15 @@ async def show_again(gate: Gate, review_id: UUID, *, anyway: bool = False) -> No
             return
         for job in (OpenPull, MakeBump):
             await jobs.drop(tx, job(before.id, before.digest, before.version))
+        version, authors = await submissions.last_kept(tx, review_id)
         locked = await submissions.replace_content(
             tx,
             review_id,
             whole.apv,
             readings,
-            version=await submissions.next_version(tx, review_id),
+            version=version + 1,
             due_at=before.due_at,
-            authors=before.authors,
+            authors=authors,
         )
         await amend_locked(tx, locked, contents.swapped, of_content(Cause(BOT, "bot", gate.now()), locked.review))
 

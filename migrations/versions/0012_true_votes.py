@@ -12,7 +12,9 @@ depends_on = None
 
 COLUMNS = """
 ALTER TABLE apv_reviews ADD COLUMN authors jsonb NOT NULL DEFAULT '[]';
+ALTER TABLE apv_contents ADD COLUMN authors jsonb NOT NULL DEFAULT '[]';
 UPDATE apv_reviews SET authors = jsonb_build_array(reporter) WHERE reporter <> '';
+UPDATE apv_contents AS c SET authors = r.authors FROM apv_reviews AS r WHERE r.id = c.apv_id AND r.authors <> '[]';
 CREATE TABLE push_pause (
     single boolean NOT NULL DEFAULT true,
     since timestamptz NOT NULL,
@@ -93,6 +95,7 @@ DROP TRIGGER apv_contents_append_only ON apv_contents;
 DROP TRIGGER apv_reviews_start_new ON apv_reviews;
 DROP FUNCTION apv_reviews_start_new;
 DROP TABLE push_pause;
+ALTER TABLE apv_contents DROP COLUMN authors;
 ALTER TABLE apv_reviews DROP COLUMN authors;
 """
 

@@ -21,7 +21,6 @@ SQL = re.findall(r"```sql\n(.*?)```", MANUAL, re.DOTALL)
 
 
 OWNER, BOT, SCANNER = "apv_owner", "apv_bot", "scanner"
-PASSWORDS = {OWNER: "change-me", BOT: "change-me-too", SCANNER: "change-me-as-well"}
 
 
 @dataclass(frozen=True)
@@ -36,7 +35,7 @@ class Roles:
         return re.sub(rf"\b({OWNER}|{BOT}|{SCANNER})\b", rf"\1_{self.suffix}", text)
 
     def url_of(self, role: str) -> str:
-        made = make_url(self.url).set(username=f"{role}_{self.suffix}", password=PASSWORDS[role])
+        made = make_url(self.url).set(username=f"{role}_{self.suffix}", password=self.suffix)
         return made.render_as_string(hide_password=False)
 
 
@@ -45,10 +44,13 @@ async def roles(empty_database_url: str) -> AsyncIterator[Roles]:
     made = Roles(empty_database_url, uuid4().hex[:8])
     connection = await asyncpg.connect(plain(empty_database_url))
     await connection.execute(made.sql(SQL[0]))
+    for role in (OWNER, BOT):
+        await connection.execute(made.sql(f"ALTER ROLE {role} PASSWORD '{made.suffix}'"))
     owner = Database(made.url_of(OWNER))
     await schema.upgrade(owner.engine)
     await owner.close()
     await connection.execute(made.sql(SQL[1]))
+    await connection.execute(made.sql(f"ALTER ROLE {SCANNER} PASSWORD '{made.suffix}'"))
     await connection.execute(made.sql(re.findall(r"`(GRANT .*?)`", MANUAL)[0]))
     yield made
     for role in (OWNER, BOT, SCANNER):

@@ -39,6 +39,7 @@ TAMPERED = {
     "the evidence": "UPDATE apv_reviews SET wargame_verdict = 'success'",
     "a detail": "UPDATE apv_reviews SET details = details || '{\"cvss_score\": 9.9}'",
     "the version": "UPDATE apv_reviews SET version = 7",
+    "the authors": "UPDATE apv_reviews SET authors = '[]'",
 }
 
 
