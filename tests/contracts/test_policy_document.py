@@ -47,5 +47,5 @@ def test_every_key_has_an_example() -> None:
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda text: text.split("\n")[0])
 def test_every_example_reads(example: str) -> None:
     """Copied into a file of its own, with the groups that it speaks of, it can be used."""
-    text = example if "[groups]" in example else GROUPS + example
+    text = example if "[groups]" in example else example + GROUPS
     assert read(text, Around(("U1",), (), "C1", "C2")).digest

@@ -194,6 +194,14 @@ def test_a_machines_vote_of_another_time_stops_counting_when_only_people_do() ->
     assert (count.have, count.lead_missing, count.missing) == (0, True, (("leads",),))
 
 
+def test_no_more_machines_count_than_may() -> None:
+    """Two that voted while both counted are one when a person more is needed."""
+    votes = tuple(Vote(each.key, each.name, NOW, human=False) for each in (CI, NIGHTLY))
+    on = bump(votes=(*votes, Vote(ALICE, "Alice", NOW)))
+    assert tally(on, policy("[severity.low]\napprovals = 3\nhumans = 1")).met
+    assert tally(on, policy(MIXED)).sentence == "2 of 3 approvals; a person is still needed"
+
+
 def test_without_people_a_machine_is_enough() -> None:
     """If the file says so."""
     under = policy("[severity.low]\nhumans = 0")

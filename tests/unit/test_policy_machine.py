@@ -13,6 +13,7 @@ from bot.domain import claims, contents, decisions
 from bot.domain.apv import WargameVerdict
 from bot.domain.auto import Origin, approved_by_policy
 from bot.domain.decisions import Decision
+from bot.domain.patch import ChangeKind, FileChange
 from bot.domain.people import Person
 from bot.domain.policy import Policy
 from bot.domain.review import AWAITING, Accepted, Choice, Outcome, Review, Status
@@ -20,6 +21,7 @@ from bot.policies.reading import Around, read
 from tests.builders import ALICE, BOB, CAROL, DAVE, NOW, WHY, apv, decide, person, review
 
 PEOPLE = (ALICE, BOB, CAROL, DAVE)
+TOKENS = ("token:ci", "token:cd")
 MACHINE = "renovate[bot]"
 QUIET = (NOW + timedelta(hours=10), NOW + timedelta(hours=20))
 FREEZE = f'[[freeze]]\nname = "Quiet"\nbegins = {QUIET[0].isoformat()}\nends = {QUIET[1].isoformat()}\n'
@@ -32,21 +34,43 @@ python = ["S0PY"]
 ops = ["S0OPS", "{bob}"]
 [severity.high]
 approvals = {approvals}
+humans = {humans}
 groups = {groups}
 [[route]]
 groups = {more}
+[[rule]]
+paths = ["src/**"]
+approvals = 3
+humans = 1
+groups = {more}
+[[rule]]
+machine = true
+humans = 2
 [[machine]]
 account = "Renovate[Bot]"
 owners = ["S0OPS"]
 """
+CODE = (FileChange("src/app.py", ChangeKind.CHANGED),)
+FILES = st.sampled_from([(FileChange("a.txt", ChangeKind.CHANGED),), CODE, None])
+"""Of a patch that no rule on paths is about, of one that a rule is, and of one that cannot be read."""
 CLAUSES = st.sampled_from([[], [["python"]], [["ops"]], [["python", "ops"]], [["leads"]], [["python"], ["ops"]]])
 POLICIES = st.builds(
-    lambda approvals, groups, more, frozen: read(
-        TEXT.format(alice=ALICE, bob=BOB, carol=CAROL, dave=DAVE, approvals=approvals, groups=groups, more=more)
+    lambda approvals, machines, groups, more, frozen: read(
+        TEXT.format(
+            alice=ALICE,
+            bob=BOB,
+            carol=CAROL,
+            dave=DAVE,
+            approvals=approvals,
+            humans=max(approvals - machines, 0),
+            groups=groups,
+            more=more,
+        )
         + (FREEZE if frozen else ""),
         Around((), (), "C1", "C2"),
     ),
     st.integers(1, 3),
+    st.integers(0, 2),
     CLAUSES,
     CLAUSES,
     st.booleans(),
@@ -70,11 +94,11 @@ class Governing(RuleBasedStateMachine):
     policy: Policy
     now: datetime
 
-    @initialize(policy=POLICIES, reporter=st.sampled_from([None, ALICE, MACHINE, "bob@example.org"]))
-    def begin(self, policy: Policy, reporter: str | None) -> None:
+    @initialize(policy=POLICIES, files=FILES, reporter=st.sampled_from([None, ALICE, MACHINE, "bob@example.org"]))
+    def begin(self, policy: Policy, files: tuple[FileChange, ...] | None, reporter: str | None) -> None:
         self.policy, self.now = policy, NOW
-        self.review = review(reporter=reporter)
-        self.within: dict[str, frozenset[str]] = dict.fromkeys(PEOPLE, frozenset())
+        self.review = review(reporter=reporter, files=files)
+        self.within: dict[str, frozenset[str]] = dict.fromkeys((*PEOPLE, *TOKENS), frozenset())
         self.ledger: list[tuple[str, frozenset[str], bool]] = []
         """Accepted approvals: who, the user groups that they were in, and whether it was frozen then."""
         self.closed_under: Policy | None = None
@@ -91,15 +115,17 @@ class Governing(RuleBasedStateMachine):
             self.closed_under = None
 
     @rule(
-        who=st.sampled_from(PEOPLE),
+        who=st.sampled_from([*PEOPLE, *TOKENS]),
         what=st.sampled_from([*[Choice.APPROVE] * 8, Choice.ESCALATE, *[WITHDRAW] * 3, *TURNS]),
         within=st.sampled_from([frozenset(), frozenset({"S0PY"}), frozenset({"S0OPS"})]),
         hours=st.sampled_from([0, 0, 6]),
     )
     def act(self, who: str, what: Choice | str, within: frozenset[str], hours: int) -> None:
-        self.within[who] = within
+        # A token is in no user group of Slack's.
+        self.within[who] = frozenset() if who in TOKENS else within
         self.now += timedelta(hours=hours)
-        by: Person = replace(person(who, lead=who == CAROL), member_of=self.within[who])
+        human = who not in TOKENS
+        by: Person = replace(person(who, lead=who == CAROL), member_of=self.within[who], human=human)
         if isinstance(what, Choice):
             self.decide(who, by, what)
         elif what == WITHDRAW:
@@ -144,6 +170,14 @@ class Governing(RuleBasedStateMachine):
         origin = Origin("scanner")
         assert approved_by_policy(self.review, reported, self.policy, origin, opens_pulls=True, now=self.now) is None
 
+    def asked_of(self, policy: Policy) -> tuple[int, int]:
+        """The approvals, and the people among them, that the file's severity and rules ask for."""
+        high, files = policy.rules[self.review.severity], self.review.files
+        asked = [(high.approvals, high.humans or 0)]
+        asked += [(3, 1)] if files is None or files == CODE else []
+        asked += [(2, 2)] if files is None or self.review.reporter == MACHINE else []
+        return max(approvals for approvals, _ in asked), max(people for _, people in asked)
+
     @invariant()
     def an_approval_rests_on_what_the_policy_asked_for(self) -> None:
         if self.closed_under is None:
@@ -151,7 +185,10 @@ class Governing(RuleBasedStateMachine):
             return
         counted = [entry for entry in self.ledger if entry[0] != self.review.escalated_by or entry[0] == CAROL]
         asked = self.closed_under
-        assert len({who for who, _, _ in counted}) >= asked.rules[self.review.severity].approvals
+        approvals, people = self.asked_of(asked)
+        voted = {who for who, _, _ in counted}
+        assert len(voted) >= approvals
+        assert len(voted.difference(TOKENS)) >= people
         assert not any(frozen for _, _, frozen in self.ledger)
         stands_for = {
             "python": any("S0PY" in within for _, within, _ in counted),
