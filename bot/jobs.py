@@ -115,10 +115,22 @@ class MakeBump(Effect):
     """As in `OpenPull`."""
 
 
-Job: TypeAlias = SyncCard | ReplyInThread | AlertIncident | OpenPull | WatchPull | AnswerPull | MakeBump
+@dataclass(frozen=True, slots=True)
+class ReadBase(Effect):
+    """Keep the state of the files that the patch touches, as the base branch has them when the review is shown."""
+
+    task: ClassVar[str] = "github.base"
+    lead: ClassVar[int] = 1
+    unique: ClassVar[tuple[str, ...]] = ("review_id", "version")
+    """After the card, which never waits for it, and before people have voted."""
+    review_id: UUID
+    version: int
+
+
+Job: TypeAlias = SyncCard | ReplyInThread | AlertIncident | OpenPull | WatchPull | AnswerPull | MakeBump | ReadBase
 ADAPTERS: dict[str, TypeAdapter[Job]] = {
     job.task: TypeAdapter(job)
-    for job in (SyncCard, ReplyInThread, AlertIncident, OpenPull, WatchPull, AnswerPull, MakeBump)
+    for job in (SyncCard, ReplyInThread, AlertIncident, OpenPull, WatchPull, AnswerPull, MakeBump, ReadBase)
 }
 
 

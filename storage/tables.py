@@ -163,6 +163,17 @@ apv_contents = Table(
     comment="Each content that was ever shown, so that a decision's digest can be opened years later.",
 )
 
+apv_bases = Table(
+    "apv_bases",
+    metadata,
+    Column("apv_id", Uuid, ForeignKey("apv_reviews.id", ondelete="RESTRICT"), primary_key=True),
+    Column("version", Integer, primary_key=True),
+    Column("commit", Text, nullable=False),
+    Column("files", JSONB, nullable=False),
+    Column("read_at", TIME, nullable=False),
+    comment="The files that each shown patch touches, as the base branch had them: mode and blob, or null.",
+)
+
 apv_code_years = Table(
     "apv_code_years", metadata, Column("year", Integer, primary_key=True), Column("last", Integer, nullable=False)
 )

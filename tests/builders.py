@@ -234,7 +234,7 @@ async def now_of(opened: Gate, found: Review) -> Review:
 
 
 TABLES = (
-    "apv_reviews", "apv_contents", "apv_code_years", "hitl_decisions", "audit_log", "slack_deliveries",
+    "apv_reviews", "apv_contents", "apv_bases", "apv_code_years", "hitl_decisions", "audit_log", "slack_deliveries",
     "slack_messages", "pgqueuer", "pgqueuer_log",
 )  # fmt: skip
 

@@ -251,9 +251,11 @@ class World:
         self.slack.request_url = f"{self.url}/slack/events"
 
     async def submit(self, apv: Mapping[str, object] | None = None, /, **changes: object) -> Card:
-        """Submit an APV over the API; returns its card once it is posted."""
+        """Submit an APV over the API; returns its card once it is posted and its base was asked for."""
         code = (await self.post_apv({**(apv or sample("requests-cve-2023-32681")), **changes}))["apv_code"]
-        return await self.card(code)
+        card = await self.card(code)
+        await self.until_async(self._asked_for_bases, lambda: "no base was asked for")
+        return card
 
     async def post_apv(self, apv: Mapping[str, object]) -> dict[str, Any]:
         async with self.http.post(f"{self.url}/hitl/reviews", json=apv) as answer:
@@ -380,6 +382,11 @@ class World:
     async def _idle(self) -> bool:
         due = "SELECT count(*) AS n FROM pgqueuer WHERE status IN ('queued', 'picked')"
         return bool((await self.rows(due))[0]["n"] == 0)
+
+    async def _asked_for_bases(self) -> bool:
+        """Whether every job that reads a base was tried: from then on it takes no answer meant for another job."""
+        new = "SELECT 1 FROM pgqueuer WHERE entrypoint = 'github.base' AND (status = 'picked' OR attempts = 0)"
+        return not await self.rows(new)
 
     async def until(self, holds: Callable[[], bool], otherwise: Callable[[], str]) -> None:
         async def look() -> bool:

@@ -116,6 +116,7 @@ def worker(settings: Settings, gate: Gate, slack: SlackClient, github: GitHubCli
         poll_every = pulls.WITH_WEBHOOKS if settings.github_webhook_secret else pulls.WITHOUT_WEBHOOKS
         hub = github_tasks.Context(gate, github)
         tasks[jobs.MakeBump.task] = work(jobs.MakeBump, partial(bump_tasks.make_bump, hub), at_once=1)
+        tasks[jobs.ReadBase.task] = work(jobs.ReadBase, partial(github_tasks.read_base, hub), at_once=1)
         tasks[jobs.OpenPull.task] = work(jobs.OpenPull, partial(github_tasks.open_pull, hub), at_once=1)
         tasks[jobs.WatchPull.task] = work(jobs.WatchPull, partial(github_tasks.watch_pull, hub), at_once=1)
         tasks[jobs.AnswerPull.task] = work(jobs.AnswerPull, partial(github_tasks.answer_pull, hub), at_once=1)

@@ -1,6 +1,6 @@
 """New content of a review: which statuses accept it, and what happens to votes, escalation and notes."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from bot.domain.apv import Apv, Severity
@@ -9,6 +9,8 @@ from bot.domain.review import AWAITING, Accepted, Hold, Review, Status
 
 DRAFTING_NOTE = "The bot is making the diff of this version bump. It will be shown here as a new version to decide on."
 
+NAMED = 3
+"""Files named in a sentence; the rest is counted."""
 
 CLAIMS = (
     "patch_diff", "patch_description", "vulnerable_code_signature", "affected_files", "validation_warnings",
@@ -43,36 +45,63 @@ def drafting(review: Review) -> Review:
     return replace(review, hold=Hold.DRAFTING, note=DRAFTING_NOTE)
 
 
-def arrive(review: Review, apv: Apv, *, bump: bool) -> Accepted:
+def arrive(review: Review, apv: Apv, *, bump: bool, opens_pulls: bool = False) -> Accepted:
     """A new review arrives; `bump`: the bot will make its diff."""
     version = f" {apv.package_version}" if apv.package_version else ""
     advisory = f" {apv.advisory}" if apv.advisory else ""
     reported = f", reported by {apv.reporter}" if apv.reporter else ""
     sentence = f"{review.code} arrived: {apv.severity.value}{advisory} in {apv.package_name}{version}{reported}."
-    event = Event(Kind.SUBMITTED, sentence, alarm=apv.severity is Severity.CRITICAL)
+    alarm = apv.severity is Severity.CRITICAL
+    event = Event(Kind.SUBMITTED, sentence, alarm=alarm, reads_base=opens_pulls)
     return Accepted(drafting(review) if bump else review, (event,))
 
 
-def revise(review: Review, *, bump: bool = False, by_bot: bool = False) -> Accepted:
+def revise(review: Review, *, bump: bool = False, by_bot: bool = False, opens_pulls: bool = False) -> Accepted:
     """The review already has its new content: votes for the old one are void, and a closed escalation is over.
 
     `bump`: the bot will make its diff. `by_bot`: that diff is the new content.
     """
     what = "has the diff of its version bump" if by_bot else "changed"
     sentence = f"{review.code} {what} and is now version {review.version}.{_void(review)}"
-    event = Event(Kind.REVISED, sentence, tell=tuple(v.person for v in review.votes))
+    event = Event(Kind.REVISED, sentence, tell=_voters(review), reads_base=opens_pulls)
     revised = _asked_again(review)
     return Accepted(drafting(revised) if bump else revised, (event,))
 
 
-def swapped(review: Review) -> Accepted:
+def swapped(review: Review, *, opens_pulls: bool = False) -> Accepted:
     """The review already is a new version, because another program changed its content in the database."""
     sentence = (
         f"Another program changed the content of {review.code} in the database. It was not pushed; "
         f"it is now version {review.version} and needs new votes.{_void(review)}"
     )
-    event = Event(Kind.SWAPPED, sentence, alarm=True, tell=tuple(v.person for v in review.votes))
+    event = Event(Kind.SWAPPED, sentence, alarm=True, tell=_voters(review), reads_base=opens_pulls)
     return Accepted(_asked_again(review), (event,))
+
+
+def base_moved(review: Review, paths: Sequence[str], *, read: bool) -> Accepted:
+    """The review already is a new version, because its patch may no longer mean what people saw at these paths.
+
+    `read`: the base was read before the first approval, so the files are known to have changed.
+    """
+    files = _listed(paths)
+    what = (
+        f"The base changed: {files} is not as it was shown"
+        if read
+        else f"The base may have changed: {files} was not read before the first approval"
+    )
+    note = f"{what}. Nothing was pushed; read the patch against it again."
+    sentence = f"{review.code} is now version {review.version}. {note}{_void(review)}"
+    again = replace(_asked_again(review), note=note)
+    return Accepted(again, (Event(Kind.BASE_MOVED, sentence, tell=_voters(review)),))
+
+
+def _listed(paths: Sequence[str]) -> str:
+    more = f" and {len(paths) - NAMED} more" if len(paths) > NAMED else ""
+    return ", ".join(paths[:NAMED]) + more
+
+
+def _voters(review: Review) -> tuple[str, ...]:
+    return tuple(vote.person for vote in review.votes)
 
 
 def _void(review: Review) -> str:

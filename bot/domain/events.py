@@ -12,6 +12,8 @@ class Kind(StrEnum):
     """Changed content came: version + 1, votes void."""
     SWAPPED = "review.swapped"
     """Another program changed the content in the database: version + 1, votes void."""
+    BASE_MOVED = "review.base_moved"
+    """The base moved between the approval and the push: version + 1, votes void, nothing pushed."""
     BUMP_NOT_MADE = "bump.not_made"
     """The bot cannot make the diff of a version bump."""
 
@@ -74,3 +76,5 @@ class Event:
     """Keys of the people to mention in the thread."""
     thread: bool = True
     """Posted to the card's thread; False if posting to the thread is what failed."""
+    reads_base: bool = False
+    """New content is shown: keep the files of the base that its patch touches."""

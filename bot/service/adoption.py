@@ -65,7 +65,8 @@ async def origin_of(gate: Gate, tx: AsyncConnection, submitter: str | None, apv:
 
 def arrival(gate: Gate, locked: Locked, apv: Apv, cause: Cause, origin: Origin) -> Change:
     """The change to record for a review that has just arrived."""
-    came = contents.arrive(locked.review, apv, bump=gate.opens_pulls and apv.wants_bump)
+    bump = gate.opens_pulls and apv.wants_bump
+    came = contents.arrive(locked.review, apv, bump=bump, opens_pulls=gate.opens_pulls)
     accepted = judged(came, apv, gate.policy(), origin, opens_pulls=gate.opens_pulls, now=cause.at)
     return change(locked, accepted, of_content(cause, locked.review))
 

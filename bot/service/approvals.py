@@ -14,8 +14,8 @@ from storage import audit, decisions
 from storage.audit import Chain
 from storage.reviews import Whole
 
-CONTENT = frozenset({Kind.SUBMITTED, Kind.REVISED, Kind.SWAPPED})
-"""The events after which other content is voted on."""
+CONTENT = frozenset({Kind.SUBMITTED, Kind.REVISED, Kind.SWAPPED, Kind.BASE_MOVED})
+"""The events after which another version is voted on."""
 UNDONE = CONTENT | {Kind.VOTES_VOIDED, Kind.REOPENED}
 """The events after which an earlier approval of the review may no longer stand."""
 

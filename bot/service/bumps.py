@@ -45,7 +45,7 @@ async def record_diff(gate: Gate, job: MakeBump, diff: str, description: str) ->
         origin = await origin_of(gate, tx, submitter, apv, [job.review_id])
 
         def rule(review: Review) -> Accepted:
-            revised = contents.revise(review, by_bot=True)
+            revised = contents.revise(review, by_bot=True, opens_pulls=gate.opens_pulls)
             return judged(revised, apv, gate.policy(), origin, opens_pulls=gate.opens_pulls, now=now)
 
         await amend_locked(tx, locked, rule, of_content(Cause(BOT, "bot", now), locked.review))

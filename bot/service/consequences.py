@@ -10,9 +10,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.domain.apv import Json
 from bot.domain.events import Event, Kind
-from bot.domain.review import Accepted, Action, Hold, Review
+from bot.domain.review import AWAITING, Accepted, Action, Hold, Review
 from bot.domain.way_back import ACTION, visible
-from bot.jobs import AlertIncident, AnswerPull, Job, MakeBump, OpenPull, ReplyInThread, SyncCard, WatchPull
+from bot.jobs import AlertIncident, AnswerPull, Job, MakeBump, OpenPull, ReadBase, ReplyInThread, SyncCard, WatchPull
 from bot.service.gate import Gate
 from storage import reviews
 from storage.audit import Entry
@@ -92,11 +92,14 @@ def _jobs(review: Review, event: Event, entry: Entry) -> list[Job]:
     reply = [ReplyInThread(review.id, entry.id)] if event.thread else []
     alert = [AlertIncident(review.id, entry.id)] if event.alarm else []
     bump = [MakeBump(review.id, review.digest, review.version)] if review.hold is Hold.DRAFTING else []
+    # What the policy approved was shown to nobody.
+    reads_base = event.reads_base and review.has_patch and review.status in AWAITING
+    base = [ReadBase(review.id, review.version)] if reads_base else []
     match event.kind:
         case Kind.SUBMITTED:
-            return [card, *alert, *bump]
+            return [card, *alert, *bump, *base]
         case Kind.REVISED | Kind.SWAPPED:
-            return [card, *reply, *alert, *bump]
+            return [card, *reply, *alert, *bump, *base]
         case Kind.BUMP_NOT_MADE:
             return [card]
         case Kind.APPROVED:
@@ -113,7 +116,7 @@ def _jobs(review: Review, event: Event, entry: Entry) -> list[Job]:
             | Kind.CLAIMED | Kind.UNCLAIMED | Kind.REASSIGNED | Kind.SNOOZED | Kind.WOKEN | Kind.DEADLINE_MISSED
             | Kind.EXPIRED | Kind.PULL_FAILED | Kind.CHECKS_REPORTED | Kind.REVIEW_REQUESTED | Kind.CONFLICT_REPORTED
             | Kind.PUSHED_OVER | Kind.BRANCH_DELETED | Kind.PULL_MERGED | Kind.PULL_CLOSED | Kind.PULL_REOPENED
-            | Kind.PULL_LOST | Kind.MERGE_ARMED | Kind.MERGE_REFUSED
+            | Kind.PULL_LOST | Kind.MERGE_ARMED | Kind.MERGE_REFUSED | Kind.BASE_MOVED
         ):  # fmt: skip
             return [card, *reply, *alert]
         case _:
@@ -141,6 +144,8 @@ def _settlement(review: Review, events: Sequence[Event]) -> Settlement | None:
         match event.kind:
             case Kind.REVISED | Kind.SWAPPED:
                 return Settlement(Action.RECORDED, "Void: the content changed before this took effect.")
+            case Kind.BASE_MOVED:
+                return Settlement(Action.RECORDED, "Void: the base changed before this took effect.")
             case Kind.REJECTED | Kind.CHANGES_REQUESTED | Kind.EXPIRED:
                 return Settlement(Action.RECORDED, f"The review was closed: {review.status.value.replace('_', ' ')}.")
             case Kind.APPROVED if review.hold:

@@ -12,13 +12,14 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.domain import way_back
 from bot.domain.apv import Json, Severity
+from bot.domain.base import Base
 from bot.domain.pull import MergeMode, Pull, Seen, Step, branch_name
 from bot.domain.review import Accepted, Dossier, Review, Status
 from bot.jobs import OpenPull, WatchPull, is_for
 from bot.service import approvals, swaps
 from bot.service.consequences import BOT, Amendment, Cause, amend, amend_locked
 from bot.service.gate import Gate
-from storage import decisions, files, jobs, pauses, pulls, reviews
+from storage import bases, decisions, files, jobs, pauses, pulls, reviews
 from storage.decisions import Approval
 from storage.pulls import Pointer
 
@@ -37,6 +38,8 @@ class Push:
     dossier: Dossier
     approvals: Sequence[Approval]
     branch: str
+    shown: Base | None
+    """The base that was read before the first approval; None: it was not read in time."""
 
 
 class Unreadable(Exception):
@@ -96,7 +99,8 @@ async def begin_push(gate: Gate, job: OpenPull) -> Push | None:
             branch = branch_name(review.code, review.digest)
             await reviews.set_branch(tx, job.review_id, branch)
             made = await decisions.approvals(tx, job.review_id, [vote.person for vote in review.votes], review.version)
-            return Push(Dossier(whole.apv, replace(review, pr_branch=branch)), made, branch)
+            shown = await bases.kept(tx, job.review_id, review.version)
+            return Push(Dossier(whole.apv, replace(review, pr_branch=branch)), made, branch, shown)
     await swaps.show_again(gate, job.review_id, anyway=True)
     return None
 

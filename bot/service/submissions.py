@@ -208,7 +208,8 @@ async def _revise(gate: Gate, tx: AsyncConnection, former: Locked, item: Submiss
     )
 
     def revised(review: Review) -> Accepted:
-        outcome = contents.revise(review, bump=gate.opens_pulls and apv.wants_bump)
+        bump = gate.opens_pulls and apv.wants_bump
+        outcome = contents.revise(review, bump=bump, opens_pulls=gate.opens_pulls)
         return judged(outcome, apv, policy, origin, opens_pulls=gate.opens_pulls, now=cause.at)
 
     origin = await origin_of(gate, tx, cause.actor, apv, [before.id])

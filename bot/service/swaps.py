@@ -1,6 +1,7 @@
 """Content that another program changed in the database: it becomes a new version, is told, and is never pushed."""
 
 import asyncio
+from functools import partial
 from uuid import UUID
 
 from bot.domain import contents
@@ -38,7 +39,8 @@ async def show_again(gate: Gate, review_id: UUID, *, anyway: bool = False) -> No
             due_at=before.due_at,
             authors=authors,
         )
-        await amend_locked(tx, locked, contents.swapped, of_content(Cause(BOT, "bot", gate.now()), locked.review))
+        rule = partial(contents.swapped, opens_pulls=gate.opens_pulls)
+        await amend_locked(tx, locked, rule, of_content(Cause(BOT, "bot", gate.now()), locked.review))
 
 
 async def _readings(gate: Gate, review_id: UUID) -> Readings:

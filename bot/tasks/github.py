@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from typing import TypeVar
 from uuid import UUID
 
+import structlog
+
 from bot import metrics
 from bot.blocks import pull_request
 from bot.domain.policy import PullRules
@@ -12,11 +14,14 @@ from bot.domain.pull import Step
 from bot.domain.review import Choice, Dossier
 from bot.integrations.errors import Permanent, Retry, Stopped, VendorError
 from bot.integrations.git.patches import PathPolicy
+from bot.integrations.github.bases import NotAsShown
 from bot.integrations.github.client import GitHubClient, PullAddress, PullRequest
-from bot.jobs import AnswerPull, OpenPull, WatchPull
-from bot.service import audit, pulls, queries
+from bot.jobs import AnswerPull, OpenPull, ReadBase, WatchPull
+from bot.service import audit, bases, pulls, queries
 from bot.service.gate import Gate
 from bot.service.pulls import Push
+
+log = structlog.get_logger(__name__)
 
 T = TypeVar("T")
 
@@ -49,7 +54,11 @@ async def open_pull(context: Context, job: OpenPull) -> None:
     if push is None:
         return
     request = _request(push, context.gate.policy().pull_request)
-    pull = await _counted("open_pull", context.github.open_pull(request))
+    try:
+        pull = await _counted("open_pull", context.github.open_pull(request))
+    except NotAsShown as moved:
+        await bases.ask_again(context.gate, job, moved.base, moved.paths)
+        return
     await pulls.opened(context.gate, job.review_id, pull)
 
 
@@ -69,10 +78,33 @@ def _request(push: Push, rules: PullRules) -> PullRequest:
         reviewers=(*rules.reviewers, *(f"{owner}/{team}" for team in rules.team_reviewers)),
         draft=rules.draft,
         approved=pull_request.approved(review, len(push.approvals)),
-        policy=PathPolicy(
-            allow_workflows=rules.allow_workflows, max_files=rules.max_files, max_diff_bytes=rules.max_bytes
-        ),
+        policy=_paths(rules),
+        shown=push.shown,
+        base_moved=rules.base_moved,
     )
+
+
+def _paths(rules: PullRules) -> PathPolicy:
+    return PathPolicy(allow_workflows=rules.allow_workflows, max_files=rules.max_files, max_diff_bytes=rules.max_bytes)
+
+
+async def read_base(context: Context, job: ReadBase) -> None:
+    """Idempotent: the first base that is read before anybody approved is kept, and no other.
+
+    A base that cannot be read disturbs nobody: then the push itself decides whether people must look again.
+    """
+    apv = await bases.wanted(context.gate, job)
+    if apv is None:
+        return
+    paths = _paths(context.gate.policy().pull_request)
+    try:
+        base = await _counted(
+            "read_base", context.github.read_base(apv.repository, apv.base_ref, apv.patch_diff or "", paths)
+        )
+    except Permanent as error:
+        log.info("base.not_read", code=error.code)
+        return
+    await bases.keep(context.gate, job, base)
 
 
 def _stopped(paused: pulls.PushesPaused) -> Stopped:

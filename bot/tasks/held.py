@@ -2,16 +2,17 @@
 
 from pgqueuer.models import Job as QueuedJob
 
-from bot.jobs import MakeBump, OpenPull, parse
+from bot.jobs import MakeBump, OpenPull, ReadBase, parse
 from bot.service import bumps, jobs, pulls
 from bot.service.gate import Gate
 from bot.tasks.executor import Held
 
 
 async def tell_held(gate: Gate, queued: QueuedJob, held: Held) -> None:
-    """Post it on the card, in the thread or in the incident channel; a job without a review is only in `jobs list`."""
+    """Post it on the card, in the thread or in the incident channel; others are only in `jobs list`."""
     job = parse(queued.entrypoint, queued.payload)
-    if job.review_id is None:
+    # Without the base of ReadBase nothing is lost: the push asks people where it is not sure.
+    if job.review_id is None or isinstance(job, ReadBase):
         return
     if isinstance(job, OpenPull):
         await pulls.failed(gate, job, held.reason, pushed=not held.hopeless)

@@ -15,6 +15,7 @@ from aiohttp.test_utils import TestServer, unused_port
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
+from bot.domain.policy import BaseMoved
 from bot.domain.pull import Pull
 from bot.integrations.errors import Permanent, Retry, VendorError
 from bot.integrations.github.client import AppInstallation, GitHubClient, PullAddress, PullRequest
@@ -167,7 +168,7 @@ async def test_a_diff_becomes_one_branch_one_commit_and_one_pull_request(shop: S
 
 async def test_odd_files_arrive_byte_for_byte(shop: Shop) -> None:
     """An empty file, a renamed binary, Latin-1, a deletion and an executable: the tree is git's own."""
-    opened = await shop.client.open_pull(replace(REQUEST, diff=ODD))
+    opened = await shop.client.open_pull(replace(REQUEST, diff=ODD, base_moved=BaseMoved.APPLY))
 
     assert opened.files == 5
     assert shop.git("diff", "--name-status", "-M", "main", REQUEST.branch).split("\n") == [
@@ -215,7 +216,7 @@ WRITES = [
 @pytest.mark.parametrize("fault", [GitHubFault.ERROR_502_BEFORE, GitHubFault.ERROR_500_AFTER, GitHubFault.DROP_AFTER])
 async def test_a_run_that_died_is_finished_by_the_next(shop: Shop, operation: str, fault: GitHubFault) -> None:
     """Wherever a run stops, before or after a write, the next one ends with one of each, even on a moved base."""
-    request = replace(REQUEST, diff=ODD)
+    request = replace(REQUEST, diff=ODD, base_moved=BaseMoved.APPLY)
     base = shop.github.branches()["main"]
     shop.github.fail(operation, fault)
     with pytest.raises(Retry):

@@ -15,6 +15,7 @@ from bot.jobs import (
     Job,
     MakeBump,
     OpenPull,
+    ReadBase,
     ReplyInThread,
     SyncCard,
     WatchPull,
@@ -32,6 +33,7 @@ JOBS: list[Job] = [
     WatchPull(ONE, "opened"),
     AnswerPull(ONE, TWO),
     MakeBump(ONE, "d1" * 32),
+    ReadBase(ONE, 1),
 ]
 
 
@@ -74,22 +76,24 @@ def test_worse_comes_first_whatever_it_does() -> None:
 
 
 def test_people_hear_of_it_before_the_rest() -> None:
-    """For one review: the alert, then what the card is to show, then the card, then replies and what goes to GitHub."""
+    """For one review: the alert, then what the card shows, the card, its base, then replies and GitHub."""
     order = sorted(JOBS, key=lambda job: -priority(job, Severity.HIGH))
-    assert [job.task for job in order[:5]] == [
+    assert [job.task for job in order[:6]] == [
         "slack.alert",
         "github.bump",
         "slack.card",
+        "github.base",
         "slack.reply",
         "github.pull",
     ]
 
 
 def test_what_is_one_effect_has_one_key() -> None:
-    """One card per revision, one reply and one alert per entry, one pull request per version."""
+    """One card per revision, one reply and one alert per entry, one pull request and base per version."""
     others: list[Job] = [
         SyncCard(ONE, 4), SyncCard(TWO, 3), ReplyInThread(ONE, ONE), AlertIncident(ONE, ONE),
         OpenPull(ONE, "d1" * 32, 2), OpenPull(TWO, "d1" * 32),
+        ReadBase(ONE, 2),
     ]  # fmt: skip
     assert len({job.key for job in [*JOBS, *others]}) == len(JOBS) + len(others)
     assert ReplyInThread(ONE, TWO).key == ReplyInThread(TWO, TWO).key

@@ -20,6 +20,7 @@ from bot.integrations.git.command import (
     tree_sha,
 )
 from bot.integrations.git.patch_headers import Headers, malformed, read_headers, shown
+from bot.integrations.git.places import placed, read_hunks
 
 REGULAR_MODES = frozenset({"100644", "100755"})
 MAX_PATH_BYTES = 4096
@@ -77,6 +78,8 @@ class PatchedTree:
     files: int
     insertions: int
     deletions: int
+    placed: frozenset[str]
+    """The existing files in which each hunk could stand in one place only, and stands there now."""
 
 
 def apply_patch(
@@ -129,18 +132,20 @@ def _applied(
     after = repository.index()
     changed = _changed_paths(before, after, touched, patch.headers)
     contents = _contents(repository, sorted({after[path].sha for path in changed if path in after}), patch.policy)
+    entries = tuple(
+        ChangedFile(path, *after[path], contents[after[path].sha])
+        if path in after
+        else ChangedFile(path, before[path].mode, None, None)
+        for path in changed
+    )
     return PatchedTree(
-        entries=tuple(
-            ChangedFile(path, *after[path], contents[after[path].sha])
-            if path in after
-            else ChangedFile(path, before[path].mode, None, None)
-            for path in changed
-        ),
+        entries=entries,
         tree_sha=tree_sha(after, unread),
         touched=tuple(touched),
         files=len({row.path for row in new}),
         insertions=sum(row.insertions for row in new),
         deletions=sum(row.deletions for row in new),
+        placed=_placed(repository, patch, (old, new), before, {entry.path: entry for entry in entries}),
     )
 
 
@@ -266,6 +271,35 @@ def _changed_paths(
         if path in before and before[path].mode != after[path].mode and not headers.state_modes:
             raise _forbidden(path, "a file whose mode would change although the patch does not say so")
     return changed
+
+
+def _placed(
+    repository: ScratchRepository,
+    patch: _Patch,
+    rows: tuple[list[_Row], list[_Row]],
+    before: dict[str, IndexEntry],
+    changed: dict[str, ChangedFile],
+) -> frozenset[str]:
+    """The files in `PatchedTree.placed`. A file whose mode changes, or that the diff names twice, is none."""
+    old, new = rows
+    # Git counts lines only for the files that have hunks.
+    written = [row.path for row in new if row.insertions + row.deletions]
+    hunks = read_hunks(patch.text)
+    if len(hunks) != len(written):
+        return frozenset()
+    named = {row.path for row in old}
+    found = {
+        path: of_file
+        for path, of_file in zip(written, hunks, strict=True)
+        if path in named and path in before and path in changed
+        if written.count(path) == 1 and changed[path].mode == before[path].mode
+    }
+    contents = repository.blobs([before[path].sha for path in found])
+    return frozenset(
+        path
+        for (path, of_file), content in zip(found.items(), contents, strict=True)
+        if placed(content, of_file) == (changed[path].content or b"")
+    )
 
 
 def _contents(repository: ScratchRepository, shas: list[str], policy: PathPolicy) -> dict[str, bytes]:

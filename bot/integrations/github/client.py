@@ -14,11 +14,13 @@ from typing import TypeVar
 import jwt
 from github import Auth, Github
 
+from bot.domain.base import Base
 from bot.domain.pull import Pull, Seen
 from bot.integrations.errors import Permanent
+from bot.integrations.git.patches import PathPolicy
 from bot.integrations.github import watching as github_watch
 from bot.integrations.github.files import Files, read_files
-from bot.integrations.github.opening import PullRequest, base_head, find_repository, open_pull
+from bot.integrations.github.opening import PullRequest, base_head, find_repository, open_pull, read_base
 from bot.integrations.github.watching import PullAddress
 
 __all__ = ["AppInstallation", "GitHubClient", "PullAddress", "PullRequest"]
@@ -87,11 +89,19 @@ class GitHubClient:
 
         return await self._run(read)
 
+    async def read_base(self, full_name: str, base_ref: str | None, diff: str, policy: PathPolicy) -> Base:
+        """The files that a diff names, as they are at the head of a branch of `owner/name`.
+
+        Raises `Permanent` when there is no such branch or the diff cannot be read, `Retry` when GitHub is unavailable.
+        """
+        return await self._run(lambda: read_base(self._github, full_name, base_ref, diff, policy))
+
     async def open_pull(self, request: PullRequest) -> Pull:
         """Make one branch, one commit and one pull request from a diff, or adopt those of an earlier run.
 
         Raises `Permanent` when the patch does not apply or is not allowed (then nothing is pushed), when the
-        branch is somebody else's, or when GitHub refuses; `Retry` when GitHub is unavailable or asks to wait.
+        branch is somebody else's, or when GitHub refuses; `Retry` when GitHub is unavailable or asks to wait;
+        `NotAsShown` when the base moved and people must look again (then nothing is pushed).
         """
         return await self._run(lambda: open_pull(self._github, request, app=self._app))
 

@@ -9,20 +9,21 @@ import base64
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
-from typing import NamedTuple
 
 from github import Github, InputGitAuthor, InputGitTreeElement
 from github.GitCommit import GitCommit
 from github.GithubObject import NotSet
-from github.GitTree import GitTree
 from github.PullRequest import PullRequest as GitHubPull
 from github.Repository import Repository
 
+from bot.domain.base import Base
+from bot.domain.policy import BaseMoved
 from bot.domain.pull import Pull
 from bot.integrations.errors import Permanent
-from bot.integrations.git.patches import ChangedFile, PatchedTree, PathPolicy, TreeEntry, apply_patch, touched_paths
+from bot.integrations.git.patches import ChangedFile, PatchedTree, PathPolicy, apply_patch, touched_paths
+from bot.integrations.github.bases import BaseTree, named_files, read_tree, require_shown
 from bot.integrations.github.errors import NotFound, ValidationFailed, asking_github
-from bot.integrations.github.files import entries, read_blob
+from bot.integrations.github.files import read_blob
 from bot.integrations.github.watching import branch_head, mark_approved
 
 AUTHOR_NAME = "apv-bot"
@@ -54,13 +55,18 @@ class PullRequest:
     approved: str = "Approved"
     """The text of the check on the commit."""
     policy: PathPolicy = field(default_factory=PathPolicy)
+    shown: Base | None = None
+    """The base that was read when the review was shown; None: it was not read in time."""
+    base_moved: BaseMoved = BaseMoved.ASK
+    """Whether the patch is pushed where the base is no longer as shown; the commit itself does not depend on it."""
 
 
 def open_pull(github: Github, request: PullRequest, *, app: bool = False) -> Pull:
     """Open the pull request, or adopt that of an earlier run. `app`: the token is an App's.
 
     Raises `Permanent` when the patch does not apply or is not allowed (then nothing is pushed), when the branch is
-    somebody else's, or when GitHub refuses; `Retry` when GitHub is unavailable or asks to wait.
+    somebody else's, or when GitHub refuses; `Retry` when GitHub is unavailable or asks to wait; `NotAsShown` when the
+    base moved under the patch and people must look again (then nothing is pushed).
     """
     repository = find_repository(github, request.repository)
     pull = _existing_pull(repository, request)
@@ -92,6 +98,16 @@ def base_head(repository: Repository, base_ref: str | None) -> str:
     if sha is None:
         raise Permanent(f"The repository {repository.full_name} has no branch {branch}", code="not_found")
     return sha
+
+
+def read_base(github: Github, full_name: str, base_ref: str | None, diff: str, policy: PathPolicy) -> Base:
+    """The files that a diff names, as they are at the head of a branch. The diff need not apply.
+
+    Raises `Permanent` when there is no such branch or the diff cannot be read, `Retry` when GitHub is unavailable.
+    """
+    paths = touched_paths(diff, policy)
+    repository = find_repository(github, full_name)
+    return named_files(read_tree(repository, base_head(repository, base_ref), diff, policy), paths)
 
 
 # What an earlier run has left
@@ -142,7 +158,7 @@ def _is_ours(commit: GitCommit, request: PullRequest) -> bool:
 
 def _change_of(repository: Repository, commit: GitCommit, request: PullRequest) -> PatchedTree:
     """The diff applied to a commit's parent; `Permanent` when the commit has another tree."""
-    base = _read_base(repository, commit.parents[0].sha, request)
+    base = read_tree(repository, commit.parents[0].sha, request.diff, request.policy)
     change = _change(repository, base, request)
     if change.tree_sha != commit.tree.sha:
         raise _foreign_branch(request)
@@ -157,31 +173,17 @@ def _foreign_branch(request: PullRequest) -> Permanent:
 # From the diff to a branch
 
 
-class _Base(NamedTuple):
-    """The commit to apply the diff to, and its files (in a repository too large to list: those around the diff)."""
-
-    commit: GitCommit
-    tree: GitTree
-    files: list[TreeEntry]
-
-
-def _read_base(repository: Repository, sha: str, request: PullRequest) -> _Base:
-    with asking_github(f"show the files of {request.repository}"):
-        commit = repository.get_git_commit(sha)
-        tree = repository.get_git_tree(commit.tree.sha, recursive=True)
-        wanted = partial(touched_paths, request.diff, request.policy)
-        return _Base(commit, tree, list(entries(repository, tree, wanted)))
-
-
-def _change(repository: Repository, base: _Base, request: PullRequest) -> PatchedTree:
+def _change(repository: Repository, base: BaseTree, request: PullRequest) -> PatchedTree:
     """The diff applied to a base. Writes nothing."""
     return apply_patch(base.files, partial(read_blob, repository), base.tree.sha, request.diff, request.policy)
 
 
 def _push(repository: Repository, request: PullRequest) -> tuple[GitCommit, PatchedTree]:
     """Write blobs, tree and commit, and the branch last: nobody sees the others without it."""
-    base = _read_base(repository, base_head(repository, request.base_ref), request)
+    base = read_tree(repository, base_head(repository, request.base_ref), request.diff, request.policy)
     change = _change(repository, base, request)
+    if request.base_moved is BaseMoved.ASK:
+        require_shown(base, change, request.shown)
     known = {entry.sha for entry in base.files}
     with asking_github(f"write to {request.repository}"):
         elements = [_element(repository, file, known) for file in change.entries]

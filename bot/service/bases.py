@@ -1,0 +1,80 @@
+"""The base that a patch was shown against: kept when the review is shown, compared when the patch is pushed."""
+
+from collections.abc import Sequence
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from bot.domain import contents, deadlines
+from bot.domain.apv import Apv
+from bot.domain.base import Base
+from bot.domain.review import AWAITING, Accepted, Dossier, Review, Status
+from bot.jobs import OpenPull, ReadBase, is_for
+from bot.service.adoption import of_content
+from bot.service.consequences import BOT, Cause, amend_locked
+from bot.service.gate import Gate
+from storage import bases, reviews, submissions
+
+
+async def wanted(gate: Gate, job: ReadBase) -> Apv | None:
+    """The APV whose base is to be read; None when it no longer is, or may not be.
+
+    What is read after somebody approved is not what that person saw.
+    """
+    async with gate.database.transaction() as tx:
+        dossier = await reviews.get(tx, job.review_id)
+        if dossier is None or not await _is_wanted(tx, dossier.review, job):
+            return None
+    return dossier.apv if _allowed(gate, dossier) else None
+
+
+async def keep(gate: Gate, job: ReadBase, base: Base) -> None:
+    """Keep the base that was read, unless somebody approved meanwhile; idempotent."""
+    async with gate.database.transaction() as tx:
+        locked = await reviews.lock(tx, job.review_id)
+        if locked is not None and await _is_wanted(tx, locked.review, job):
+            await bases.keep(tx, job.review_id, job.version, base, gate.now())
+
+
+async def ask_again(gate: Gate, job: OpenPull, now: Base, paths: Sequence[str]) -> None:
+    """Make the approved content a new version to vote on, shown against the base `now`; nothing was pushed.
+
+    `paths` are the files in which the patch may not mean what people saw. Idempotent: a review that is no longer
+    approved in this version stays as it is.
+    """
+    async with gate.database.transaction() as tx:
+        whole = await reviews.lock_whole(tx, job.review_id)
+        if whole is None or not whole.intact or whole.review.unreadable:
+            return
+        before, apv, at = whole.review, whole.apv, gate.now()
+        if before.status is not Status.APPROVED or not is_for(job, before):
+            return
+        read = await bases.kept(tx, before.id, before.version) is not None
+        asked_at = at if deadlines.came_late(before, at) else None
+        metadata = await submissions.metadata(tx, before.id)
+        rule = gate.policy().rules[apv.severity]
+        locked = await submissions.replace_content(
+            tx,
+            before.id,
+            apv,
+            version=await submissions.next_version(tx, before.id),
+            due_at=deadlines.due_at(asked_at, rule, apv, metadata) if asked_at else before.due_at,
+            authors=before.authors,
+            asked_at=asked_at,
+            drafted_from=await submissions.drafted_from(tx, before.id),
+        )
+        await bases.keep(tx, before.id, locked.review.version, now, at)
+
+        def moved(review: Review) -> Accepted:
+            return contents.base_moved(review, paths, read=read)
+
+        await amend_locked(tx, locked, moved, of_content(Cause(BOT, "bot", at), locked.review))
+
+
+async def _is_wanted(tx: AsyncConnection, review: Review, job: ReadBase) -> bool:
+    ready = job.version == review.version and review.has_patch and not review.unreadable
+    undecided = review.status in AWAITING and not review.votes
+    return ready and undecided and await bases.kept(tx, job.review_id, job.version) is None
+
+
+def _allowed(gate: Gate, dossier: Dossier) -> bool:
+    return not gate.repositories or dossier.apv.repository.casefold() in gate.repositories
