@@ -54,15 +54,6 @@ class MergeMethod(StrEnum):
     REBASE = "rebase"
 
 
-class BaseMoved(StrEnum):
-    """What happens to an approved patch whose base moved since it was shown, where it may not mean the same."""
-
-    ASK = "ask"
-    """The review is shown again as a new version."""
-    APPLY = "apply"
-    """The patch is pushed if git applies it."""
-
-
 @dataclass(frozen=True, slots=True)
 class Principals:
     """Slack user ids (`U...`, `W...`), user-group ids (`S...`), API token names, and e-mail addresses (case-folded)."""

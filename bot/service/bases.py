@@ -9,10 +9,10 @@ from bot.domain.apv import Apv
 from bot.domain.base import Base
 from bot.domain.review import AWAITING, Accepted, Dossier, Review, Status
 from bot.jobs import OpenPull, ReadBase, is_for
-from bot.service.adoption import of_content
+from bot.service.adoption import of_content, rule_for
 from bot.service.consequences import BOT, Cause, amend_locked
 from bot.service.gate import Gate
-from storage import bases, reviews, submissions
+from storage import bases, files, reviews, submissions
 
 
 async def wanted(gate: Gate, job: ReadBase) -> Apv | None:
@@ -42,6 +42,9 @@ async def ask_again(gate: Gate, job: OpenPull, now: Base, paths: Sequence[str]) 
     approved in this version stays as it is.
     """
     async with gate.database.transaction() as tx:
+        patch = await files.patch(tx, job.review_id)
+    readings = await gate.read_changes([patch] if patch else [])
+    async with gate.database.transaction() as tx:
         whole = await reviews.lock_whole(tx, job.review_id)
         if whole is None or not whole.intact or whole.review.unreadable:
             return
@@ -51,11 +54,12 @@ async def ask_again(gate: Gate, job: OpenPull, now: Base, paths: Sequence[str]) 
         read = await bases.kept(tx, before.id, before.version) is not None
         asked_at = at if deadlines.came_late(before, at) else None
         metadata = await submissions.metadata(tx, before.id)
-        rule = gate.policy().rules[apv.severity]
+        rule = rule_for(gate.policy(), apv)
         locked = await submissions.replace_content(
             tx,
             before.id,
             apv,
+            readings,
             version=await submissions.next_version(tx, before.id),
             due_at=deadlines.due_at(asked_at, rule, apv, metadata) if asked_at else before.due_at,
             authors=before.authors,
