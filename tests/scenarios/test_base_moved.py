@@ -163,9 +163,9 @@ async def test_a_row_of_another_program_has_its_base_read_too(world: World) -> N
     assert [list(row["files"]) for row in await bases(world)] == [["limits.conf"]]
 
 
-async def submitted(world: World) -> tuple[Gate, Review]:
+async def submitted(world: World, **changes: object) -> tuple[Gate, Review]:
     gate = builders.gate(world.database)
-    report = {**sample(HIGH), "patch_diff": PATCH, "affected_files": ["limits.conf"]}
+    report = {**sample(HIGH), "patch_diff": PATCH, "affected_files": ["limits.conf"], **changes}
     apv = apv_json.parse(report, default_repository=f"{OWNER}/{NAME}").apv
     return gate, (await builders.submit(gate, apv)).review
 
@@ -191,6 +191,15 @@ async def test_a_base_that_is_read_late_does_not_count(quiet: World, limits: byt
             assert "was not read before the first approval" in (after.note or "")
             await builders.click(gate, builders.ALICE, after)
             assert (await opens(quiet, at, gate, after)).status == "pr_open"
+
+
+async def test_the_first_approval_is_the_last_moment_to_read_the_base(quiet: World) -> None:
+    """The first of two voters saw the patch before; nothing is kept that they did not see."""
+    async with desk(quiet) as at:
+        gate, review = await submitted(quiet, severity="critical")
+        await builders.click(gate, builders.ALICE, review)
+        await read_base(at, ReadBase(review.id, 1))
+        assert await bases(quiet) == []
 
 
 async def test_a_second_run_does_not_ask_again(quiet: World) -> None:

@@ -75,11 +75,15 @@ def tree(files: Mapping[str, bytes], patch: bytes, modes: Mapping[str, str] | No
     return apply_patch(rows, blobs.__getitem__, tree_sha(index), patch.decode())
 
 
-@given(FILE, FILE, FILE, st.integers(0, 3))
-@example([b"-- a\n", b"c\n"], [b"++ b\n", b"c\n"], [b"-- a\n", b"c\n"], 1)
-def test_a_hunk_has_a_place_where_its_lines_stand_once(before: Lines, after: Lines, base: Lines, context: int) -> None:
+@given(FILE, FILE, FILE, st.integers(0, 6), st.integers(0, 3))
+@example([b"-- a\n", b"b\n", b"c\n"], [b"++ b\n", b"b\n", b"a\n"], [], 0, 0)
+@example([b"a\n"], [b"b\n"], [b"-- a\n"], 0, 0)
+def test_a_hunk_has_a_place_where_its_lines_stand_once(
+    before: Lines, after: Lines, added: Lines, at: int, context: int
+) -> None:
     """On any base: where every hunk has one place the result is that of the definition, elsewhere there is none."""
     assume(before != after)
+    base = b"".join([*before[:at], *added, *before[at:]]).splitlines(keepends=True)
     hunks = groups(before, after, context)
     (read,) = read_hunks(b"Prose.\n" + diff(before, after, context))
     assert read == [Hunk(b"".join(old), b"".join(new)) for old, new in hunks]

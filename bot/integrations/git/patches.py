@@ -280,7 +280,7 @@ def _placed(
     before: dict[str, IndexEntry],
     changed: dict[str, ChangedFile],
 ) -> frozenset[str]:
-    """The files in `PatchedTree.placed`. A file whose mode changes, or that the diff names twice, is none."""
+    """The files in `PatchedTree.placed`. A file whose mode changes is none."""
     old, new = rows
     # Git counts lines only for the files that have hunks.
     written = [row.path for row in new if row.insertions + row.deletions]
@@ -292,7 +292,7 @@ def _placed(
         path: of_file
         for path, of_file in zip(written, hunks, strict=True)
         if path in named and path in before and path in changed
-        if written.count(path) == 1 and changed[path].mode == before[path].mode
+        if changed[path].mode == before[path].mode
     }
     contents = repository.blobs([before[path].sha for path in found])
     return frozenset(
