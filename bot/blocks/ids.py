@@ -55,7 +55,7 @@ _PAGE = re.compile(r"(.+):([0-9]{1,6})", re.DOTALL)
 _VALUE = re.compile(rf"({_UUID}):([0-9a-f]{{64}})(?::(?:([1-9][0-9]{{0,9}})|[A-Z0-9]{{0,64}}))?")
 
 
-class Shown(NamedTuple):
+class ButtonValue(NamedTuple):
     """The review and the content that were shown; `version` None: by a release that did not name it."""
 
     review_id: UUID
@@ -75,12 +75,12 @@ def encode(review: Review) -> str:
     return f"{review.id}:{review.digest}:{review.version}"
 
 
-def decode(value: str) -> Shown:
+def decode(value: str) -> ButtonValue:
     """Read such a value; raises NotOurs. Modals of earlier releases name a channel in place of the version."""
     match = _VALUE.fullmatch(value)
     if match is None:
         raise NotOurs("not the value of a review")
-    return Shown(UUID(match[1]), match[2], int(match[3]) if match[3] else None)
+    return ButtonValue(UUID(match[1]), match[2], int(match[3]) if match[3] else None)
 
 
 def encode_page(value: str, page: int) -> str:
