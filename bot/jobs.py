@@ -52,6 +52,17 @@ class ReplyInThread(Effect):
 
 
 @dataclass(frozen=True, slots=True)
+class MoveCard(Effect):
+    """Say on the cards in former channels where the review's card is now."""
+
+    task: ClassVar[str] = "slack.move"
+    lead: ClassVar[int] = 0
+    unique: ClassVar[tuple[str, ...]] = ("review_id", "version")
+    review_id: UUID
+    version: int
+
+
+@dataclass(frozen=True, slots=True)
 class AlertIncident(Effect):
     """Post an audit entry's sentence to the incident channel."""
 
@@ -127,10 +138,12 @@ class ReadBase(Effect):
     version: int
 
 
-Job: TypeAlias = SyncCard | ReplyInThread | AlertIncident | OpenPull | WatchPull | AnswerPull | MakeBump | ReadBase
+Job: TypeAlias = (
+    SyncCard | ReplyInThread | MoveCard | AlertIncident | OpenPull | WatchPull | AnswerPull | MakeBump | ReadBase
+)
 ADAPTERS: dict[str, TypeAdapter[Job]] = {
     job.task: TypeAdapter(job)
-    for job in (SyncCard, ReplyInThread, AlertIncident, OpenPull, WatchPull, AnswerPull, MakeBump, ReadBase)
+    for job in (SyncCard, ReplyInThread, MoveCard, AlertIncident, OpenPull, WatchPull, AnswerPull, MakeBump, ReadBase)
 }
 
 

@@ -45,9 +45,10 @@ JOB = "j(n int, review_id uuid, priority int, task text, payload text, key text)
 QUEUED = """queued AS (
     INSERT INTO pgqueuer (priority, entrypoint, payload, dedupe_key, status, lane)
     SELECT priority, task, convert_to(payload, 'UTF8'), key, 'queued',
-        CASE WHEN task IN ('slack.card', 'slack.reply') THEN coalesce((
+        CASE WHEN task IN ('slack.card', 'slack.reply', 'slack.move') THEN coalesce((
             SELECT m.channel || CASE WHEN task = 'slack.card' AND m.ts IS NOT NULL THEN ':update' ELSE '' END
             FROM slack_messages AS m WHERE m.review_id = job.review_id AND m.kind = 'card' AND NOT m.gone
+            ORDER BY m.created_at DESC LIMIT 1
         ), 'chat.update:update') END
     FROM job ORDER BY n  -- jobs of equal priority run in the order in which they were queued
     ON CONFLICT (dedupe_key) WHERE status IN ('queued', 'picked') AND dedupe_key IS NOT NULL DO NOTHING

@@ -15,7 +15,7 @@ from pgqueuer.types import QueueEntrypoint, QueueManagerId
 
 from storage.pace import UPDATES, Tier
 
-LANED = frozenset({"slack.card", "slack.reply"})
+LANED = frozenset({"slack.card", "slack.reply", "slack.move"})
 """The tasks whose jobs have a lane (`storage.jobs` says which)."""
 MOST_AT_ONCE = 8
 """Lanes that one worker serves at once; each may hold two database connections."""

@@ -6,9 +6,9 @@ A message is recorded as attempted before Slack is called, and its row is locked
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from uuid import NAMESPACE_URL, UUID, uuid5
+from uuid import NAMESPACE_URL, UUID, uuid4, uuid5
 
-from sqlalchemy import func, select, text, true, update
+from sqlalchemy import Select, func, select, text, true, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -17,6 +17,8 @@ from storage.tables import slack_messages, slack_pace
 M = slack_messages.c
 
 CARD, REPLY, ALERT = "card", "reply", "alert"
+MOVED = "moved"
+"""A card that says where its review went. Of the rows of kind CARD that are not gone, the newest is the card."""
 
 
 def outbox_id(kind: str, subject: UUID) -> UUID:
@@ -29,6 +31,7 @@ class Message:
     """A message as far as we know. `ts` is None until Slack has confirmed it."""
 
     id: UUID
+    kind: str
     channel: str
     ts: str | None
     attempted_at: datetime | None
@@ -60,6 +63,53 @@ async def want_cards(tx: AsyncConnection, channels: Mapping[UUID, str]) -> None:
     await _want(tx, CARD, [outbox_id(CARD, review) for review in channels], list(channels), list(channels.values()))
 
 
+# Inserts, and leaves the old row to the job: that row is locked while Slack is called, and a click would wait too.
+PLACE = """
+WITH here AS (
+    SELECT channel, created_at FROM slack_messages WHERE review_id = :review AND kind = 'card' AND NOT gone
+    ORDER BY created_at DESC LIMIT 1
+), known AS (
+    INSERT INTO slack_pace (channel) SELECT CAST(:channel AS text) FROM here WHERE channel <> :channel
+    ON CONFLICT DO NOTHING
+)
+INSERT INTO slack_messages (id, kind, review_id, channel, created_at)
+SELECT :id, 'card', :review, :channel, greatest(clock_timestamp(), created_at + interval '1 microsecond') FROM here
+WHERE channel <> :channel
+"""
+
+
+async def place_card(tx: AsyncConnection, review_id: UUID, channel: str) -> bool:
+    """Want the review's card in another channel from now on; False if it is there already. The review is locked.
+
+    The new card has an id of its own: a channel that a card comes back to still holds the old one.
+    """
+    values = {"id": uuid4(), "review": review_id, "channel": channel}
+    return (await tx.execute(text(PLACE), values)).rowcount > 0
+
+
+def _cards(review_id: UUID) -> Select[tuple[UUID, str, str | None]]:
+    """The review's cards, newest first."""
+    of_review = (M.review_id == review_id, M.kind == CARD, M.gone.is_(False))
+    return select(M.id, M.channel, M.ts).where(*of_review).order_by(M.created_at.desc())
+
+
+async def begin_card(tx: AsyncConnection, review_id: UUID, channel: str) -> UUID:
+    """Record that a review's card is wanted, in this channel if it has none; idempotent; returns its outbox id."""
+    card = (await tx.execute(_cards(review_id).limit(1))).one_or_none()
+    return card.id if card else await begin(tx, CARD, review_id, review_id, channel)
+
+
+async def former_cards(tx: AsyncConnection, review_id: UUID) -> list[UUID]:
+    """The cards that do not say yet where their review went, oldest first."""
+    return [card.id for card in (await tx.execute(_cards(review_id).offset(1))).all()][::-1]
+
+
+async def leave(tx: AsyncConnection, message_id: UUID, ts: str | None = None) -> None:
+    """Record that a former card says where its review went, or that nobody can read or change it any more."""
+    values = {"kind": MOVED} | ({"ts": ts} if ts else {})
+    await tx.execute(update(slack_messages).where(M.id == message_id).values(**values))
+
+
 async def _want(
     tx: AsyncConnection, kind: str, ids: Sequence[UUID], reviews: Sequence[UUID | None], channels: Sequence[str]
 ) -> None:
@@ -77,7 +127,7 @@ async def attempt(tx: AsyncConnection, message_id: UUID) -> Message:
 
 async def lock(tx: AsyncConnection, message_id: UUID) -> Message:
     """Lock a message: two updates of one card must not overtake each other on the way to Slack."""
-    columns = (M.id, M.channel, M.ts, M.attempted_at, M.rendered_revision)
+    columns = (M.id, M.kind, M.channel, M.ts, M.attempted_at, M.rendered_revision)
     row = (await tx.execute(select(*columns).where(M.id == message_id).with_for_update())).one()
     return Message(*row)
 
@@ -115,6 +165,5 @@ async def sent(tx: AsyncConnection, message_id: UUID, channel: str, ts: str, rev
 
 async def card_of(tx: AsyncConnection, review_id: UUID) -> tuple[str, str] | None:
     """Channel and ts of a review's card; None while Slack has none."""
-    query = select(M.channel, M.ts).where(M.id == outbox_id(CARD, review_id), M.ts.is_not(None))
-    row = (await tx.execute(query)).one_or_none()
-    return (row.channel, row.ts) if row else None
+    card = (await tx.execute(_cards(review_id).limit(1))).one_or_none()
+    return (card.channel, card.ts) if card and card.ts is not None else None

@@ -28,8 +28,11 @@ PASSING = (
     Passing("slack_deliveries", "received_at", timedelta(days=1)),
     # GitHub lets people redeliver a webhook for three days.
     Passing("github_deliveries", "received_at", timedelta(days=7)),
-    # Only a retry of its job reads the row of a posted message, and a finished job is not retried.
-    Passing("slack_messages", "created_at", timedelta(days=30), "kind <> 'card' AND ts IS NOT NULL"),
+    # Only a retry of its job reads the row of a posted message, and a finished job is not retried. No job reads the
+    # row of a card that was moved.
+    Passing(
+        "slack_messages", "created_at", timedelta(days=30), "kind <> 'card' AND (ts IS NOT NULL OR kind = 'moved')"
+    ),
     # The log of an unfinished job is kept: somebody may still retry the job.
     Passing(
         "pgqueuer_log",

@@ -154,6 +154,15 @@ async def last_kept(tx: AsyncConnection, review_id: UUID) -> tuple[int, Sequence
     return (row.version, row.authors) if row else (0, ())
 
 
+async def shown(tx: AsyncConnection, review_id: UUID, version: int) -> Mapping[str, Json] | None:
+    """The content that was shown as this version (`domain.apv.content`); None if there was none."""
+    of_version = (apv_contents.c.apv_id == review_id, apv_contents.c.version == version)
+    kept: Mapping[str, Json] | None = (
+        await tx.execute(select(apv_contents.c.content).where(*of_version))
+    ).scalar_one_or_none()
+    return kept
+
+
 async def metadata(tx: AsyncConnection, review_id: UUID) -> Mapping[str, Json]:
     """A review's metadata."""
     kept: Mapping[str, Json] = (await tx.execute(select(T.metadata).where(T.id == review_id))).scalar_one()

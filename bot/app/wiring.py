@@ -26,6 +26,7 @@ from bot.tasks import bumps as bump_tasks
 from bot.tasks import github as github_tasks
 from bot.tasks import slack as slack_tasks
 from bot.tasks.held import tell_held
+from bot.tasks.moving import move_card
 from bot.tasks.pace import Pace, tiers
 from bot.tasks.worker import Worker, work
 from handlers import http, ops, webhooks
@@ -106,9 +107,10 @@ def worker(settings: Settings, gate: Gate, slack: SlackClient, github: GitHubCli
         web_origin=web_origin(settings.github_api_url),
     )
     tasks = {
-        # Cards and replies run one at a time in each lane (storage.lanes), so that the most urgent is first.
+        # These three run one at a time in each lane (storage.lanes), so that the most urgent is first.
         jobs.SyncCard.task: work(jobs.SyncCard, partial(slack_tasks.sync_card, desk), at_once=1),
         jobs.ReplyInThread.task: work(jobs.ReplyInThread, partial(slack_tasks.reply_in_thread, desk), at_once=1),
+        jobs.MoveCard.task: work(jobs.MoveCard, partial(move_card, desk), at_once=1),
         jobs.AlertIncident.task: work(jobs.AlertIncident, partial(slack_tasks.alert_incident, desk), at_once=1),
     }
     poll_every = None

@@ -6,7 +6,7 @@ A sentence may contain untrusted parts, so the whole sentence is made inert here
 import re
 from collections.abc import Mapping, Sequence
 
-from bot.blocks import kit, words
+from bot.blocks import kit, links, words
 from bot.blocks.kit import Block, Message
 from bot.blocks.limits import fitted
 from bot.blocks.text import mrkdwn, mrkdwn_parts
@@ -35,7 +35,6 @@ HEADLINES: Mapping[str, tuple[str, str]] = {
 """The kind of an event -> the emoji and headline of its alert."""
 
 _PRINCIPAL = re.compile(r"[USW][A-Z0-9]{1,31}")
-_CHANNEL = re.compile(r"[CGD][A-Z0-9]{1,31}")
 
 
 def reply(sentence: str, tell: Sequence[str] = ()) -> Message:
@@ -74,6 +73,6 @@ def alert(kind: str, sentence: str, *, dossier: Dossier | None = None, channel: 
 def _about(dossier: Dossier, channel: str) -> str:
     apv = dossier.apv
     about = [words.severity(apv), words.advisory(apv), mrkdwn(words.package(apv), 300, one_line=True)]
-    if _CHANNEL.fullmatch(channel):
-        about.append(f"card in <#{channel}>")
+    if mention := links.channel(channel):
+        about.append(f"card in {mention}")
     return " · ".join(part for part in about if part)

@@ -59,6 +59,15 @@ def card(
     return fitted(message)
 
 
+def moved(dossier: Dossier, channel: str, permalink: str) -> Message:
+    """What is left of a card whose review has its card in another channel: the headline and the way to it."""
+    code, place = mrkdwn(dossier.review.code, 40), links.channel(channel)
+    where = f"Moved to {place}" if place else "Moved"
+    address = links.message(permalink)
+    told = f"{where}: {f'<{address}|{code}>' if address else code}"
+    return fitted(Message(f"{code}: {where}", [_top(dossier), kit.section(told)]))
+
+
 def _text(dossier: Dossier, tally: Tally) -> str:
     """The card in one line, for screen readers, notifications and search."""
     apv, review = dossier.apv, dossier.review

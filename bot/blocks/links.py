@@ -1,4 +1,4 @@
-"""The only addresses that the bot links: an advisory by its id, and the pull request that the bot opened."""
+"""The only addresses that the bot links: an advisory by its id, its own pull requests, and its own messages."""
 
 import re
 from urllib.parse import urlsplit
@@ -8,6 +8,8 @@ _ADDRESSES = (
     (re.compile(r"GHSA(?:-[0-9a-z]{4}){3}"), "https://github.com/advisories/{}"),
     (re.compile(r"(?:PYSEC|OSV|RUSTSEC|GO|MAL|PSF)-[0-9]{4}-[0-9]{1,19}"), "https://osv.dev/vulnerability/{}"),
 )
+_MESSAGE = re.compile(r"https://[A-Za-z0-9.-]+/archives/[A-Z0-9]+/p[0-9]+(?:\?thread_ts=[0-9.]+&cid=[A-Z0-9]+)?")
+_CHANNEL = re.compile(r"[CGD][A-Z0-9]{1,31}")
 _SAFE = re.compile(r"https?://[A-Za-z0-9.:\[\]-]+(?:/[A-Za-z0-9._~/%+-]*)?")
 
 
@@ -17,6 +19,16 @@ def advisory(advisory_id: str) -> str | None:
         if pattern.fullmatch(advisory_id):
             return address.format(advisory_id)
     return None
+
+
+def message(permalink: str) -> str | None:
+    """A message's web address, as Slack's chat.getPermalink gives it; None if it looks different."""
+    return permalink if _MESSAGE.fullmatch(permalink) else None
+
+
+def channel(channel_id: str) -> str | None:
+    """The mention of a channel, which Slack shows as a link; None unless it is an id."""
+    return f"<#{channel_id}>" if _CHANNEL.fullmatch(channel_id) else None
 
 
 def pull(url: str | None, web_origin: str | None) -> str | None:

@@ -15,6 +15,7 @@ from bot.jobs import MakeBump, OpenPull
 from bot.service.adoption import arrival, of_content, origin_of, rule_for, take_in
 from bot.service.consequences import Cause, amend_locked
 from bot.service.gate import Gate
+from bot.service.routes import follow_route
 from storage import jobs, messages, origins, reviews, submissions
 from storage.record import record
 from storage.reviews import Locked
@@ -213,4 +214,5 @@ async def _revise(gate: Gate, tx: AsyncConnection, former: Locked, item: Submiss
         return judged(outcome, apv, policy, origin, opens_pulls=gate.opens_pulls, now=cause.at)
 
     origin = await origin_of(gate, tx, cause.actor, apv, [before.id])
+    await follow_route(gate, tx, before, locked.review)
     await amend_locked(tx, locked, revised, of_content(cause, locked.review))

@@ -11,6 +11,7 @@ from bot.jobs import MakeBump, OpenPull
 from bot.service.adoption import of_content
 from bot.service.consequences import BOT, Cause, amend_locked
 from bot.service.gate import Gate
+from bot.service.routes import as_shown, follow_route
 from storage import files, jobs, reviews, submissions
 
 
@@ -39,6 +40,8 @@ async def show_again(gate: Gate, review_id: UUID, *, anyway: bool = False) -> No
             due_at=before.due_at,
             authors=authors,
         )
+        # The row has the new content already; what was shown is kept beside it.
+        await follow_route(gate, tx, as_shown(before, await submissions.shown(tx, review_id, version)), locked.review)
         rule = partial(contents.swapped, opens_pulls=gate.opens_pulls)
         await amend_locked(tx, locked, rule, of_content(Cause(BOT, "bot", gate.now()), locked.review))
 

@@ -1,8 +1,10 @@
 """The Slack jobs. Each is idempotent: it looks for a message by its id before it posts it again."""
 
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
+from typing import TypeVar
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -26,6 +28,13 @@ from storage.pace import UPDATES
 
 class Unpostable(Exception):
     """The job's review or audit entry does not exist."""
+
+
+class Superseded(Exception):
+    """The card says by now that its review has another one."""
+
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +67,7 @@ async def sync_card(context: Context, job: SyncCard) -> None:
 
 async def reply_in_thread(context: Context, job: ReplyInThread) -> None:
     """Idempotent: a second run finds the reply's ts, or the reply itself in the thread."""
-    place = await _newest_card(context, job.review_id)
+    place = await newest_card(context, job.review_id)
     async with context.database.transaction() as tx:
         entry = await audit.entry(tx, job.entry_id)
         if entry is None:
@@ -90,7 +99,7 @@ def _told(entry: Entry) -> Sequence[str]:
     return [str(key) for key in keys] if isinstance(keys, list) else ()
 
 
-async def _newest_card(context: Context, review_id: UUID) -> Place:
+async def newest_card(context: Context, review_id: UUID) -> Place:
     """The card to reply under; if it is gone, it is posted again first, here or in another channel."""
     async with context.database.transaction() as tx:
         revision = await reviews.revision(tx, review_id)
@@ -103,12 +112,18 @@ async def _newest_card(context: Context, review_id: UUID) -> Place:
 
 async def _ensure_card(context: Context, review_id: UUID, revision: int) -> Place:
     """Post or update the card, unless Slack already shows it at `revision` or later."""
+    while True:
+        with suppress(Superseded):
+            return await _ensure_newest(context, review_id, revision)
+
+
+async def _ensure_newest(context: Context, review_id: UUID, revision: int) -> Place:
     async with context.database.transaction() as tx:
         review = await reviews.state(tx, review_id)
         if review is None:
             raise Unpostable
         channel = context.policy().channel_for(review)
-        message_id = await messages.begin(tx, messages.CARD, review_id, review_id, channel)
+        message_id = await messages.begin_card(tx, review_id, channel)
 
     async def content(tx: AsyncConnection) -> tuple[Message, int]:
         dossier = await reviews.get(tx, review_id)
@@ -155,6 +170,8 @@ async def _ensure(
         try:
             async with context.database.transaction() as tx:
                 message = await messages.lock(tx, message_id)
+                if message.kind == messages.MOVED:
+                    raise Superseded
                 if message.ts is not None and message.rendered_revision >= revision:
                     return Place(message.channel, message.ts)
                 said, shown = await content(tx)
@@ -191,13 +208,18 @@ async def _put(
     slack: SlackClient, message: messages.Message, said: Message, tried: datetime | None, thread_ts: str | None
 ) -> Place:
     """Update, find or post the message; the bot first joins a public channel that it is not in."""
+    return await as_member(slack, message.channel, lambda: _put_as_member(slack, message, said, tried, thread_ts))
+
+
+async def as_member(slack: SlackClient, channel: str, call: Callable[[], Awaitable[T]]) -> T:
+    """Call; if the bot is not in the channel, join it and call again."""
     try:
-        return await _put_as_member(slack, message, said, tried, thread_ts)
+        return await call()
     except ChannelUnavailable as error:
         if error.code != "not_in_channel":
             raise
-        await slack.join(message.channel)
-        return await _put_as_member(slack, message, said, tried, thread_ts)
+        await slack.join(channel)
+        return await call()
 
 
 async def _put_as_member(

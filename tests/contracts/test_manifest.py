@@ -18,6 +18,7 @@ SCHEMA = json.loads(Path(__file__).with_name("manifest_schema.json").read_text("
 
 SCOPES_OF_CALL = {
     "auth_test": set[str](),
+    "chat_getPermalink": set[str](),
     "chat_postEphemeral": {"chat:write"},
     "chat_postMessage": {"chat:write"},
     "chat_update": {"chat:write"},

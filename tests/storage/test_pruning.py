@@ -65,15 +65,19 @@ async def test_the_log_of_a_job_that_is_not_done_stays(database: Database) -> No
 
 
 async def test_cards_and_messages_that_slack_may_not_have_stay(database: Database) -> None:
-    """A card is updated as long as its review is open; a message without a ts may still be found in Slack."""
+    """A card is updated as long as its review is open; a message without a ts may still be found in Slack.
+
+    A card that was moved is never looked for again.
+    """
     await run(
         database,
         REVIEW.format(n=1) + "INSERT INTO slack_messages (id, kind, review_id, channel, ts, created_at) "
         "SELECT gen_random_uuid(), kind, id, 'C1', ts, now() - interval '1 year' FROM review, "
-        "(VALUES ('card', '1.1'), ('reply', NULL), ('reply', '1.2'), ('alert', '1.3')) AS m(kind, ts)",
+        "(VALUES ('card', '1.1'), ('reply', NULL), ('reply', '1.2'), ('alert', '1.3'), "
+        "('moved', '1.4'), ('moved', NULL)) AS m(kind, ts)",
     )
     messages = next(what for what in PASSING if what.table == "slack_messages")
-    assert await pruned(database, messages) == 2
+    assert await pruned(database, messages) == 4
     assert {row["kind"] for row in await rows(database, "SELECT kind FROM slack_messages")} == {"card", "reply"}
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from bot.blocks import alerts, commands, modals, pages
-from bot.blocks.card import card
+from bot.blocks.card import card, moved
 from bot.blocks.home import home
 from bot.blocks.kit import Home, Message, View
 from bot.domain.apv import Severity
@@ -21,6 +21,7 @@ ESCALATION = "bob escalated APV-2026-17: Actively exploited. Seen in the logs of
 
 DRAWN: dict[str, Message | View | Home] = {
     **{f"card_{name}": card(case, counted(case), now=NOW, web_origin=GITHUB) for name, case in CASES.items()},
+    "card_moved": moved(CASES["fresh_high"], "C0URGENT", "https://acme.slack.com/archives/C0URGENT/p1764000000000100"),
     "modal_reject": modals.reject(CASES["fresh_high"]),
     "modal_escalate": modals.escalate(CASES["fresh_high"]),
     "modal_approve_why": modals.approve_why(CASES["critical_one_of_two"]),

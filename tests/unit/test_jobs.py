@@ -14,6 +14,7 @@ from bot.jobs import (
     AnswerPull,
     Job,
     MakeBump,
+    MoveCard,
     OpenPull,
     ReadBase,
     ReplyInThread,
@@ -34,6 +35,7 @@ JOBS: list[Job] = [
     AnswerPull(ONE, TWO),
     MakeBump(ONE, "d1" * 32),
     ReadBase(ONE, 1),
+    MoveCard(ONE, 3),
 ]
 
 
@@ -89,9 +91,9 @@ def test_people_hear_of_it_before_the_rest() -> None:
 
 
 def test_what_is_one_effect_has_one_key() -> None:
-    """One card per revision, one reply and one alert per entry, one pull request and base per version."""
+    """One card per revision, one reply and one alert per entry, one move, pull request and base per version."""
     others: list[Job] = [
-        SyncCard(ONE, 4), SyncCard(TWO, 3), ReplyInThread(ONE, ONE), AlertIncident(ONE, ONE),
+        SyncCard(ONE, 4), SyncCard(TWO, 3), MoveCard(ONE, 4), ReplyInThread(ONE, ONE), AlertIncident(ONE, ONE),
         OpenPull(ONE, "d1" * 32, 2), OpenPull(TWO, "d1" * 32),
         ReadBase(ONE, 2),
     ]  # fmt: skip

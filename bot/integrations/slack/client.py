@@ -103,6 +103,10 @@ class _Members(BaseModel):
     users: frozenset[str]
 
 
+class _Permalink(BaseModel):
+    permalink: str
+
+
 class _Done(BaseModel):
     """A response without fields that matter."""
 
@@ -158,6 +162,11 @@ class SlackClient:
             channel=channel, ts=ts, text=text, blocks=_plain(blocks), link_names=False, parse="none"
         )
         await self._call("chat.update", call, _Done)
+
+    async def permalink(self, channel: str, ts: str) -> str:
+        """The web address of a message; MessageGone when it was deleted."""
+        call = self._web.chat_getPermalink(channel=channel, message_ts=ts)
+        return (await self._call("chat.getPermalink", call, _Permalink)).permalink
 
     async def find(self, channel: str, outbox_id: UUID, since: float, thread_ts: str | None = None) -> str | None:
         """The ts of the message posted with `outbox_id` at or after `since` (epoch seconds), or None.
