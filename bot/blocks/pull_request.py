@@ -18,16 +18,23 @@ BODY_MAX = 60_000
 """GitHub refuses bodies over 65,536 characters."""
 APPROVALS_MAX = 30_000
 """Characters of the body that the approvals may use."""
+NAME_MAX = 100
+STATUS_MAX = 140
+"""GitHub refuses a longer description of a commit status."""
 FILES_MAX = 8_000
 """Characters of the body that the paths of the patch may use."""
 LEFT_OUT = "The rest of the report does not fit here. The review has all of it."
 
 
 class GivenApproval(Protocol):
-    """One recorded approval."""
+    """One recorded approval. `reviewer_key` is a Slack id, `token:<name>` or `claimed:<e-mail or name>`."""
 
     @property
     def reviewer_name(self) -> str: ...  # noqa: D102
+    @property
+    def reviewer_key(self) -> str: ...  # noqa: D102
+    @property
+    def reviewer_email(self) -> str | None: ...  # noqa: D102
     @property
     def justification(self) -> str: ...  # noqa: D102
     @property
@@ -57,10 +64,21 @@ def labels(apv: Apv) -> tuple[str, ...]:
     return (f"severity: {apv.severity.value}",)
 
 
-def approved(review: Review, approvals: int) -> str:
-    """The sentence of the check on the commit."""
-    people = f"{approvals} approval{'s' if approvals != 1 else ''}"
-    return f"{review.code} was approved ({people}, digest {words.digest(review.digest)})"
+def approved(review: Review, approvals: Sequence[GivenApproval]) -> str:
+    """The sentence of the check on the commit, with the names that fit."""
+    how = words.counted(len(approvals), "approval") if approvals else "automatically"
+    told = f"{review.code} was approved ({how}, digest {words.digest(review.digest)})"
+    names = ", ".join(inert(_named(approval), NAME_MAX) for approval in approvals)
+    return cut(f"{told}: {names}", STATUS_MAX) if names else told
+
+
+def check(review: Review, approvals: Sequence[GivenApproval]) -> str:
+    """The Markdown of the check run: what was approved, and by whom."""
+    return f"{_approved_as(review)}\n\n{_approvals(approvals)}"
+
+
+def _approved_as(review: Review) -> str:
+    return f"Approved as **{review.code}**, version {review.version}, digest `{review.digest}`."
 
 
 def answer(sentence: str, entry_id: UUID, *, close: bool) -> tuple[str, str]:
@@ -78,7 +96,7 @@ def body(dossier: Dossier, approvals: Sequence[GivenApproval]) -> str:
     apv, review = dossier.apv, dossier.review
     address = links.advisory(apv.advisory)
     parts = [
-        f"Approved as **{review.code}**, version {review.version}, digest `{review.digest}`.",
+        _approved_as(review),
         *([f"Advisory: [{apv.advisory}]({address})"] if address else []),
         _table(_facts(apv)),
         *([f"### Files\n\n{_files(dossier)}"] if apv.has_patch else []),
@@ -166,11 +184,28 @@ def _approvals(approvals: Sequence[GivenApproval]) -> str:
     for approval in approvals:
         when = approval.at.astimezone(UTC).strftime("%Y-%m-%d %H:%M UTC")
         why = f": {code(approval.justification, 3_000)}" if approval.justification else ""
-        line = f"- {code(approval.reviewer_name, 100)}, {when}{why}"
+        line = f"- {_identified(approval)}, {when}{why}"
         if sum(map(len, lines)) + len(line) > APPROVALS_MAX:
             return "\n".join([*lines, f"- and {len(approvals) - len(lines)} more"])
         lines.append(line)
     return "\n".join(lines)
+
+
+def _identified(approval: GivenApproval) -> str:
+    """Display name, kind and address: a display name is the person's own choice, and two may have the same."""
+    known = [code(known, 320) for known in (approval.reviewer_key, approval.reviewer_email) if known]
+    if _is_machine(approval):
+        known.insert(0, "machine")
+    return f"{code(approval.reviewer_name, NAME_MAX)} ({', '.join(known)})"
+
+
+def _named(approval: GivenApproval) -> str:
+    return f"{approval.reviewer_name} (machine)" if _is_machine(approval) else approval.reviewer_name
+
+
+def _is_machine(approval: GivenApproval) -> bool:
+    """Whether a token without an owner approved; one with an owner decides under their Slack id."""
+    return approval.reviewer_key.startswith("token:")
 
 
 _SPECIAL = re.compile(r"@|#|\[|://|\bGH-", re.IGNORECASE)

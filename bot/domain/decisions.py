@@ -51,20 +51,24 @@ def is_lead(review: Review, person: Person, policy: Policy) -> bool:
     return person.lead if policy.leads is not None else person.human and person.key != review.escalated_by
 
 
+def in_force(review: Review) -> tuple[Vote, ...]:
+    """The approvals that stand: after an escalation, not the one that the escalator gave before it."""
+    if review.escalated_at is None:
+        return review.votes
+    return tuple(v for v in review.votes if v.lead_after_escalation or v.person != review.escalated_by)
+
+
 def tally(review: Review, policy: Policy, now: datetime | None = None) -> Tally:
     """Count the valid approvals. While escalated, the escalator's earlier one does not count, and a lead's is needed.
 
     Machines count only beyond the people needed. With `now`, the tally also says whether the policy freezes approvals
     at that time.
     """
-    needs, votes = policy.needs(review), review.votes
+    needs, votes = policy.needs(review), in_force(review)
     room = needs.approvals - needs.humans
     if not room:
         votes = tuple(v for v in votes if v.human)
-    lead_missing = False
-    if review.escalated_at is not None:
-        votes = tuple(v for v in votes if v.lead_after_escalation or v.person != review.escalated_by)
-        lead_missing = not any(v.lead_after_escalation for v in votes)
+    lead_missing = review.escalated_at is not None and not any(v.lead_after_escalation for v in votes)
     people, machines = ({v.person for v in votes if v.human is human} for human in (True, False))
     stands_for = {name for v in votes for name in v.groups}
     missing = tuple(clause for clause in needs.groups if stands_for.isdisjoint(clause))

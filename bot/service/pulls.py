@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from bot.domain import way_back
 from bot.domain.apv import Json, Severity
 from bot.domain.base import Base
+from bot.domain.decisions import in_force
 from bot.domain.pull import MergeMode, Pull, Seen, Step, branch_name
 from bot.domain.review import Accepted, Dossier, Review, Status
 from bot.jobs import OpenPull, WatchPull, is_for
@@ -33,7 +34,7 @@ WINDOW, MOST = timedelta(seconds=30), 12
 
 @dataclass(frozen=True, slots=True)
 class Push:
-    """What may be pushed: the approved content, and the approvals of that version."""
+    """What may be pushed: the approved content, and its approvals in force."""
 
     dossier: Dossier
     approvals: Sequence[Approval]
@@ -98,7 +99,8 @@ async def begin_push(gate: Gate, job: OpenPull) -> Push | None:
         if whole.intact and as_shown and await approvals.stands(tx, whole):
             branch = branch_name(review.code, review.digest)
             await reviews.set_branch(tx, job.review_id, branch)
-            made = await decisions.approvals(tx, job.review_id, [vote.person for vote in review.votes], review.version)
+            voters = [vote.person for vote in in_force(review)]
+            made = await decisions.approvals(tx, job.review_id, voters, review.version)
             shown = await bases.kept(tx, job.review_id, review.version)
             return Push(Dossier(whole.apv, replace(review, pr_branch=branch)), made, branch, shown)
     await swaps.show_again(gate, job.review_id, anyway=True)

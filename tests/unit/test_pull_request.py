@@ -7,7 +7,7 @@ from uuid import UUID
 
 import pytest
 
-from bot.blocks.pull_request import BODY_MAX, TITLE_MAX, answer, body, commit_message, title
+from bot.blocks.pull_request import BODY_MAX, TITLE_MAX, answer, approved, body, check, commit_message, title
 from bot.domain.apv import Apv, Json, PatchStrategy, Severity
 from tests.unit.blocks import AIOHTTP, dossier
 
@@ -22,6 +22,8 @@ GITHUB_BODY_MAX = 65_536
 class Given:
     reviewer_name: str
     justification: str
+    reviewer_key: str = "U0ALICE"
+    reviewer_email: str | None = None
     at: datetime = datetime(2026, 11, 22, 12, tzinfo=UTC)
 
 
@@ -46,25 +48,28 @@ def live(markdown: str) -> str:
 
 def test_everything_a_maintainer_asks_for_is_there() -> None:
     """Advisory with its link, scores, versions, wargame, who approved and why, and where it was decided."""
-    told = body(dossier(AIOHTTP), [Given("Alice", "The wargame passed."), Given("Bob", "")])
+    told = body(dossier(AIOHTTP), [Given("Alice", "The wargame passed."), Given("Bob", "", "U0BOB", "bob@example.com")])
     for words in (
         "[CVE-2024-23334](https://nvd.nist.gov/vuln/detail/CVE-2024-23334)",
         "`7.5 CVSS:3.1/AV:N/AC:L/PR:N/UI:N/S:U/C:H/I:N/A:N`",
         "`93.18%`",
         "`3.9.1 → 3.9.2`",
         "`success (confidence 92%)`",
-        "- `Alice`, 2026-11-22 12:00 UTC: `The wargame passed.`",
-        "- `Bob`, 2026-11-22 12:00 UTC",
+        "- `Alice` (`U0ALICE`), 2026-11-22 12:00 UTC: `The wargame passed.`",
+        "- `Bob` (`U0BOB`, `bob@example.com`), 2026-11-22 12:00 UTC",
         "`https://ci.example/runs/8812`",
         "Validation | `passed`",
     ):
         assert words in told
 
 
+NASTY = Given(HOSTILE, HOSTILE * 20, f"claimed:{HOSTILE}", f"{HOSTILE}@example.com")
+
+
 @pytest.mark.parametrize("size", [200, 5_000, 65_536])
 def test_untrusted_text_is_only_text(size: int) -> None:
     """It mentions nobody, refers to and closes nothing, links nothing, renders nothing, at any length."""
-    told = body(dossier(hostile(size)), [Given(HOSTILE, HOSTILE * 20)] * 40)
+    told = body(dossier(hostile(size)), [NASTY] * 40)
     assert len(told) <= BODY_MAX < GITHUB_BODY_MAX
     left = live(told)
     for sign in ("@", "<", "](", "http", "GH-", "everyone", "\u202e"):
@@ -77,6 +82,48 @@ def test_many_approvals_leave_room_for_the_rest() -> None:
     told = body(dossier(AIOHTTP), [Given(f"Person {n}", "x" * 3_000) for n in range(100)])
     assert "more" in told.partition("### Approvals")[2]
     assert "### Advisory" in told
+
+
+MACHINE = Given("ci", "All tests pass.", "token:ci")
+
+
+def test_two_of_one_name_are_told_apart_and_a_machine_is_said_to_be_one() -> None:
+    """Body and check list each with its id; whoever changes a display name becomes nobody else."""
+    given = [Given("Alice", "", "U0ALICE", "alice@example.com"), Given("Alice", "", "U0OTHER"), MACHINE]
+    for told in (body(dossier(AIOHTTP), given), check(dossier(AIOHTTP).review, given)):
+        lines = [line for line in told.splitlines() if line.startswith("- ")]
+        assert lines == [
+            "- `Alice` (`U0ALICE`, `alice@example.com`), 2026-11-22 12:00 UTC",
+            "- `Alice` (`U0OTHER`), 2026-11-22 12:00 UTC",
+            "- `ci` (machine, `token:ci`), 2026-11-22 12:00 UTC: `All tests pass.`",
+        ]
+    assert approved(dossier(AIOHTTP).review, given).endswith(": Alice, Alice, ci (machine)")
+
+
+CHECK_RUN_MAX, STATUS_MAX = 65_535, 140
+"""GitHub's limits for the summary of a check run and the description of a commit status."""
+
+
+@pytest.mark.parametrize("number", [0, 1, 2, 400])
+def test_the_check_names_whom_it_can_within_githubs_limits(number: int) -> None:
+    """Code and digest always fit; what is untrusted is only text."""
+    review = dossier(AIOHTTP).review
+    sentence, markdown = approved(review, [NASTY] * number), check(review, [NASTY] * number)
+    assert len(sentence) <= STATUS_MAX
+    assert len(markdown) <= CHECK_RUN_MAX
+    assert review.code in sentence
+    assert review.digest[:16] in sentence
+    assert review.digest in markdown
+    assert not re.search(r"@\w|#\d|GH-\d|://\w", sentence)
+    for sign in ("@", "<", "](", "http", "GH-", "everyone", "\u202e"):
+        assert sign not in live(markdown), sign
+
+
+def test_a_check_of_what_nobody_approved_says_so() -> None:
+    """The policy did."""
+    review = dossier(AIOHTTP).review
+    assert "automatically" in approved(review, [])
+    assert "automatically" in check(review, [])
 
 
 @pytest.mark.parametrize("strategy", list(PatchStrategy))

@@ -53,7 +53,9 @@ class PullRequest:
     """Logins, and teams as `organisation/team`."""
     draft: bool = False
     approved: str = "Approved"
-    """The text of the check on the commit."""
+    """The sentence of the check on the commit."""
+    approvals: str = ""
+    """Who approved, as Markdown, for a check run; a commit status has no room for it."""
     policy: PathPolicy = field(default_factory=PathPolicy)
     shown: Base | None = None
     """The base that was read when the review was shown; None: it was not read in time."""
@@ -240,7 +242,7 @@ def _whole_seconds(moment: datetime) -> datetime:
 def _mark_approved(repository: Repository, commit: GitCommit, request: PullRequest, *, app: bool) -> tuple[str, ...]:
     """Mark the commit as approved. A refusal by GitHub is a note, not a failure."""
     try:
-        mark_approved(repository, commit.sha, request.approved, app=app)
+        mark_approved(repository, commit.sha, request.approved, request.approvals, app=app)
     except Permanent as error:
         return (error.reason,)
     return ()

@@ -151,8 +151,11 @@ def answer(github: Github, address: PullAddress, body: str, mark: str, *, close:
             pull.edit(state="closed")
 
 
-def mark_approved(repository: Repository, sha: str, summary: str, *, app: bool) -> None:
-    """Mark a commit as approved, once: with a check run if the token is an App's, otherwise with a commit status."""
+def mark_approved(repository: Repository, sha: str, title: str, summary: str, *, app: bool) -> None:
+    """Mark a commit as approved, once: with a check run if the token is an App's, otherwise with a commit status.
+
+    `summary`: at most 65,535 characters of Markdown, below the title of a check run.
+    """
     with asking_github(f"set {APPROVED} on the commit"):
         commit = repository.get_commit(sha)
         if app:
@@ -162,10 +165,10 @@ def mark_approved(repository: Repository, sha: str, summary: str, *, app: bool) 
                     sha,
                     status="completed",
                     conclusion="success",
-                    output={"title": summary, "summary": summary},
+                    output={"title": title, "summary": summary or title},
                 )
         elif not any(status.context == APPROVED for status in commit.get_statuses()):
-            commit.create_status("success", description=summary[:140], context=APPROVED)
+            commit.create_status("success", description=title[:140], context=APPROVED)
 
 
 def _pull(github: Github, address: PullAddress) -> GitHubPull:

@@ -26,11 +26,11 @@ class NewStatus(Body):
 
 
 class Output(Body):
-    """The text of a check run."""
+    """The text of a check run; the lengths are those of GitHub's OpenAPI description."""
 
     title: str | None = None
-    summary: str | None = None
-    text: str | None = None
+    summary: str | None = Field(default=None, max_length=65_535)
+    text: str | None = Field(default=None, max_length=65_535)
 
 
 class CheckRunEdit(Body):
