@@ -8,8 +8,13 @@ from pathlib import Path
 
 import pytest
 
+from bot.app.policy_watch import policy_source
 from bot.app.process import Bot
+from bot.integrations.slack.client import SlackClient
+from bot.jobs import SyncCard
 from bot.sandbox.slack.model import Message
+from bot.tasks.pace import Pace, tiers
+from bot.tasks.slack import Context, sync_card
 from tests import harness
 from tests.harness import HIGH, Card, World, sample
 from tests.process import serving
@@ -214,6 +219,38 @@ async def test_a_program_that_changes_the_row_moves_the_card_too(world: World) -
     await leads_to(old, card)
     await card.thread_reads("version 2")
     await world.hears("Content changed outside the bot")
+
+
+@dataclass(frozen=True)
+class Late(Pace):
+    """Something happens while a job waits for its turn."""
+
+    meanwhile: Callable[[], Awaitable[None]]
+
+    async def turn_to_update(self) -> None:
+        await self.meanwhile()
+
+
+async def test_a_late_update_of_the_old_card_changes_nothing(world: World) -> None:
+    """It has read where the card is, and gets its turn when the card has moved."""
+    old = await world.submit(sample(HIGH))
+    await world.settle()
+    (review,) = await world.rows("SELECT id, revision FROM apv_reviews")
+    await world.rows("UPDATE slack_messages SET rendered_revision = -1 RETURNING 1")
+
+    async def move() -> None:
+        await world.post_apv(RAISED)
+        await leads_to(old, await card_in(world, URGENT, old.code))
+        await world.settle()
+
+    slack = SlackClient(harness.BOT_TOKEN, world.settings.slack_api_url, world.http, lambda *_: None)
+    late = Late(world.database, tiers(None), meanwhile=move)
+    policy = policy_source(world.settings).current()
+    desk = Context(world.database, slack, late, lambda: policy, world.clock, "https://github.example")
+    await sync_card(desk, SyncCard(review["id"], review["revision"]))
+    card = await card_in(world, URGENT, old.code)
+    await leads_to(old, card)
+    await card.thread_reads("is now version 2")
 
 
 Scene = Callable[[World, Path], Awaitable[Card]]
