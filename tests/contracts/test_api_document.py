@@ -38,7 +38,7 @@ from tests.web import Clock, asks, dressed, gate, serving
 ROOT = Path(__file__).parents[2]
 TEXT = (ROOT / "docs/api.md").read_text("utf-8")
 EXAMPLES = re.findall(r"^```sh\n(.*?)^```", TEXT, re.MULTILINE | re.DOTALL)
-TOKEN = "all-token"
+TOKEN, REVIEWER = "all-token", "decider-token"
 PER_OPERATION = 12
 """Valid requests of the fuzzer, and as many invalid ones: few enough for every run."""
 
@@ -46,8 +46,8 @@ PER_OPERATION = 12
 def application(database: Database) -> web.Application:
     """The API, its documents and the feed; the token has every scope."""
     clock = Clock()
-    token = our.token("all", "read+submit+decide")
-    auth, opened = Auth.of(our.settings(api_tokens=(token,)), clock.seconds), gate(database, clock)
+    tokens = (our.token("all", "read+submit+decide"), our.token("decider", "decide"))
+    auth, opened = Auth.of(our.settings(api_tokens=tokens), clock.seconds), gate(database, clock)
     app = http.application()
     api.add_routes(app, opened, auth)
     feed.add_route(app, Feed(opened), auth, clock)
@@ -63,7 +63,7 @@ async def served(database: Database) -> AsyncIterator[aiohttp.ClientSession]:
 @pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed")
 async def test_every_example_runs(served: aiohttp.ClientSession) -> None:
     """In the order of the document, in one shell each; `curl -f` fails on any error."""
-    env = os.environ | {"API": str(served._base_url).rstrip("/"), "TOKEN": TOKEN, "no_proxy": "*"}
+    env = os.environ | {"API": str(served._base_url).rstrip("/"), "TOKEN": TOKEN, "REVIEWER": REVIEWER, "no_proxy": "*"}
     for example in EXAMPLES:
         shell = await asyncio.create_subprocess_exec(
             "sh", "-c", example, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT

@@ -10,6 +10,9 @@ async def status(world: World) -> int:
         return answer.status
 
 
+CARDS = "SELECT status FROM pgqueuer_log WHERE entrypoint = 'slack.card' ORDER BY id"
+
+
 async def test_readiness_tells_the_truth_and_the_worker_comes_back(world: World) -> None:
     """503 during the outage, naming the database; afterwards the interrupted job is retried at once."""
     world.slack.fail("chat.postMessage", "slow", seconds=0.5)
@@ -22,7 +25,7 @@ async def test_readiness_tells_the_truth_and_the_worker_comes_back(world: World)
     assert await status(world) == 200
     await world.card(code)
     await world.settle()
-    met = [row["status"] for row in await world.rows("SELECT status FROM pgqueuer_log ORDER BY id")]
+    met = [row["status"] for row in await world.rows(CARDS)]
     assert met.count("picked") == 2
     assert ("picked", "picked") not in pairwise(met), "the job was taken over as from a dead worker"
     assert (await world.alice.approves(await world.card(code))).ok

@@ -96,7 +96,8 @@ def found(**changes: object) -> dict[str, Any]:
 
 async def decides(client: aiohttp.ClientSession, review: dict[str, Any], choice: str = "approve") -> dict[str, Any]:
     asked = {"apv_id": review["apv_id"], "decision": choice, "justification": WHY, "reviewer_name": "Ana"}
-    async with client.post("/hitl/decisions", json=asked | {"digest": review["digest"]}) as answer:
+    holder = HOLDER["decider"]  # the client's own token submitted the review
+    async with client.post("/hitl/decisions", json=asked | {"digest": review["digest"]}, headers=holder) as answer:
         record: dict[str, Any] = await answer.json()
         assert answer.status == 200, record
         return record
@@ -184,7 +185,7 @@ async def test_events_are_sent_in_order(web: aiohttp.ClientSession, clock: Clock
     assert set(told[1]) == {"type", "seq", *names, "status", "version", "pr_number", "pr_url", "pr_checks"}
     assert told[2] == {
         "type": "decision_made", "seq": 3, **names, "decision_id": record["decision_id"], "decision": "approve",
-        "reviewer_name": "Alma", "action_taken": "recorded",
+        "reviewer_name": "Ana", "action_taken": "recorded",
     }  # fmt: skip
     assert told[3] == {
         "type": "stats_update", "seq": 4, "pending_reviews": 0, "total_decisions": 1, "decisions_today": 1,

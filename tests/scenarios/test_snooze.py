@@ -20,7 +20,7 @@ async def world(database_url: str, tmp_path: Path) -> AsyncIterator[World]:
 
 async def test_a_snoozed_review_is_silent_and_last(world: World) -> None:
     """It is on the card and last in the queue, pauses reminders, and its end is announced."""
-    card, other = await world.submit(sample(HIGH)), await world.submit(sample(HIGH), severity="low", package_name="x")
+    card, other = await world.submit(sample(HIGH)), await world.submit(sample("requests-cve-2023-32681"))
     told = await world.alice.types(f"snooze {card.code} 3h waiting for the vendor")
     assert told == f"You have snoozed {card.code} for 3 h."
     await card.shows("Snoozed until", "waiting for the vendor")
