@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 
 from bot import telemetry
-from tests.benchmarks import api, click, pace, page, pull, replicas, simulate
+from tests.benchmarks import api, click, digest, pace, page, pull, replicas, simulate
 from tests.benchmarks.figures import figures_table, keep, samples_table
 
 FIGURES = Path("build/bench.json")
@@ -28,6 +28,8 @@ async def main() -> None:
     samples = await click.measure()
     say(samples_table(samples), end="\n\n")
     figures = click.figures(samples)
+    say("The digest that a decision computes again ...")
+    figures += await digest.measure(samples)
     for title, measure in OTHERS.items():
         say(f"{title} ...")
         figures += await measure()

@@ -49,6 +49,11 @@ SELECT gen_random_uuid(), id, apv_code, 'reject', 'Ana', 'U1', 'slack', digest, 
     created_at + random() * interval '30 days' FROM apv_reviews WHERE status = 'rejected'
 """
 """What somebody decided about each that is rejected already."""
+KEPT = """
+INSERT INTO apv_contents (apv_id, version, digest, content, authors)
+SELECT id, version, digest, '{}', authors FROM apv_reviews WHERE id <> $1
+"""
+"""What a decision on each copy is compared with: of the kept content, only its digest and its authors."""
 
 
 @dataclass
@@ -157,6 +162,7 @@ async def _copy_review(url: str, template: UUID, count: int, rejected: int) -> N
             count,
         )
         await connection.execute("ALTER TABLE apv_reviews ENABLE TRIGGER apv_reviews_start_new")
+        await connection.execute(KEPT, template)
         await connection.execute("VACUUM ANALYZE apv_reviews")
         await connection.execute("CHECKPOINT")
     finally:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from uuid import uuid4
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import event, text
 
 from bot.domain.apv import Severity
 from bot.domain.review import Accepted, Repeated, Review
@@ -38,6 +38,23 @@ async def transactions(database: Database) -> int:
 
 async def together(opened: Gate, chosen: Sequence[Review], user: str = ALICE) -> list[object]:
     return await asyncio.gather(*[click(opened, user, review) for review in chosen])
+
+
+@pytest.mark.parametrize(("severity", "trips"), [(Severity.HIGH, [2]), (Severity.CRITICAL, [2, 3])])
+async def test_a_click_is_two_round_trips(database: Database, severity: Severity, trips: list[int]) -> None:
+    """It reads the whole review and writes one statement. Whoever completes a quorum of others reads once more."""
+    opened = gate(database)
+    review = (await submit(opened, apv(severity=severity))).review
+    sent: list[str] = []
+    engine = database.engine.sync_engine
+    event.listen(engine, "before_cursor_execute", lambda _c, _cursor, sql, *_: sent.append(sql))
+    counted = []
+    for user in (ALICE, BOB)[: len(trips)]:
+        sent.clear()
+        assert isinstance(await click(opened, user, review), Accepted)
+        # The worker is woken behind the click.
+        counted.append(sum("pg_notify" not in sql for sql in sent))
+    assert counted == trips
 
 
 def noting(sentence: str, locked: Locked) -> Change:

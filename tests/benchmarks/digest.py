@@ -1,0 +1,69 @@
+"""The price of computing the digest again, which every decision pays: the whole row is read, not only its state."""
+
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import AsyncExitStack
+from dataclasses import replace
+from statistics import median
+from uuid import UUID
+
+from bot.domain.apv import digest
+from storage import reviews
+from storage.database import Database
+from tests.benchmarks.click import CLICK, Samples
+from tests.benchmarks.figures import Figure
+from tests.benchmarks.stage import stage
+
+READS, LARGE = 400, 1_048_576
+"""Reads of each kind, in turn; characters of the largest diff that is accepted."""
+
+
+async def measure(clicks: Samples) -> list[Figure]:
+    """Milliseconds, against one click alone (p50) in the same run."""
+    async with AsyncExitStack() as stack:
+        on = await stack.enter_async_context(stage(1))
+        database = Database(on.database_url)
+        stack.push_async_callback(database.close)
+        found = await _reads(database, on.click.review_id)
+        async with database.transaction() as tx:
+            dossier = await reviews.get(tx, on.click.review_id)
+        assert dossier is not None, "it was submitted"
+    large = replace(dossier.apv, patch_diff="+" * LARGE)
+    computed = [_seconds(lambda: digest(large)) for _ in range(20)]
+    click = clicks[CLICK][1].p50
+    extra = 1000 * (median(found["whole"]) - median(found["state"]))
+    return [
+        Figure("click.digest_ms", extra, "ms, p50", f"a click alone, p50 {click:.2f} ms", click / max(extra, 0.001)),
+        Figure(
+            "click.digest_1mib_ms", 1000 * median(computed), "ms, p50", "the same, a diff of 1 MiB, digest only",
+            click / (1000 * median(computed)),
+        ),
+    ]  # fmt: skip
+
+
+async def _reads(database: Database, review_id: UUID) -> Mapping[str, list[float]]:
+    """The times of reading one review's state alone, and the whole review with its digest."""
+
+    async def state() -> None:
+        async with database.transaction() as tx:
+            await reviews.state(tx, review_id)
+
+    async def whole() -> None:
+        async with database.transaction() as tx:
+            await reviews.see(tx, [review_id])
+
+    ways: dict[str, Callable[[], Awaitable[None]]] = {"state": state, "whole": whole}
+    found: dict[str, list[float]] = {name: [] for name in ways}
+    for number in range(READS + 20):
+        for name, read in ways.items():
+            began = time.perf_counter()
+            await read()
+            if number >= 20:
+                found[name].append(time.perf_counter() - began)
+    return found
+
+
+def _seconds(work: Callable[[], object]) -> float:
+    began = time.perf_counter()
+    work()
+    return time.perf_counter() - began
