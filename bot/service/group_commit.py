@@ -104,7 +104,7 @@ class GroupCommit:
                 }
                 changes = _of_separate_requests(change for change in asked_for.values() if change is not None)
                 versions = {review_id: one.seen for review_id, one in seen.items()}
-                recorded = await record(connection, changes, versions)
+                recorded = await record(connection, changes, versions) if changes else {}
             written = {review_id: Written.NOTHING for review_id, change in asked_for.items() if change is None}
             written |= {key: Written.RECORDED if fresh else Written.REPEATED for key, fresh in recorded.items()}
         except CommitUnknown as error:
