@@ -78,6 +78,10 @@ class Change:
     """Identifies the request; nothing is written for a duplicate."""
 
 
+GONE = """(f.void IS NOT NULL AND d.decision = 'approve' AND d.version = f.version AND d.withdrawn_at IS NULL
+    AND f.void ? d.reviewer_key)"""
+"""An approval that no longer counts. Whatever else is settled, this is its outcome."""
+
 RECORD = f"""
 WITH change AS (
     SELECT * FROM jsonb_to_recordset($1::jsonb) AS c(
@@ -117,18 +121,14 @@ WITH change AS (
     FROM fresh AS f WHERE r.id = f.id
 ), settled AS (
     UPDATE hitl_decisions AS d
-    SET action_taken = f.settled, outcome_notes = f.settled_notes, action_completed_at = f.now
+    SET action_taken = CASE WHEN {GONE} THEN 'recorded' ELSE f.settled END,
+        outcome_notes = CASE WHEN {GONE} THEN f.void_notes ELSE f.settled_notes END,
+        action_completed_at = f.now,
+        withdrawn_at = CASE WHEN {GONE} THEN f.now ELSE d.withdrawn_at END
     FROM fresh AS f
-    WHERE f.settled IS NOT NULL AND d.apv_id = f.id
-        AND (d.action_taken IS NULL OR d.action_taken = 'failed'
-            OR (f.settled IN ({PULL_ACTIONS}) AND d.action_taken IN ({PULL_ACTIONS})))
-        AND NOT (d.decision = 'approve' AND f.void ? d.reviewer_key)
-), voided AS (
-    UPDATE hitl_decisions AS d
-    SET action_taken = 'recorded', outcome_notes = f.void_notes, action_completed_at = f.now, withdrawn_at = f.now
-    FROM fresh AS f
-    WHERE d.apv_id = f.id AND d.version = f.version AND d.decision = 'approve' AND d.withdrawn_at IS NULL
-        AND f.void ? d.reviewer_key
+    WHERE (f.settled IS NOT NULL OR f.void IS NOT NULL) AND d.apv_id = f.id
+        AND ({GONE} OR (f.settled IS NOT NULL AND (d.action_taken IS NULL OR d.action_taken = 'failed'
+            OR (f.settled IN ({PULL_ACTIONS}) AND d.action_taken IN ({PULL_ACTIONS})))))
 ), decided AS (
     INSERT INTO hitl_decisions (
         id, apv_id, apv_code, decision, reviewer_key, reviewer_name, reviewer_email, reviewer_verified, source,
@@ -214,7 +214,7 @@ def _review_json(change: Change, head: audit.Head) -> dict[str, Json]:
         "settled": settlement.action.value if settlement else None,
         "settled_notes": settlement.notes if settlement else None,
         "version": review.version,
-        "void": change.void.voters if change.void else (),
+        "void": change.void.voters if change.void else None,
         "void_notes": change.void.notes if change.void else None,
         "restarted": change.restarted,
         "asked_at": _iso(review.asked_at),

@@ -21,6 +21,7 @@ from sqlalchemy import (
     any_,
     bindparam,
     case,
+    exists,
     func,
     literal,
     literal_column,
@@ -228,11 +229,13 @@ FULL_OF_ANY = select(
 FULL = FULL_OF_ANY.where(T.digest.is_not(None))
 
 KEPT = apv_contents.c
-IN_FORCE = (KEPT.apv_id == T.id, KEPT.version == T.version)
-# The content that was shown under this version, and its authors. The table is append-only; the row is not.
-SHOWN = select(KEPT.digest).where(*IN_FORCE).scalar_subquery().label("shown")
-WRITTEN_BY = select(KEPT.authors).where(*IN_FORCE).scalar_subquery().label("written_by")
-WHOLE = FULL.add_columns(T.audit_seq, T.audit_head, SEEN, SHOWN, WRITTEN_BY)
+# Whether digest and authors are those that were kept under this version. The kept table is append-only; the row is not.
+AS_KEPT = exists().where(
+    KEPT.apv_id == T.id, KEPT.version == T.version, KEPT.digest == T.digest, KEPT.authors == T.authors
+)
+IN_STATE = {column.name for column in STATE}
+OF_APV = [T[name] for name in (*(COLUMN_OF.get(n, n) for n in APV_COLUMNS), "details") if name not in IN_STATE]
+WHOLE = select(*STATE, *OF_APV, T.audit_seq, T.audit_head, SEEN, AS_KEPT.label("as_kept")).where(T.digest.is_not(None))
 ONE = WHOLE.where(T.id == bindparam("id"))
 SEE = WHOLE.where(T.id == any_(bindparam("ids", type_=ARRAY(Uuid))))
 
@@ -253,8 +256,7 @@ async def see(connection: AsyncConnection, review_ids: Sequence[UUID]) -> dict[U
 
 def _whole(row: RowMapping) -> Whole:
     review, apv = _read(row)
-    intact = review.digest == row["shown"] == digest(apv) and row["authors"] == row["written_by"]
-    return Whole(review, _head(row), row["seen"], apv, intact)
+    return Whole(review, _head(row), row["seen"], apv, row["as_kept"] and review.digest == digest(apv))
 
 
 async def get(tx: AsyncConnection, review_id: UUID) -> Dossier | None:

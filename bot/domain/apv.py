@@ -9,6 +9,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from enum import StrEnum
+from functools import lru_cache
 from typing import TypeAlias
 
 from bot.domain.patch import Readings
@@ -171,6 +172,7 @@ def severity_of_score(score: float) -> Severity:
     return Severity.MEDIUM if score >= 4.0 else Severity.LOW
 
 
+@lru_cache(maxsize=64)
 def strictest(stated: Severity, vector: Severity | None, *, kev: bool) -> Severity:
     """The highest of the stated severity, the CVSS vector's band, and high for what is known to be exploited."""
     found = {stated, *([vector] if vector else ()), *([Severity.HIGH] if kev else ())}

@@ -197,13 +197,14 @@ def _approve(
     others = tuple(v for v in review.votes if v.person != person.key)
     voted = replace(review, votes=(*others, vote))
     events: tuple[Event, ...] = ()
-    if tally(voted, policy).met:
+    count = tally(voted, policy)
+    if count.met and others:
         # Somebody may have left since they voted: whoever completes the quorum completes it with people of today.
         known = {v.person: voters(v) for v in others}
         if unknown := tuple(v for v in others if known[v.person] is None):
             return AskFirst(unknown)
         voted, events = _still_entitled(voted, known, policy)
-    count = tally(voted, policy)
+        count = tally(voted, policy)
     sentence = f"{person.name} approved {review.code}: {count.sentence}."
     if not count.met:
         return Accepted(voted, (*events, Event(Kind.APPROVAL_RECORDED, sentence)))
@@ -306,8 +307,10 @@ def _voted(review: Review, person: Person, policy: Policy) -> bool:
     voted = any(v.person == person.key and (v.lead_after_escalation or not escalated) for v in review.votes)
     # So does a member of a missing group, and anybody whose vote is enough by now: the policy has changed since then,
     # or the patch has been read meanwhile.
+    if not voted:
+        return False
     stands_for, count = groups_of(person, policy), tally(review, policy)
-    return voted and not count.met and all(set(clause).isdisjoint(stands_for) for clause in count.missing)
+    return not count.met and all(set(clause).isdisjoint(stands_for) for clause in count.missing)
 
 
 def _justification_refusal(review: Review, decision: Decision, policy: Policy) -> Refused | None:

@@ -6,6 +6,7 @@ Only ASCII letters match in any case: `al\u0131ce` (a dotless i) is not `alice`.
 import re
 import unicodedata
 from collections.abc import Iterable
+from functools import lru_cache
 
 _ASCII_LOWER = str.maketrans({chr(upper): chr(upper + 32) for upper in range(ord("A"), ord("Z") + 1)})
 _MENTION = re.compile(r"<@([a-z0-9]+)(?:\|[^>]*)?>")
@@ -17,6 +18,7 @@ _UNSEEN_TOO = re.compile(
 """Characters that show nothing and have a category of visible ones (Unicode, Default_Ignorable_Code_Point)."""
 
 
+@lru_cache(maxsize=4096)
 def spellings(name: str | None) -> frozenset[str]:
     """What a name stands for: itself, the ids and addresses in it, and a token's name with and without `token:`."""
     text = _plain(name or "")

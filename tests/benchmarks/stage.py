@@ -51,9 +51,10 @@ SELECT gen_random_uuid(), id, apv_code, 'reject', 'Ana', 'U1', 'slack', digest, 
 """What somebody decided about each that is rejected already."""
 KEPT = """
 INSERT INTO apv_contents (apv_id, version, digest, content, authors)
-SELECT id, version, digest, '{}', authors FROM apv_reviews WHERE id <> $1
+SELECT id, version, digest, jsonb_build_object('severity', severity, 'cvss_vector', NULL, 'package_name', package_name,
+    'package_ecosystem', package_ecosystem, 'repository', repository), authors FROM apv_reviews WHERE id <> $1
 """
-"""What a decision on each copy is compared with: of the kept content, only its digest and its authors."""
+"""What a decision on each copy is compared with: of the kept content, only what is read of it."""
 
 
 @dataclass
