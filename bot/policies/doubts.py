@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from bot.domain.apv import PatchStrategy, WargameVerdict
+from bot.domain.apv import PatchStrategy, Severity, WargameVerdict
 from bot.domain.extra_rules import BUILT_IN_EXTRA, ExtraRule
 from bot.domain.policy import LEADS, AutoApproval, Policy
 from bot.domain.quorum import demand
@@ -102,9 +102,13 @@ def _steps(policy: Policy) -> Iterator[str]:
 
 
 def automatic(auto: AutoApproval) -> Iterator[str]:
-    """What is approved without a person although little or nothing speaks for it."""
+    """What is approved without a person although little speaks for it, and what never is although the file says so."""
     if not auto.enabled:
         return
+    if not auto.submitters:
+        yield "auto_approval.submitter: names nobody, so nothing is approved automatically; name a token or a principal"
+    if Severity.CRITICAL in auto.scope.severities:
+        yield "auto_approval.severity: critical is never approved automatically; take it out"
     for verdict in sorted(auto.verdicts & FAILED.keys()):
         yield f"auto_approval.verdict: `{verdict}` approves a patch {FAILED[verdict]}, without a person"
     if WargameVerdict.INCONCLUSIVE in auto.verdicts:

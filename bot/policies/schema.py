@@ -4,7 +4,6 @@
 """
 
 import re
-from collections.abc import Iterator
 from datetime import UTC, datetime, time, timedelta
 from typing import Annotated, Self
 
@@ -15,7 +14,6 @@ from bot.domain.extra_rules import Condition, ExtraRule
 from bot.domain.policy import AutoApproval, BaseMoved, Freeze, MergeMethod, Preset, PullRules, Reminders, SeverityFrom
 from bot.domain.pull import MergeMode
 from bot.domain.scopes import Scope, glob, package_glob, path_glob
-from bot.policies.doubts import automatic
 from bot.policies.kinds import (
     Addressee,
     Approvals,
@@ -267,26 +265,17 @@ class AutoApprovalTable(ScopedTable):
 
     @model_validator(mode="after")
     def _limited(self) -> Self:
-        if self.enabled and (faults := list(self._faults())):
-            raise ValueError("; ".join((*faults, *automatic(self.value()))))
+        if self.enabled and not self.severity:
+            raise ValueError("`severity` is required when it is enabled")
         return self
-
-    def _faults(self) -> Iterator[str]:
-        if not self.severity:
-            yield "`severity` is required when it is enabled"
-        if Severity.CRITICAL in self.severity:
-            yield "critical is never approved automatically; take it out of `severity`"
-        if not self.submitter:
-            yield "`submitter` is required when it is enabled: name whose submissions are approved automatically"
-        if any(not pattern.strip("*?") for pattern in self.submitter):
-            yield "`submitter` must name somebody; a pattern of `*` alone names everybody"
 
     def value(self) -> AutoApproval:
         """The value in the domain."""
         return AutoApproval(
             self.enabled,
             self.scope(),
-            glob(self.submitter),
+            # A pattern that everybody matches names nobody.
+            glob([pattern for pattern in self.submitter if pattern.strip("*?")]),
             frozenset(self.strategy),
             frozenset(self.verdict),
             self.confidence,
