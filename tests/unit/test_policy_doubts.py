@@ -108,7 +108,8 @@ WARNED = [
     ('[auto_approval]\nenabled = true\nseverity = ["critical"]\npackage = ["*"]\nconfidence = 0\n'
      'verdict = ["failure"]\nstrategy = ["code_rewrite", "manual"]',
      ["auto_approval.submitter: names nobody", "auto_approval.severity: critical is never",
-      "auto_approval.verdict: `failure`", "auto_approval.confidence: 0", "auto_approval.strategy: `code_rewrite`", "auto_approval.strategy: `manual`"]),
+      "auto_approval.verdict: `failure`", "auto_approval.confidence: 0",
+      "auto_approval.strategy: `code_rewrite`", "auto_approval.strategy: `manual`"]),
     (AUTO + 'strategy = ["manual", "version_bump"]', ["auto_approval.strategy: `manual`"]),
     # A route by the name of a package reads like protection of what has that name.
     (GROUPS + '[[route]]\necosystem = ["PyPI"]\npackage = ["payments*"]\ngroups = ["payments"]',
