@@ -96,11 +96,11 @@ async def approvals(tx: AsyncConnection, review_id: UUID, voters: Sequence[str],
     return sorted(last.values(), key=lambda approval: approval.at)
 
 
-async def approvers(tx: AsyncConnection, review_id: UUID, version: int, digest: str) -> set[str]:
-    """The keys of those whose recorded approvals of this content were not withdrawn or voided."""
+async def approvers(tx: AsyncConnection, review_id: UUID, version: int, digest: str) -> list[tuple[str, UUID]]:
+    """The approvals of this content that were not withdrawn or voided: the voter's key, and the decision's id."""
     made = hitl_decisions.c
-    query = select(made.reviewer_key).where(*_in_force(review_id, version), made.digest == digest)
-    return set((await tx.execute(query)).scalars())
+    query = select(made.reviewer_key, made.id).where(*_in_force(review_id, version), made.digest == digest)
+    return [(row.reviewer_key, row.id) for row in await tx.execute(query)]
 
 
 def _in_force(review_id: UUID, version: int) -> tuple[ColumnElement[bool], ...]:

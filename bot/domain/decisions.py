@@ -222,7 +222,7 @@ def _still_entitled(
         if isinstance(voter, Refused) or (voter and _author_refusal(review, voter, policy)):
             void.append(vote)
         else:
-            kept.append(replace(vote, groups=groups_of(voter, policy)) if voter else vote)
+            kept.append(replace(vote, groups=groups_of(voter, policy), human=voter.human) if voter else vote)
     left = replace(review, votes=tuple(kept))
     return left, (voided(left, void, "they may no longer decide"),) if void else ()
 

@@ -18,6 +18,8 @@ CONTENT = frozenset({Kind.SUBMITTED, Kind.REVISED, Kind.SWAPPED, Kind.BASE_MOVED
 """The events after which another version is voted on."""
 UNDONE = CONTENT | {Kind.VOTES_VOIDED, Kind.REOPENED}
 """The events after which an earlier approval of the review may no longer stand."""
+CLOSED = frozenset({Kind.APPROVED, Kind.REJECTED, Kind.CHANGES_REQUESTED})
+"""The events after which new content ends an escalation."""
 
 
 async def stands(tx: AsyncConnection, whole: Whole) -> bool:
@@ -32,8 +34,30 @@ async def stands(tx: AsyncConnection, whole: Whole) -> bool:
     told = entries[content]["detail"]
     if not isinstance(told, Mapping) or (told.get("version"), told.get("digest")) != (review.version, review.digest):
         return False
+    if _escalated(entries) and review.escalated_at is None:
+        return False
     voters = {vote.person for vote in review.votes}
-    return voters == await decisions.approvers(tx, review.id, review.version, review.digest)
+    # Any program may insert a decision; only the record tells who made one.
+    kept = await decisions.approvers(tx, review.id, review.version, review.digest)
+    return voters == {key for key, decision in kept if (key, str(decision)) in _made(entries)}
+
+
+def _made(entries: Sequence[Mapping[str, Json]]) -> set[tuple[Json, Json]]:
+    """Who made which decision, as the record tells it."""
+    details = ((entry["actor"], entry["detail"]) for entry in entries)
+    return {(actor, detail.get("decision_id")) for actor, detail in details if isinstance(detail, Mapping)}
+
+
+def _escalated(entries: Sequence[Mapping[str, Json]]) -> bool:
+    """Whether the record tells of an escalation that new content or a lead's reopening has not ended."""
+    escalated = closed = False
+    for kind in (entry["kind"] for entry in entries):
+        if kind == Kind.ESCALATED:
+            escalated, closed = True, False
+        elif kind == Kind.REOPENED or (kind in CONTENT and closed):
+            escalated = False
+        closed = closed or kind in CLOSED
+    return escalated
 
 
 def _last(entries: Sequence[Mapping[str, Json]], kinds: frozenset[Kind] | set[Kind]) -> int | None:

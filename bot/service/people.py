@@ -60,7 +60,7 @@ class Again:
             return self.asked.get(vote.person)
         if kind == "token" and name not in self.gate.policy().machines_at(self.gate.now()):
             return Refused(Reason.UNKNOWN_PERSON, "This token may no longer decide.")
-        return Person(vote.person, vote.name, None, lead=False, human=vote.human)
+        return Person(vote.person, vote.name, None, lead=False, human=kind != "token")
 
     async def ask(self, voters: Sequence[Vote]) -> None:
         """Ask Slack about them, whatever is cached; raises DirectoryUnavailable."""
