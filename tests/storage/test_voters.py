@@ -7,12 +7,15 @@ from datetime import timedelta
 import pytest
 
 from bot.domain.apv import Severity
+from bot.domain.decisions import Decision
 from bot.domain.people import DirectoryUnavailable
 from bot.domain.policy import MachineAccount, Principals
 from bot.domain.refusal import Reason, Refused
 from bot.domain.review import Accepted, Choice, Review, Status
 from bot.service import audit, decisions, emergency, pulls
+from bot.service.decisions import Asker
 from bot.service.gate import Gate
+from bot.service.people import TokenOwner
 from storage.database import Database
 from tests.builders import (
     ALICE,
@@ -276,3 +279,53 @@ async def test_the_reporter_and_the_submitter_are_barred(database: Database) -> 
         assert isinstance(outcome, Refused)
         assert outcome.reason is Reason.OWN_REPORT
     assert isinstance(await click(opened, CAROL, review), Accepted)
+
+
+EVIL = "--- a/x\n+++ b/x\n@@ -1 +1 @@\n-a\n+b\n"
+
+
+async def test_the_author_of_content_that_comes_back_is_barred(database: Database) -> None:
+    """Others submitted something else, then the same patch again: whoever wrote it first is still behind it."""
+    opened = gate(database)
+    await submit(opened, by=ALICE)
+    await submit(opened, apv(patch_diff=EVIL), by="scan")
+    review = (await submit(opened, by="scan")).review
+    outcome = await click(opened, ALICE, review)
+    assert isinstance(outcome, Refused)
+    assert outcome.reason is Reason.OWN_REPORT
+
+
+@pytest.mark.parametrize("closed_by", [Choice.REJECT, Choice.APPROVE])
+async def test_the_author_of_a_patch_is_barred_in_the_review_that_follows(database: Database, closed_by: Choice) -> None:
+    """A scanner tells the same patch again under another title, after the first review was rejected or pushed."""
+    opened = gate(database, clock=(clock := Clock()))
+    first = (await submit(opened, by=ALICE)).review
+    await click(opened, BOB, first, closed_by)
+    await pulls.begin_push(opened, push(first))
+    clock.advance(minutes=1)
+    review = (await submit(opened, apv(cve_title="Told again"), by="scan")).review
+    assert review.code != first.code
+    outcome = await click(opened, ALICE, review)
+    assert isinstance(outcome, Refused)
+    assert outcome.reason is Reason.OWN_REPORT
+
+
+async def test_voiding_a_token_voids_what_its_owner_approved_with_it(database: Database) -> None:
+    """The vote is recorded as the owner's, and an operator knows the name of the token that leaked."""
+    opened = gate(database)
+    review = (await submit(opened, CRITICAL)).review
+    caller = Asker(TokenOwner("alice-ci", ALICE), "api", request={"token": "alice-ci"})
+    approval = Decision(choice=Choice.APPROVE, justification=WHY, digest=review.digest)
+    assert isinstance(await decisions.decide(opened, caller, review.id, approval), Accepted)
+    assert await void(opened, "token:alice-ci") == ([review.code], [])
+    assert (await now_of(opened, review)).votes == ()
+
+
+async def test_a_reopened_review_is_due_by_the_severity_that_rules_go_by(database: Database) -> None:
+    """Stated low with a critical vector: four hours, as when it arrived."""
+    opened = gate(database, rules=LED)
+    vector = "CVSS:3.1/AV:N/AC:L/PR:N/UI:N/S:U/C:H/I:H/A:H"
+    review = (await submit(opened, apv(severity=Severity.LOW, cvss_vector=vector))).review
+    await click(opened, ALICE, review, Choice.REJECT)
+    await decisions.reopen(opened, asker(CAROL), review.id, WHY)
+    assert (await now_of(opened, review)).due_at == review.due_at
