@@ -139,7 +139,7 @@ async def reopen(gate: Gate, asker: Asker, review_id: UUID, why: str) -> Outcome
 
 
 def _due_at(gate: Gate, dossier: Dossier, now: datetime) -> datetime | None:
-    return deadlines.due_at(now, gate.policy().rules[dossier.apv.severity], dossier.apv, dossier.metadata)
+    return deadlines.due_at(now, gate.policy().rule_for(dossier.review), dossier.apv, dossier.metadata)
 
 
 async def apply(
