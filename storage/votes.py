@@ -1,4 +1,4 @@
-"""Finds people by their e-mail address, and the reviews on which their approvals count."""
+"""Finds people by their e-mail address or token, and the reviews on which their approvals count."""
 
 import json
 from collections.abc import Collection
@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from storage.tables import AWAITING_SQL
 
 KEYS = "SELECT DISTINCT reviewer_key FROM hitl_decisions WHERE lower(reviewer_email) = lower(:email)"
+KEYS_OF_TOKEN = "SELECT DISTINCT reviewer_key FROM hitl_decisions WHERE metadata ->> 'token' = :token"
 VOTED = f"""
 SELECT id FROM apv_reviews
 WHERE ({AWAITING_SQL} OR status = 'approved') AND votes @> ANY(CAST(:voted AS jsonb[]))
@@ -20,6 +21,11 @@ ORDER BY created_at, apv_code
 async def keys_of(tx: AsyncConnection, email: str) -> set[str]:
     """The keys under which somebody with this address decided."""
     return set((await tx.execute(text(KEYS), {"email": email})).scalars())
+
+
+async def keys_of_token(tx: AsyncConnection, token: str) -> set[str]:
+    """The keys under which somebody decided with this token: its owner's, or its own."""
+    return set((await tx.execute(text(KEYS_OF_TOKEN), {"token": token})).scalars())
 
 
 async def voted_by(tx: AsyncConnection, keys: Collection[str]) -> list[UUID]:

@@ -26,12 +26,15 @@ class Voided:
 async def void_votes(gate: Gate, principal: str, why: str, actor: str) -> Voided:
     """Void every approval in force of a person: a Slack id, an e-mail address or `token:<name>`.
 
+    A token with an owner stands for the person: all of theirs are voided, also those given by a click.
     An approved review whose push has not begun is voted on again.
     """
     async with gate.database.transaction() as tx:
         keys = {principal}
         if "@" in principal:
             keys = {f"claimed:{principal.casefold()}", *await votes.keys_of(tx, principal)}
+        elif principal.startswith("token:"):
+            keys |= await votes.keys_of_token(tx, principal.removeprefix("token:"))
         found = await votes.voted_by(tx, keys)
     codes, too_late = list[str](), list[str]()
 
