@@ -12,6 +12,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.domain.apv import Apv, Json, content, digest, identity, priority
+from bot.domain.contents import claims
 from bot.domain.patch import Readings
 from storage.files import files_json
 from storage.reviews import APV_COLUMNS, COLUMN_OF, DETAILS, FIRST, FULL_OF_ANY, LAST, Locked, T, apv_of, lock, see
@@ -152,6 +153,20 @@ async def last_kept(tx: AsyncConnection, review_id: UUID) -> tuple[int, Sequence
     query = select(apv_contents.c.version, apv_contents.c.authors).where(apv_contents.c.apv_id == review_id)
     row = (await tx.execute(query.order_by(apv_contents.c.version.desc()).limit(1))).one_or_none()
     return (row.version, row.authors) if row else (0, ())
+
+
+AUTHORS = """
+SELECT c.authors FROM apv_contents AS c JOIN apv_reviews AS r ON r.id = c.apv_id
+WHERE (r.identity = :identity OR r.id = :id)
+    AND EXISTS (SELECT FROM jsonb_each(CAST(:claims AS jsonb)) AS claim WHERE c.content -> claim.key = claim.value)
+ORDER BY c.created_at, c.version
+"""
+
+
+async def authors_of(tx: AsyncConnection, apv: Apv, review_id: UUID) -> list[str]:
+    """Who wrote a claim of this APV before, in any version of the review or of another one of the same APV."""
+    values = {"identity": identity(apv), "id": review_id, "claims": to_json(claims(apv)).decode()}
+    return [name for names in (await tx.execute(text(AUTHORS), values)).scalars() for name in names]
 
 
 async def shown(tx: AsyncConnection, review_id: UUID, version: int) -> Mapping[str, Json] | None:

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
-from bot.domain.apv import Apv, Severity
+from bot.domain.apv import Apv, Json, Severity
 from bot.domain.events import Event, Kind
 from bot.domain.review import AWAITING, Accepted, Hold, Review, Status
 
@@ -19,13 +19,12 @@ CLAIMS = (
 """The fields of `Apv` that somebody here wrote: the patch and the evidence for it. The rest comes from advisories."""
 
 
-def authors_after(review: Review, was: Apv, now: Apv, new: tuple[str, ...]) -> tuple[str, ...]:
-    """The authors once content `now` replaces `was`: `new`, and the former ones while any claim of theirs still stands.
+def claims(apv: Apv) -> dict[str, Json]:
+    """The patch and the evidence, without empty ones.
 
-    Nobody who wrote what is in force may approve it, also when somebody else submitted it again.
+    Nobody who wrote any of what is in force may approve it, also when somebody else submitted it again.
     """
-    stands = any((value := getattr(was, name)) and value == getattr(now, name) for name in CLAIMS)
-    return distinct((*(review.authors if stands else ()), *new))
+    return {name: value for name in CLAIMS if (value := getattr(apv, name))}
 
 
 def distinct(names: Iterable[str | None]) -> tuple[str, ...]:

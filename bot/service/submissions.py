@@ -102,8 +102,12 @@ async def _insert(
     tx: AsyncConnection,
     arrivals: Sequence[tuple[Submission, str | None, Mapping[str, Json]]],
     cause: SubmissionCause,
+    behind: Sequence[str] = (),
 ) -> list[UUID]:
-    """Create a review for each, with its metadata, and with its requested code if that is free."""
+    """Create a review for each, with its metadata, and with its requested code if that is free.
+
+    `behind`: who wrote some of it before.
+    """
     if not arrivals:
         return []
     policy = gate.policy()
@@ -113,7 +117,7 @@ async def _insert(
             code,
             metadata,
             deadlines.due_at(cause.at, rule_for(policy, item.apv), item.apv, metadata),
-            cause.authors(item.apv),
+            contents.distinct((*behind, *cause.authors(item.apv))),
             item.readings,
         )
         for item, code, metadata in arrivals
@@ -156,7 +160,8 @@ async def _place(gate: Gate, tx: AsyncConnection, item: Submission, cause: Submi
     if former:
         metadata["follows"] = former.review.code
     code = item.apv_code if former is None or item.apv_code != former.review.code else None
-    (made,) = await _insert(gate, tx, [(item, code, metadata)], cause)
+    behind = await submissions.authors_of(tx, item.apv, former.review.id) if former else ()
+    (made,) = await _insert(gate, tx, [(item, code, metadata)], cause, behind)
     return made, True
 
 
@@ -195,8 +200,6 @@ async def _revise(gate: Gate, tx: AsyncConnection, former: Locked, item: Submiss
     )
     for job in (OpenPull, MakeBump):
         await jobs.drop(tx, job(before.id, before.digest, before.version))
-    stored = await reviews.get(tx, before.id)
-    assert stored is not None, "it is locked"
     locked = await submissions.replace_content(
         tx,
         before.id,
@@ -204,7 +207,7 @@ async def _revise(gate: Gate, tx: AsyncConnection, former: Locked, item: Submiss
         item.readings,
         version=before.version + 1,
         due_at=due_at,
-        authors=contents.authors_after(before, stored.apv, apv, cause.authors(apv)),
+        authors=contents.distinct((*await submissions.authors_of(tx, apv, before.id), *cause.authors(apv))),
         asked_at=asked_at,
     )
 
