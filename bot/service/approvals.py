@@ -1,4 +1,4 @@
-"""Whether a review's approval is the one that the record tells of, checked before anything is pushed.
+"""Whether a review's approval is the one that the record tells of, checked before anything is pushed or merged.
 
 The record cannot be changed by whoever can only change the review: its tables are append-only, and each entry holds the
 hash of the one before.
@@ -40,6 +40,21 @@ async def stands(tx: AsyncConnection, whole: Whole) -> bool:
     # Any program may insert a decision; only the record tells who made one.
     kept = await decisions.approvers(tx, review.id, review.version, review.digest)
     return voters == {key for key, decision in kept if (key, str(decision)) in _made(entries)}
+
+
+async def opened(tx: AsyncConnection, whole: Whole) -> bool:
+    """Whether the record tells that the bot opened this pull request, with this approved commit."""
+    review = whole.review
+    entries = [audit.as_json(row) for row in await audit.history(tx, review.id)]
+    if not whole.intact or review.pull is None or audit.broken_links(Chain(review.code, whole.head, entries)):
+        return False
+    place = _last(entries, {Kind.PULL_OPENED})
+    told = entries[place]["detail"] if place is not None else None
+    if not isinstance(told, Mapping):
+        return False
+    # Entries of earlier releases name only the head, which was the approved commit.
+    head = told.get("approved_head", told.get("head_sha"))
+    return (told.get("number"), head) == (review.pr_number, review.pull.approved_head)
 
 
 def _made(entries: Sequence[Mapping[str, Json]]) -> set[tuple[Json, Json]]:

@@ -109,7 +109,8 @@ async def begin_push(gate: Gate, job: OpenPull) -> Push | None:
 
 async def opened(gate: Gate, review_id: UUID, pull: Pull) -> None:
     """Record that the review's pull request exists, new or found; idempotent."""
-    detail: dict[str, Json] = {"number": pull.number, "branch": pull.branch, "head_sha": pull.head_sha}
+    heads: dict[str, Json] = {"head_sha": pull.head_sha, "approved_head": pull.approved_head}
+    detail: dict[str, Json] = {"number": pull.number, "branch": pull.branch, **heads}
     await amend(gate, review_id, lambda review: way_back.opened(review, pull), Cause(BOT, "bot", gate.now(), detail))
 
 
@@ -169,7 +170,14 @@ async def record_look(gate: Gate, review_id: UUID, seen: Seen, *, began: datetim
         cause = Cause("github", "github", gate.now(), detail)
         review = await amend_locked(tx, locked, lambda before: way_back.observe(before, seen), cause)
         await pulls.record_look(tx, review_id, began)
-        return way_back.next_step(review, seen, mode)
+        step = way_back.next_step(review, seen, mode)
+        return step if step in {None, Step.DISARM} or await _is_ours(tx, review_id) else None
+
+
+async def _is_ours(tx: AsyncConnection, review_id: UUID) -> bool:
+    """Whether the bot opened the pull request that the row names: another program may have written it there."""
+    whole = await reviews.lock_whole(tx, review_id)
+    return whole is not None and await approvals.opened(tx, whole)
 
 
 async def record_closing(gate: Gate, review_id: UUID, because: str) -> None:
