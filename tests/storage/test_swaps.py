@@ -196,3 +196,13 @@ async def test_the_record_is_append_only_for_every_role(database: Database, tabl
     statement = change.format(table).replace("digest = digest", f"{column} = {column}")
     with pytest.raises(Exception, match="append-only"):
         await run(database, f"SET LOCAL session_replication_role = '{role}'", statement)
+
+
+async def test_a_row_that_loses_its_digest_is_shown_again(database: Database) -> None:
+    """To the sweep it looks like another program's new row; the votes for what was shown are void, and it is told."""
+    opened = gate(database)
+    shown = (await submit(opened)).review
+    await click(opened, ALICE, shown)
+    await run(database, "UPDATE apv_reviews SET digest = NULL")
+    assert await adopt(opened) == 1
+    await shown_again(opened, shown)
