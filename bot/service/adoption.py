@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -11,9 +12,9 @@ from bot.domain.apv import Apv, identity
 from bot.domain.auto import Origin, judged
 from bot.domain.patch import Readings
 from bot.domain.policy import Policy, Rule
-from bot.domain.review import Review
+from bot.domain.review import Review, Status
 from bot.scores import strictest_of
-from bot.service.consequences import Cause, change
+from bot.service.consequences import BOT, Cause, amend_locked, change
 from bot.service.gate import Gate
 from storage import files, messages, origins, submissions
 from storage.record import Change, record
@@ -43,6 +44,9 @@ async def adopt(gate: Gate, review_id: UUID) -> bool:
 
 async def take_in(gate: Gate, tx: AsyncConnection, row: Unadopted, readings: Readings) -> None:
     """Make a review of a row that the caller has locked; the sweep reads a patch that `readings` does not have."""
+    if (await submissions.last_kept(tx, row.id))[0]:
+        await _show_again(gate, tx, row, readings)
+        return
     policy = gate.policy()
     apv = row.apv if row.apv.repository else replace(row.apv, repository=gate.default_repository)
     metadata = await submissions.metadata(tx, row.id)
@@ -54,6 +58,17 @@ async def take_in(gate: Gate, tx: AsyncConnection, row: Unadopted, readings: Rea
     origin = await origin_of(gate, tx, origins.DATABASE, apv, [row.id])
     cause = Cause(apv.reporter or "database", "database", gate.now())
     await record(tx, [arrival(gate, locked, apv, cause, origin)])
+
+
+async def _show_again(gate: Gate, tx: AsyncConnection, row: Unadopted, readings: Readings) -> None:
+    """Make a new version of a review whose digest another program took away; one that is closed stays closed."""
+    version, authors = await submissions.last_kept(tx, row.id)
+    locked = await submissions.replace_content(
+        tx, row.id, row.apv, readings, version=version + 1, due_at=row.due_at, authors=authors
+    )
+    if contents.takes_new_content(locked.review) or locked.review.status is Status.APPROVED:
+        rule = partial(contents.swapped, opens_pulls=gate.opens_pulls)
+        await amend_locked(tx, locked, rule, of_content(Cause(BOT, "bot", gate.now()), locked.review))
 
 
 async def origin_of(gate: Gate, tx: AsyncConnection, submitter: str | None, apv: Apv, ids: Sequence[UUID]) -> Origin:
