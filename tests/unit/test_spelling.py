@@ -22,7 +22,8 @@ HERS = (
     "\u200balice@example.com", "<@U01ALICE000>", "<@U01ALICE000|alice>", "@alice", "@Alice", "ALICE@EXAMPLE.COM",
     "u01alice000", "alice\ufe0f@example.com", "al\u00adice@example.com", " alice@example.com\t", "<alice@example.com>",
     "bob@example.com, alice@example.com", '"Alice, of course" <Alice+x@Example.com>', "mailto:alice@example.com?cc=x",
-    "alice@example.com\U000e0101", "U01ALICE000\u200d",
+    "alice@example.com\U000e0101", "U01ALICE000\u200d", "<mailto:alice@example.com|alice@example.com>",
+    "Alice `alice@example.com`", "*alice@example.com*", "alice@example.com!", "reporter=alice@example.com",
 )  # fmt: skip
 NOT_HERS = (
     "al\u0131ce@example.com", "alice@example.org", "malice@example.com", "alice", "@alicea", "U01ALICE0001", "bob",
