@@ -10,7 +10,8 @@ from functools import lru_cache
 
 _ASCII_LOWER = str.maketrans({chr(upper): chr(upper + 32) for upper in range(ord("A"), ord("Z") + 1)})
 _MENTION = re.compile(r"<@([a-z0-9]+)(?:\|[^>]*)?>")
-_ADDRESS = re.compile(r"[^\s<>()\[\],;:\"'?@]+@[^\s<>()\[\],;:\"'?@]+")
+# Also without what Slack and Markdown put around an address: `<mailto:a@b|a@b>`, `a@b`.
+_ADDRESS = re.compile(r"[^\s<>()\[\],;:\"'?@|`*=!]+@[^\s<>()\[\],;:\"'?@|`*=!]+")
 _UNSEEN = frozenset({"Cf", "Cc", "Cs", "Co", "Cn"})
 _UNSEEN_TOO = re.compile(
     "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]"
