@@ -1,6 +1,8 @@
 """View diff and Details: everything that one decides on, in modals, for everybody who sees the card."""
 
-from tests.harness import MANUAL, World, sample
+import pytest
+
+from tests.harness import HIGH, MANUAL, World, sample
 
 
 def long_diff(lines: int, text: str = "of a patch that goes on and on and on and on") -> str:
@@ -129,3 +131,20 @@ async def test_a_modal_that_slack_does_not_open_is_reported(world: World) -> Non
             await world.alice.is_told("Slack did not open the dialog, so nothing was recorded. Please click again.")
             assert world.alice.views == []
     await world.alice.opens("View diff", card)
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("cve_title", "Cookies \u202eare shared"),
+        ("fixed_version", "2.2.5\u200b"),
+        ("patch_description", "Pins\u2066 Flask"),
+        ("validation_warnings", ["sessions\u200b end"]),
+        ("wargame_evidence", {"attack": "a\u200db"}),
+    ],
+)
+async def test_what_a_report_hides_in_its_words_is_warned_of(world: World, field: str, value: object) -> None:
+    """The card's words are plain, so it says that characters were left out; Details shows which."""
+    card = await world.submit(sample(HIGH), **{field: value})
+    await card.shows("⚠️ The report contains hidden characters")
+    assert "[U+2" in (await world.alice.opens("Details", card)).words
