@@ -78,6 +78,12 @@ def readable(text: str) -> str:
     return _HIDDEN_IN_PROSE.sub(_plainly, text)
 
 
+def leaves_out(text: str) -> bool:
+    """Whether `readable` drops characters of `text`; line ends, and blanks that become spaces, do not count."""
+    unified = text.replace("\r", "\n")
+    return any(not _plainly(found) for found in _HIDDEN_IN_PROSE.finditer(unified))
+
+
 def _plainly(found: re.Match[str]) -> str:
     if found["blank"]:
         return " "

@@ -1,9 +1,10 @@
 """What a patch does to which files, in words: every path, with a warning at whatever is unusual or reads odd."""
 
+import json
 import re
 from collections.abc import Iterator, Sequence
 
-from bot.blocks.characters import hides, middle_cut, mixed, name
+from bot.blocks.characters import hides, leaves_out, middle_cut, mixed, name
 from bot.blocks.diff import added
 from bot.domain.apv import Apv
 from bot.domain.patch import ChangeKind, FileChange, Oddity, oddities
@@ -74,7 +75,17 @@ def warnings(apv: Apv, review: Review) -> list[str]:
         told.append(f"⚠️ The package's name mixes letters of different scripts: {_few(words)}.")
     if hides(apv.package_name):
         told.append(f"⚠️ The package's name contains hidden characters: {middle_cut(name(apv.package_name), 160)}.")
+    if any(leaves_out(text) for text in _words(apv)):
+        told.append("⚠️ The report contains hidden characters. Details shows them as [U+…].")
     return told
+
+
+def _words(apv: Apv) -> Iterator[str]:
+    """What the card shows as plain words."""
+    for text in (apv.cve_title, apv.cve_description, apv.package_version, apv.fixed_version, apv.patch_description):
+        yield text or ""
+    yield from apv.validation_warnings
+    yield json.dumps(apv.wargame_evidence, ensure_ascii=False)
 
 
 def _few(words: Sequence[str]) -> str:
