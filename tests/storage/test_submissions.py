@@ -581,3 +581,14 @@ async def test_what_no_review_can_be_is_refused_at_the_insert(database: Database
     """The other program gets the error, and the bot never sees the row."""
     with pytest.raises(Exception, match="constraint"):
         await insert(database, **changes)
+
+
+async def test_nobody_takes_over_the_code_of_another_principals_review(database: Database) -> None:
+    """Another APV under a code that somebody else's review has is refused, and that review stays as it was."""
+    opened = gate(database)
+    first = await submit(opened, code="APV-2026-0007", by="nightly-scan")
+    with pytest.raises(NotAccepted) as caught:
+        await submit(opened, apv(package_name="requests", cve_id="CVE-2023-32681"), code="APV-2026-0007", by="other")
+    (fault,) = caught.value.faults
+    assert fault.type == "apv_code_taken"
+    assert await now_of(opened, first.review) == first.review
