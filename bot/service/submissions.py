@@ -150,7 +150,7 @@ def _refuse_foreign(gate: Gate, submitted: Sequence[Submission]) -> None:
 
 
 async def _place(gate: Gate, tx: AsyncConnection, item: Submission, cause: SubmissionCause) -> tuple[UUID, bool]:
-    former = await _former(gate, tx, item)
+    former = await _former(gate, tx, item, cause)
     if former and (former.review.unreadable or await _known(tx, former, item.apv)):
         return former.review.id, False
     if former and contents.takes_new_content(former.review):
@@ -173,8 +173,8 @@ async def _known(tx: AsyncConnection, former: Locked, apv: Apv) -> bool:
     return apv.wants_bump and await submissions.drafted_from(tx, former.review.id) == submitted
 
 
-async def _former(gate: Gate, tx: AsyncConnection, item: Submission) -> Locked | None:
-    """The newest review of this APV, by its identity or by its requested code."""
+async def _former(gate: Gate, tx: AsyncConnection, item: Submission, cause: SubmissionCause) -> Locked | None:
+    """The newest review of this APV, by its identity or, for who submitted that review, by its requested code."""
     if item.apv_code and (row := await submissions.unadopted_by_code(tx, item.apv_code)):
         await take_in(gate, tx, row, item.readings)
     key = identity(item.apv)
@@ -184,6 +184,10 @@ async def _former(gate: Gate, tx: AsyncConnection, item: Submission) -> Locked |
         return same
     if same is not None:
         raise _CodeTaken(f"{item.apv_code} is the code of another APV; this one is {same.review.code}")
+    # Of a row that another program inserted, nobody may be known.
+    authors = named[0].review.authors
+    if authors and set(cause.known_as).isdisjoint(authors):
+        raise _CodeTaken(f"{item.apv_code} is the code of another APV, which somebody else submitted")
     return await submissions.latest_of(tx, named[1])
 
 
