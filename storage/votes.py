@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from storage.tables import AWAITING_SQL
 
 KEYS = "SELECT DISTINCT reviewer_key FROM hitl_decisions WHERE lower(reviewer_email) = lower(:email)"
-KEYS_OF_TOKEN = "SELECT DISTINCT reviewer_key FROM hitl_decisions WHERE metadata ->> 'token' = :token"
+KEYS_BY_NAME = "SELECT DISTINCT reviewer_key FROM hitl_decisions WHERE metadata ->> 'token' = :token"
 VOTED = f"""
 SELECT id FROM apv_reviews
 WHERE ({AWAITING_SQL} OR status = 'approved') AND votes @> ANY(CAST(:voted AS jsonb[]))
@@ -25,7 +25,7 @@ async def keys_of(tx: AsyncConnection, email: str) -> set[str]:
 
 async def keys_of_token(tx: AsyncConnection, token: str) -> set[str]:
     """The keys under which somebody decided with this token: its owner's, or its own."""
-    return set((await tx.execute(text(KEYS_OF_TOKEN), {"token": token})).scalars())
+    return set((await tx.execute(text(KEYS_BY_NAME), {"token": token})).scalars())
 
 
 async def voted_by(tx: AsyncConnection, keys: Collection[str]) -> list[UUID]:

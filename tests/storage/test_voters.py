@@ -296,7 +296,9 @@ async def test_the_author_of_content_that_comes_back_is_barred(database: Databas
 
 
 @pytest.mark.parametrize("closed_by", [Choice.REJECT, Choice.APPROVE])
-async def test_the_author_of_a_patch_is_barred_in_the_review_that_follows(database: Database, closed_by: Choice) -> None:
+async def test_the_author_of_a_patch_is_barred_in_the_review_that_follows(
+    database: Database, closed_by: Choice
+) -> None:
     """A scanner tells the same patch again under another title, after the first review was rejected or pushed."""
     opened = gate(database, clock=(clock := Clock()))
     first = (await submit(opened, by=ALICE)).review
