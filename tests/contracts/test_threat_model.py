@@ -21,11 +21,10 @@ def test_a_control_names_a_test_that_exists(file: str, test: str) -> None:
 
 
 def test_every_attacker_is_played() -> None:
-    """One scenario each."""
+    """One scenario at least for each."""
     played = ast.parse(FILES["test_attackers.py"].read_text("utf-8")).body
-    assert sum(isinstance(node, ast.AsyncFunctionDef) and node.name.startswith("test_") for node in played) == len(
-        ATTACKERS
-    )
+    tests = [node for node in played if isinstance(node, ast.AsyncFunctionDef) and node.name.startswith("test_")]
+    assert len(tests) >= len(ATTACKERS)
 
 
 def test_every_row_of_a_control_has_a_test() -> None:
