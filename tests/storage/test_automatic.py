@@ -8,6 +8,7 @@ from bot.domain.apv import Severity, WargameVerdict
 from bot.domain.policy import Policy
 from bot.domain.replay import Past
 from bot.domain.review import Choice, Status
+from bot.domain.scopes import glob
 from bot.jobs import MakeBump
 from bot.policies.reading import Around, read
 from bot.service import bumps
@@ -68,9 +69,10 @@ async def test_a_diff_that_the_bot_made_has_the_submitter_of_its_report(
     assert (await now_of(opened, waiting)).status is status
 
 
-async def test_a_row_of_another_program_names_no_submitter(database: Database) -> None:
-    """Its reporter is only what it says."""
-    opened = gate(database, rules=RULES)
+@pytest.mark.parametrize("named", ["scan", "*", "database"])
+async def test_a_row_of_another_program_names_no_submitter(database: Database, named: str) -> None:
+    """Its reporter is only what it says, and no pattern names who is not known."""
+    opened = gate(database, rules=replace(RULES, auto=replace(RULES.auto, submitters=glob((named,)))))
     submitted = (await submit(opened, replace(GOOD, wargame_confidence=0.1))).review
     columns = "severity, package_name, package_ecosystem, patch_strategy, patch_content, wargame_verdict, repository"
     await run(
