@@ -14,7 +14,7 @@ from bot.domain.review import Choice
 from storage.tables import apv_reviews, audit_log, hitl_decisions
 
 DATABASE = "database"
-"""The source and the submitter of rows that another program inserted: nobody knows which."""
+"""The source of rows that another program inserted: nobody knows which."""
 R, D, A = apv_reviews.c, hitl_decisions.c, audit_log.c
 OBJECTION = D.decision.in_((Choice.REJECT, Choice.ESCALATE, Choice.MODIFY))
 # The bot only makes the diff of what somebody else submitted.
@@ -34,7 +34,7 @@ async def objected(tx: AsyncConnection, identities: Sequence[str], review_ids: S
 
 
 async def submitter(tx: AsyncConnection, review_id: UUID) -> str | None:
-    """The principal that submitted the content in force."""
+    """The principal that submitted the content in force; None when it is not known."""
     query = select(A.actor, A.source).where(A.apv_id == review_id, ARRIVAL).order_by(A.seq.desc()).limit(1)
     row = (await tx.execute(query)).one_or_none()
     return _who(row.actor, row.source) if row else None
@@ -55,5 +55,5 @@ async def since(tx: AsyncConnection, moment: datetime) -> dict[UUID, Origin]:
     }
 
 
-def _who(actor: str, source: str) -> str:
-    return DATABASE if source == DATABASE else actor
+def _who(actor: str, source: str) -> str | None:
+    return None if source == DATABASE else actor

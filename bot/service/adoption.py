@@ -55,7 +55,7 @@ async def take_in(gate: Gate, tx: AsyncConnection, row: Unadopted, readings: Rea
     locked = await submissions.replace_content(tx, row.id, apv, readings, version=1, due_at=due_at, authors=authors)
     await messages.want_cards(tx, {locked.review.id: policy.channel_for(locked.review)})
     # What the row says of its reporter is only said: the program that wrote it is not known.
-    origin = await origin_of(gate, tx, origins.DATABASE, apv, [row.id])
+    origin = await origin_of(gate, tx, None, apv, [row.id])
     cause = Cause(apv.reporter or "database", "database", gate.now())
     await record(tx, [arrival(gate, locked, apv, cause, origin)])
 
