@@ -49,3 +49,12 @@ async def test_a_snooze_has_an_end_and_a_reason(world: World) -> None:
     await world.settle()
     assert "Snoozed" not in card.words
     await card.thread_reads("Alice snoozed", f"Bob woke {card.code}.")
+
+
+async def test_what_slack_escapes_in_a_command_is_stored_as_it_was_typed(world: World) -> None:
+    """Slack sends `&`, `<` and `>` of a command as entities."""
+    card = await world.submit(sample(HIGH))
+    await world.alice.types(f"snooze {card.code} 4h the fix &lt;3.0 &amp; the docs")
+    (row,) = await world.rows("SELECT snooze_reason FROM apv_reviews")
+    assert row["snooze_reason"] == "the fix <3.0 & the docs"
+    await card.told_in_thread("snoozed")
