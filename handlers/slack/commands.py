@@ -55,6 +55,11 @@ def _split(text: str) -> tuple[str, str]:
     return first, "".join(rest).strip()
 
 
+def _typed(text: str) -> str:
+    """Text as it was typed: Slack escapes these three and nothing else ("Formatting message text")."""
+    return text.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")
+
+
 @dataclass(frozen=True, slots=True)
 class Act:
     """The action of a verb on a review, and the reply; `{code}` stands for the review's code."""
@@ -92,12 +97,12 @@ def _snooze(_context: Context, more: str) -> Act | Message:
     asked = SNOOZE.fullmatch(more)
     if asked is None:
         return alerts.reply("For how long, and why? For example: /apv snooze ID 4h waiting for the vendor.")
-    hours, reason = int(asked["hours"]), asked["reason"].strip()
+    hours, reason = int(asked["hours"]), _typed(asked["reason"]).strip()
     return Act(partial(claims.snooze, hours=hours, reason=reason), f"You have snoozed {{code}} for {hours} h.")
 
 
 def _reopen(_context: Context, more: str) -> Act | Message:
-    return Act(partial(decisions.reopen, why=more), "You have reopened {code}; it is voted on again.")
+    return Act(partial(decisions.reopen, why=_typed(more)), "You have reopened {code}; it is voted on again.")
 
 
 async def _queue(context: Context, _who: SlackUser, argument: str) -> Message:
