@@ -56,7 +56,7 @@ def lines(review: Review, tally: Tally, web_origin: str | None) -> list[str]:
     if review.status in AWAITING:
         told += [f"📋 {mrkdwn(sentence, 300)}" for sentence in tally.because[:_ASKED]]
         told += [f"📋 And {rest} more rules ask for more"] if (rest := len(tally.because) - _ASKED) > 0 else []
-        told += [f"📈 {mrkdwn(tally.graver, 200)}"] if tally.graver else []
+        told += [f"📈 {mrkdwn(tally.stricter, 200)}"] if tally.stricter else []
     if review.status in AWAITING and tally.frozen:
         told.append(f"❄️ {mrkdwn(tally.frozen, 200)}")
     if review.status in AWAITING and review.claimed_by:

@@ -65,8 +65,7 @@ def tally(review: Review, policy: Policy, now: datetime | None = None) -> Tally:
     at that time.
     """
     needs, votes = policy.needs(review), in_force(review)
-    room = needs.approvals - needs.humans
-    if not room:
+    if not needs.machines:
         votes = tuple(v for v in votes if v.human)
     lead_missing = review.escalated_at is not None and not any(v.lead_after_escalation for v in votes)
     people, machines = ({v.person for v in votes if v.human is human} for human in (True, False))
@@ -74,7 +73,7 @@ def tally(review: Review, policy: Policy, now: datetime | None = None) -> Tally:
     missing = tuple(clause for clause in needs.groups if stands_for.isdisjoint(clause))
     frozen = policy.frozen_words(review, now) if now else None
     return Tally(
-        have=len(people) + min(len(machines), room),
+        have=len(people) + min(len(machines), needs.machines),
         needed=needs.approvals,
         lead_missing=lead_missing,
         missing=missing,
@@ -82,7 +81,7 @@ def tally(review: Review, policy: Policy, now: datetime | None = None) -> Tally:
         people=len(people),
         humans=needs.humans,
         because=tuple(because(held) for held in needs.held if held.more),
-        graver=policy.severity_words(review),
+        stricter=policy.severity_words(review),
     )
 
 
@@ -199,7 +198,7 @@ def _approve(
     events: tuple[Event, ...] = ()
     count = tally(voted, policy)
     if count.met and others:
-        # Somebody may have left since they voted: whoever completes the quorum completes it with people of today.
+        # Earlier voters may have left since they voted.
         known = {v.person: voters(v) for v in others}
         if unknown := tuple(v for v in others if known[v.person] is None):
             return AskFirst(unknown)
@@ -219,7 +218,7 @@ def _still_entitled(
     kept, void = [], []
     for vote in review.votes:
         voter = known.get(vote.person)
-        if isinstance(voter, Refused) or (voter and _author_refusal(review, voter, policy)):
+        if isinstance(voter, Refused) or (voter and author_refusal(review, voter, policy)):
             void.append(vote)
         else:
             kept.append(replace(vote, groups=groups_of(voter, policy), human=voter.human) if voter else vote)
@@ -260,7 +259,7 @@ def _nothing_to_open(review: Review) -> str:
 
 
 def _approval_refusal(review: Review, person: Person, policy: Policy, now: datetime) -> Refused | None:
-    if refusal := _author_refusal(review, person, policy):
+    if refusal := author_refusal(review, person, policy):
         return refusal
     if _voted(review, person, policy):
         sentence = f"Your approval of {review.code} is already recorded: {tally(review, policy).sentence}."
@@ -272,8 +271,8 @@ def _approval_refusal(review: Review, person: Person, policy: Policy, now: datet
     return None
 
 
-def _author_refusal(review: Review, person: Person, policy: Policy) -> Refused | None:
-    """Nobody approves what they, or an account or token of theirs, reported or submitted."""
+def author_refusal(review: Review, person: Person, policy: Policy) -> Refused | None:
+    """Why an author, or the owner of one, cannot approve; None for everybody else."""
     if person.wrote(review.written_by):
         what = "reported" if review.reporter and person.wrote((review.reporter,)) else "submitted"
         return Refused(Reason.OWN_REPORT, f"You {what} {review.code}, so somebody else must approve it.")
@@ -285,19 +284,20 @@ def _author_refusal(review: Review, person: Person, policy: Policy) -> Refused |
 
 
 def _machine_refusal(review: Review, person: Person, policy: Policy) -> Refused | None:
-    """Why the approval of a token without an owner would not count; None for people, and where it would."""
+    """Why a machine's approval would not count; None where it would, and for people."""
     if person.human:
         return None
     needs = policy.needs(review)
-    room = needs.approvals - needs.humans
-    if len({v.person for v in review.votes if not v.human} - {person.key}) < room:
+    if len({v.person for v in review.votes if not v.human} - {person.key}) < needs.machines:
         return None
     people = counted(needs.humans)
-    sentence = f"{review.code} must be approved by {people}, and this token belongs to nobody: "
-    sentence += "a machine's approval does not count."
-    if room:
-        sentence = f"{review.code} has all {room} of its {needs.approvals} approvals that may be a machine's. "
-        sentence += f"{people.capitalize()} must approve it too." if needs.humans else ""
+    if not needs.machines:
+        sentence = (
+            f"{review.code} must be approved by {people}, and this token has no owner, so its approval does not count."
+        )
+        return Refused(Reason.MACHINE, sentence)
+    most = f"At most {needs.machines} of the {needs.approvals} approvals of {review.code} may be a machine's."
+    sentence = f"{most} {people.capitalize()} must approve it too." if needs.humans else most
     return Refused(Reason.MACHINE, sentence)
 
 
@@ -305,8 +305,8 @@ def _voted(review: Review, person: Person, policy: Policy) -> bool:
     escalated = review.status is Status.ESCALATED
     # A lead who approved before the escalation votes again: the escalation asks for a vote given after it.
     voted = any(v.person == person.key and (v.lead_after_escalation or not escalated) for v in review.votes)
-    # So does a member of a missing group, and anybody whose vote is enough by now: the policy has changed since then,
-    # or the patch has been read meanwhile.
+    # So does a member of a missing group, and a voter whose review now meets the quorum: the policy has changed since
+    # they voted, or git has read the patch.
     if not voted:
         return False
     stands_for, count = groups_of(person, policy), tally(review, policy)

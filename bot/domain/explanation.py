@@ -7,6 +7,7 @@ from bot.domain.decisions import tally
 from bot.domain.policy import Policy
 from bot.domain.quorum import demand, whom
 from bot.domain.review import AWAITING, Review, Status
+from bot.domain.spelling import same
 
 
 def explain(review: Review, policy: Policy, now: datetime) -> Iterator[tuple[str, str]]:
@@ -18,11 +19,11 @@ def explain(review: Review, policy: Policy, now: datetime) -> Iterator[tuple[str
         "review",
         f"{review.code}, {review.severity}, {review.status.value.replace('_', ' ')}, version {review.version}",
     )
-    if graver := policy.severity_words(review):
-        yield "severity", f"{graver} (severity_from)"
+    if stricter := policy.severity_words(review):
+        yield "severity", f"{stricter} (severity_from)"
     yield "needs", f"{rule.approvals} approval{'s' if rule.approvals > 1 else ''} ({place}.approvals)"
-    if rule.humans is not None and rule.humans < rule.approvals:
-        yield "", f"{rule.humans} of them by people ({place}.humans)"
+    if rule.people < rule.approvals:
+        yield "", f"{rule.people} of them by people ({place}.humans)"
     for clause in rule.groups:
         yield "", f"{whom(clause)} among them ({place}.groups)"
     for clause in route.groups if route else ():
@@ -54,9 +55,8 @@ def explain(review: Review, policy: Policy, now: datetime) -> Iterator[tuple[str
 
 
 def _kept_out(review: Review, policy: Policy) -> Iterator[tuple[str, str]]:
-    if not review.reporter:
-        return
-    yield "not by", f"{review.reporter}, who reported it"
-    for index, machine in enumerate(policy.machines, 1):
-        if machine.account.casefold() == review.reporter.casefold():
-            yield "", f"{', '.join(machine.owners.names)}, who own that account (machine.{index}.owners)"
+    for author in dict.fromkeys(review.written_by):
+        yield "not by", f"{author}, who {'reported' if author == review.reporter else 'submitted'} it"
+        for index, machine in enumerate(policy.machines, 1):
+            if same((machine.account,), (author,)):
+                yield "", f"{', '.join(machine.owners.names)}, who own that account (machine.{index}.owners)"

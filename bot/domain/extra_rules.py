@@ -139,6 +139,11 @@ class Needs:
     justification: bool = False
     held: tuple[RuleHit, ...] = ()
 
+    @property
+    def machines(self) -> int:
+        """How many of the approvals may be machines'."""
+        return self.approvals - self.humans
+
 
 BUILT_IN_EXTRA = (
     ExtraRule(

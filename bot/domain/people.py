@@ -6,7 +6,7 @@ from typing import Protocol
 
 from bot.domain.policy import REVIEWERS, Policy, Principals
 from bot.domain.refusal import Reason, Refused
-from bot.domain.spelling import same
+from bot.domain.spelling import same, uncased
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,8 +85,8 @@ class Person:
 
     def may_be_among(self, principals: Principals) -> bool:
         """Whether they are one of these or claim to be. Use it to refuse a person, never to allow one."""
-        claimed = {(self.email or "").casefold(), self.key.partition(":")[2].casefold()}
-        names = principals.emails | {user.casefold() for user in principals.users}
+        claimed = {uncased(self.email or ""), uncased(self.key.partition(":")[2])}
+        names = principals.emails | {uncased(user) for user in principals.users}
         return self.among(principals) or not (claimed.isdisjoint(names) and self.tokens.isdisjoint(principals.tokens))
 
     def wrote(self, authors: Iterable[str]) -> bool:

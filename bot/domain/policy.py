@@ -14,8 +14,8 @@ from bot.domain.extra_rules import BUILT_IN_EXTRA, Condition, ExtraRule, Needs, 
 from bot.domain.pull import MergeMode
 from bot.domain.review import Review
 from bot.domain.scopes import ANY, EVERY_REVIEW, Glob, Scope
-from bot.domain.spelling import same
-from bot.domain.tokens import ApiToken, uncased
+from bot.domain.spelling import same, uncased
+from bot.domain.tokens import ApiToken
 
 REVIEWERS, LEADS = "reviewers", "leads"
 """The two groups that every policy has."""
@@ -67,7 +67,7 @@ class Principals:
     def of(cls, names: tuple[str, ...]) -> "Principals":
         """Parse names such as `("U1", "S2", "token:ci", "ann@example.org")`."""
         tokens = frozenset(n.removeprefix("token:") for n in names if n.startswith("token:"))
-        emails = frozenset(n.casefold() for n in names if "@" in n)
+        emails = frozenset(uncased(n) for n in names if "@" in n)
         rest = frozenset(n for n in names if "@" not in n and not n.startswith("token:"))
         groups = frozenset(n for n in rest if n.startswith("S"))
         return cls(users=rest - groups, groups=groups, tokens=tokens, emails=emails)
@@ -77,7 +77,7 @@ class Principals:
         kind, named, token = key.partition(":")
         if named:
             return kind == "token" and token in self.tokens
-        known = email is not None and email.casefold() in self.emails
+        known = email is not None and uncased(email) in self.emails
         return key in self.users or known or not self.groups.isdisjoint(member_of)
 
     def __or__(self, other: "Principals") -> "Principals":
@@ -133,6 +133,11 @@ class Rule:
     """How many of the approvals must be people's; None: all."""
     expires: int | None = None
     """An undecided review expires this many minutes after its deadline; None: never."""
+
+    @property
+    def people(self) -> int:
+        """How many of the approvals must be people's."""
+        return self.approvals if self.humans is None else self.humans
 
 
 @dataclass(frozen=True, slots=True)
@@ -313,8 +318,7 @@ class Policy:
         """What the review needs: of its severity, its route, and every rule that holds."""
         base, route = self.rule_for(review), self.route(review)
         groups = tuple(dict.fromkeys((*base.groups, *(route.groups if route else ()))))
-        people = base.approvals if base.humans is None else base.humans
-        asked = ExtraRule("", Condition(), base.approvals, people, groups, base.justification)
+        asked = ExtraRule("", Condition(), base.approvals, base.people, groups, base.justification)
         held = tuple(RuleHit(rule, why, more=not rule.asks_no_more_than(asked)) for rule, why in self._holding(review))
         rules = (asked, *(one.rule for one in held))
         return Needs(
@@ -333,13 +337,10 @@ class Policy:
 
     def by_machine(self, review: Review) -> bool:
         """Whether an author is a machine: an account of `[[machine]]`, a token without an owner, or a `…[bot]`."""
-        accounts = {machine.account.casefold() for machine in self.machines}
-        owned = {token.name for token in self.tokens if token.owner is not None}
-        return any(
-            name in accounts or name.endswith("[bot]") or (kind == "token" and token not in owned)
-            for author in review.written_by
-            for name in (author.casefold(),)
-            for kind, _, token in (author.partition(":"),)
+        owned = {f"token:{uncased(token.name)}" for token in self.tokens if token.owner is not None}
+        names = {uncased(author) for author in review.written_by} - owned
+        return same((machine.account for machine in self.machines), review.written_by) or any(
+            name.endswith("[bot]") or name.startswith("token:") for name in names
         )
 
     def frozen(self, review: Review, now: datetime) -> tuple[Freeze, datetime] | None:

@@ -13,7 +13,7 @@ class Tally:
     `have`: the approvals that count, machines' only beyond the people needed. `lead_missing`: an escalation waits for a
     lead's vote. `missing`: the groups that have not approved yet, each a list of names of which one is enough.
     `frozen`: why nothing can be approved at the moment. `people` of the approvals are people's; `humans` must be.
-    `because`: a sentence for each rule that asks for more. `graver`: why rules go by another severity than the stated.
+    `because`: a sentence for each rule that asks for more. `stricter`: why rules go by another severity than stated.
     """
 
     have: int
@@ -24,7 +24,7 @@ class Tally:
     people: int = 0
     humans: int = 0
     because: tuple[str, ...] = ()
-    graver: str | None = None
+    stricter: str | None = None
 
     @property
     def met(self) -> bool:

@@ -9,7 +9,7 @@ from enum import StrEnum
 from bot.domain.apv import Apv, Json
 from bot.domain.auto import UNKNOWN, Origin, approved_by_policy
 from bot.domain.deadlines import due_at
-from bot.domain.decisions import is_lead, tally
+from bot.domain.decisions import author_refusal, is_lead, tally
 from bot.domain.people import Person, groups_of
 from bot.domain.policy import Policy
 from bot.domain.review import AWAITING, Choice, Review, Status, Vote
@@ -128,7 +128,7 @@ def _counted(past: Past, after: Policy, members: Mapping[str, frozenset[str]] | 
         person = _person(cast, after, members)
         if not _entitled(person, after):
             left_out.append(f"{cast.name} could not decide")
-        elif person.wrote(review.written_by) or person.may_be_among(after.owners_of(review.written_by)):
+        elif author_refusal(review, person, after):
             left_out.append(f"{cast.name} reported it")
         elif after.frozen(review, cast.at):
             left_out.append(f"{cast.name} approved during a freeze window")

@@ -8,7 +8,7 @@ import unicodedata
 from collections.abc import Iterable
 from functools import lru_cache
 
-_ASCII_LOWER = str.maketrans({chr(upper): chr(upper + 32) for upper in range(ord("A"), ord("Z") + 1)})
+_CAPITALS = {capital: capital + 32 for capital in range(ord("A"), ord("Z") + 1)}
 _MENTION = re.compile(r"<@([a-z0-9]+)(?:\|[^>]*)?>")
 # Also without what Slack and Markdown put around an address: `<mailto:a@b|a@b>`, `a@b`.
 _ADDRESS = re.compile(r"[^\s<>()\[\],;:\"'?@|`*=!]+@[^\s<>()\[\],;:\"'?@|`*=!]+")
@@ -17,6 +17,11 @@ _UNSEEN_TOO = re.compile(
     "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]"
 )
 """Characters that show nothing and have a category of visible ones (Unicode, Default_Ignorable_Code_Point)."""
+
+
+def uncased(text: str) -> str:
+    """The text with its ASCII letters in lower case; two names may differ only by the case of other letters."""
+    return text.translate(_CAPITALS)
 
 
 @lru_cache(maxsize=4096)
@@ -38,7 +43,7 @@ def same(one: Iterable[str | None], other: Iterable[str | None]) -> bool:
 
 def _plain(name: str) -> str:
     seen = "".join(c for c in _UNSEEN_TOO.sub("", name) if unicodedata.category(c) not in _UNSEEN)
-    return " ".join(seen.split()).translate(_ASCII_LOWER)
+    return uncased(" ".join(seen.split()))
 
 
 def _address(found: str) -> str:

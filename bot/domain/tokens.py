@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time
 from typing import Literal, TypeAlias, get_args
 
+from bot.domain.spelling import uncased
+
 TokenScope: TypeAlias = Literal["read", "submit", "decide"]
 SCOPES: frozenset[TokenScope] = frozenset(get_args(TokenScope))
 
@@ -21,12 +23,6 @@ SETTING = re.compile(
     r":(?P<sha256>[0-9a-f]{64})"
     r"(?::(?P<until>[0-9]{4}-[0-9]{2}-[0-9]{2}))?"
 )
-ASCII_CAPITALS = {capital: capital + 32 for capital in range(ord("A"), ord("Z") + 1)}
-
-
-def uncased(text: str) -> str:
-    """The text with its ASCII letters in lower case; other letters of a name may differ only by case."""
-    return text.translate(ASCII_CAPITALS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +31,7 @@ class ApiToken:
 
     name: str
     owner: str | None
-    """A Slack user id, or an e-mail address in lower case: whose person the token speaks for. None: a machine."""
+    """The person as whom the token decides: a Slack user id, or an e-mail address in lower case. None: a machine."""
     scopes: frozenset[TokenScope]
     sha256: str = field(repr=False)
     until: date | None = None

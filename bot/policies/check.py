@@ -37,8 +37,7 @@ def _quorums(policy: Policy, size: Size, tokens: int, *, claimed: bool) -> Itera
     """Check every severity, every route that requires more groups, and every rule."""
     people = None if claimed else _count([policy.deciders], size)
     for severity, rule in policy.rules.items():
-        humans = rule.approvals if rule.humans is None else rule.humans
-        yield from _too_few(f"severity.{severity}", rule.approvals, humans, people, tokens)
+        yield from _too_few(f"severity.{severity}", rule.approvals, rule.people, people, tokens)
         yield from _unmet(policy, f"severity.{severity}.groups", rule.groups, size)
     for index, route in enumerate(policy.routes, 1):
         yield from _unmet(policy, f"route.{index}.groups", route.groups, size)

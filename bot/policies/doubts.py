@@ -1,4 +1,4 @@
-"""What a valid policy allows although it takes effect otherwise than it reads. Each is a warning, not a fault."""
+"""What a valid policy allows but is probably a mistake. Each is a warning, not a fault."""
 
 from collections.abc import Iterator
 
@@ -12,7 +12,7 @@ OPAQUE = frozenset({PatchStrategy.CODE_REWRITE, PatchStrategy.CONFIG_CHANGE, Pat
 
 
 def warnings(policy: Policy) -> list[str]:
-    """One sentence for each, with its place in the file."""
+    """One sentence per warning, with its place in the file."""
     return [
         *_leads(policy),
         *_routes(policy),
@@ -53,8 +53,8 @@ def _routes(policy: Policy) -> Iterator[str]:
         ]
         if taking:
             yield (
-                f"route.{index}.groups: where route.{taking[0]} matches too it applies alone, and these groups need "
-                "not approve; use [[rule]], which always adds up"
+                f"route.{index}.groups: where route.{taking[0]} also matches, it applies alone, and these groups need "
+                "not approve; use [[rule]]: all rules that hold add up"
             )
 
 
@@ -84,10 +84,10 @@ def _before(policy: Policy, one: ExtraRule, other: ExtraRule) -> bool:
 
 
 def _quorums(policy: Policy, rule: ExtraRule) -> list[tuple[int, int]]:
-    """Approvals and people that each severity needs which the rule is about."""
+    """The approvals, and the people among them, of each severity that the rule is about."""
     wanted = rule.condition.scope.severities
     asked = [each for severity, each in policy.rules.items() if not wanted or severity in wanted]
-    return [(each.approvals, each.approvals if each.humans is None else each.humans) for each in asked]
+    return [(each.approvals, each.people) for each in asked]
 
 
 def _within(rule: ExtraRule, approvals: int, humans: int) -> bool:
@@ -102,7 +102,7 @@ def _steps(policy: Policy) -> Iterator[str]:
 
 
 def automatic(auto: AutoApproval) -> Iterator[str]:
-    """What is approved without a person although little speaks for it, and what never is although the file says so."""
+    """What is approved without a person on weak or no evidence, and what the file asks for but never is approved."""
     if not auto.enabled:
         return
     if not auto.submitters:
@@ -116,11 +116,11 @@ def automatic(auto: AutoApproval) -> Iterator[str]:
     if not auto.confidence:
         yield "auto_approval.confidence: 0 approves a patch whose wargame is sure of nothing, without a person"
     for strategy in sorted(auto.strategies & OPAQUE):
-        yield f"auto_approval.strategy: `{strategy}` approves whatever files such a patch touches, without a person"
+        yield f"auto_approval.strategy: `{strategy}` approves a patch to any files, without a person"
 
 
 def _alone(policy: Policy) -> Iterator[str]:
-    """The built-in rule cannot be reached by too few people: such patches can only be rejected."""
+    """Too few people for the built-in rule: patches to which it applies can only be rejected."""
     deciders = policy.deciders
     if not deciders.groups and len(deciders.users | deciders.emails) < 2:
         yield "rule runs before merge: needs 2 people, but at most one person may approve; name another reviewer"

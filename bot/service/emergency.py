@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from bot.domain import voids
 from bot.domain.apv import Severity
 from bot.domain.review import Accepted, Review
+from bot.domain.spelling import uncased
 from bot.jobs import AlertIncident
 from bot.service.consequences import Cause, amend_locked
 from bot.service.gate import Gate
@@ -32,7 +33,7 @@ async def void_votes(gate: Gate, principal: str, why: str, actor: str) -> Voided
     async with gate.database.transaction() as tx:
         keys = {principal}
         if "@" in principal:
-            keys = {f"claimed:{principal.casefold()}", *await votes.keys_of(tx, principal)}
+            keys = {f"claimed:{uncased(principal)}", *await votes.keys_of(tx, principal)}
         elif principal.startswith("token:"):
             keys |= await votes.keys_of_token(tx, principal.removeprefix("token:"))
         found = await votes.voted_by(tx, keys)

@@ -7,7 +7,7 @@ from bot.domain.people import DirectoryUnavailable, Person, SlackProfile, entitl
 from bot.domain.policy import Policy
 from bot.domain.refusal import Reason, Refused
 from bot.domain.review import Vote
-from bot.domain.tokens import uncased
+from bot.domain.spelling import uncased
 from bot.service.gate import Gate
 
 

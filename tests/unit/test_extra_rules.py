@@ -21,7 +21,7 @@ AROUND = Around(
     (),
     "C0REVIEW",
     "C0INCIDENT",
-    tokens=(ApiToken("ann", "U0ANN", frozenset({"decide"}), "0" * 64),),
+    tokens=(ApiToken("Ann", "U0ANN", frozenset({"decide"}), "0" * 64),),
 )
 CI, NIGHTLY = (Person(f"token:{name}", name, None, lead=False, human=False) for name in ("ci", "nightly"))
 
@@ -159,7 +159,9 @@ def test_a_machine_counts_only_beyond_the_people_needed() -> None:
     assert tally(on, under).sentence == "1 of 3 approvals; 2 people are still needed"
     denied = refused(approve(on, NIGHTLY, under))
     assert denied.reason is Reason.MACHINE
-    assert "all 1 of its 3 approvals that may be a machine's" in denied.sentence
+    assert denied.sentence == (
+        f"At most 1 of the 3 approvals of {on.code} may be a machine's. 2 people must approve it too."
+    )
     on = accepted(approve(on, person(ALICE), under))
     assert tally(on, under).sentence == "2 of 3 approvals; a person is still needed"
     assert accepted(approve(on, person(BOB), under)).status is Status.APPROVED
@@ -178,7 +180,7 @@ def test_built_in_no_machine_approves(severity: Severity) -> None:
     """Nothing is recorded, and the sentence says who must; it may still reject, ask for changes and escalate."""
     denied = refused(approve(bump(severity=severity), CI, policy("")))
     assert denied.reason is Reason.MACHINE
-    assert "a machine's approval does not count" in denied.sentence
+    assert "this token has no owner, so its approval does not count" in denied.sentence
     for choice in (Choice.REJECT, Choice.MODIFY, Choice.ESCALATE):
         made = Decision(choice=choice, justification="Not like this, please.", digest=DIGEST)
         accepted(decide(bump(severity=severity), CI, made, policy(""), opens_pulls=True, now=NOW))
@@ -228,11 +230,11 @@ def test_rules_go_by_the_strictest_severity(changes: dict[str, object], severity
     assert under.rule_for(on) is under.rules[Severity(severity)]
     assert under.needs(on).approvals == 7
     assert under.frozen(on, NOW)
-    words = tally(on, under).graver
+    words = tally(on, under).stricter
     assert words is None if why is None else words is not None and why in words
     stated = policy(f'severity_from = "stated"\n{text}')
     assert stated.channel_for(on) == f"C0{on.severity.upper()}"
-    assert tally(on, stated).graver is None
+    assert tally(on, stated).stricter is None
 
 
 def test_an_explanation_names_each_rule_that_holds() -> None:

@@ -1,4 +1,4 @@
-"""What `policy check` refuses by its type, and what it warns of because it takes effect otherwise than it reads."""
+"""What `policy check` refuses by its type, and what it warns of as probably a mistake."""
 
 import os
 import tomllib
@@ -121,7 +121,7 @@ WARNED = [
     ('[[route]]\npackage = ["a"]\n[[route]]\npackage = ["a"]', ["route.2: route.1 has the same conditions"]),
     ('[[route]]\npackage = ["b"]\nchannel = "C1"\n[[route]]\npackage = ["a"]\nchannel = "C2"', []),
     (GROUPS + '[[route]]\nseverity = ["high"]\nchannel = "C1"\n[[route]]\nrepository = ["a/b"]\ngroups = ["payments"]',
-     ["route.2.groups: where route.1 matches too it applies alone"]),
+     ["route.2.groups: where route.1 also matches, it applies alone"]),
     (GROUPS + '[[route]]\necosystem = ["npm"]\nchannel = "C1"\n[[route]]\necosystem = ["Go"]\ngroups = ["payments"]',
      []),
     (GROUPS + '[[route]]\nrepository = ["a/c"]\n[[route]]\nrepository = ["a/b"]\ngroups = ["payments"]', []),
