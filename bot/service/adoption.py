@@ -14,9 +14,10 @@ from bot.domain.patch import Readings
 from bot.domain.policy import Policy, Rule
 from bot.domain.review import Review, Status
 from bot.scores import strictest_of
+from bot.service import patches
 from bot.service.consequences import BOT, Cause, amend_locked, change
 from bot.service.gate import Gate
-from storage import files, messages, origins, submissions
+from storage import messages, origins, submissions
 from storage.record import Change, record
 from storage.reviews import Locked
 from storage.submissions import Unadopted
@@ -32,9 +33,7 @@ async def waiting(gate: Gate, past: Sequence[UUID]) -> Sequence[UUID]:
 
 async def adopt(gate: Gate, review_id: UUID) -> bool:
     """Make such a row a review like any other; False when another replica has it."""
-    async with gate.database.transaction() as tx:
-        patch = await files.patch(tx, review_id)
-    readings = await gate.read_changes([patch] if patch else [])
+    readings = await patches.readings_of(gate, review_id)
     async with gate.database.transaction() as tx:
         row = await submissions.lock_unadopted(tx, review_id)
         if row is not None:
@@ -54,7 +53,7 @@ async def take_in(gate: Gate, tx: AsyncConnection, row: Unadopted, readings: Rea
     authors = contents.distinct([apv.reporter])
     locked = await submissions.replace_content(tx, row.id, apv, readings, version=1, due_at=due_at, authors=authors)
     await messages.want_cards(tx, {locked.review.id: policy.channel_for(locked.review)})
-    # What the row says of its reporter is only said: the program that wrote it is not known.
+    # Nobody knows which program wrote the row, so its reporter is only a claim.
     origin = await origin_of(gate, tx, None, apv, [row.id])
     cause = Cause(apv.reporter or "database", "database", gate.now())
     await record(tx, [arrival(gate, locked, apv, cause, origin)])
@@ -72,7 +71,7 @@ async def _show_again(gate: Gate, tx: AsyncConnection, row: Unadopted, readings:
 
 
 async def origin_of(gate: Gate, tx: AsyncConnection, submitter: str | None, apv: Apv, ids: Sequence[UUID]) -> Origin:
-    """Who submitted it, and, where anything is approved automatically, whether people objected before."""
+    """The submitter, and, if the policy approves anything automatically, whether a person objected before."""
     if not gate.policy().auto.enabled:
         return Origin(submitter)
     return Origin(submitter, objected=bool(await origins.objected(tx, [identity(apv)], ids)))
@@ -87,7 +86,7 @@ def arrival(gate: Gate, locked: Locked, apv: Apv, cause: Cause, origin: Origin) 
 
 
 def rule_for(policy: Policy, apv: Apv) -> Rule:
-    """What the severity of a report needs that is not a review yet."""
+    """The rule for the severity of a report that is not a review yet."""
     return policy.rules[policy.applied(apv.severity, strictest_of(apv))]
 
 

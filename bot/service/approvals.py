@@ -1,7 +1,7 @@
-"""Whether a review's approval is the one that the record tells of, checked before anything is pushed or merged.
+"""Checks before a push or a merge that the record has a review's approval.
 
-The record cannot be changed by whoever can only change the review: its tables are append-only, and each entry holds the
-hash of the one before.
+A program that can change the review cannot change the record: its tables are append-only, and each entry holds the hash
+of the one before.
 """
 
 from collections.abc import Mapping, Sequence
@@ -23,7 +23,7 @@ CLOSED = frozenset({Kind.APPROVED, Kind.REJECTED, Kind.CHANGES_REQUESTED})
 
 
 async def stands(tx: AsyncConnection, whole: Whole) -> bool:
-    """Whether this content was approved, and by the people whose votes the review has; it is intact."""
+    """Whether the record says that the people whose votes the row has approved this content; it is intact."""
     review = whole.review
     entries = [audit.as_json(row) for row in await audit.history(tx, review.id)]
     if audit.broken_links(Chain(review.code, whole.head, entries)):

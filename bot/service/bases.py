@@ -7,24 +7,25 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from bot.domain import contents, deadlines
 from bot.domain.apv import Apv
 from bot.domain.base import Base
-from bot.domain.review import AWAITING, Accepted, Dossier, Review, Status
+from bot.domain.review import AWAITING, Accepted, Review, Status
 from bot.jobs import OpenPull, ReadBase, is_for
+from bot.service import patches
 from bot.service.adoption import of_content, rule_for
 from bot.service.consequences import BOT, Cause, amend_locked
 from bot.service.gate import Gate
-from storage import bases, files, reviews, submissions
+from storage import bases, reviews, submissions
 
 
 async def wanted(gate: Gate, job: ReadBase) -> Apv | None:
-    """The APV whose base is to be read; None when it no longer is, or may not be.
+    """The APV whose base the job must read; None when that is no longer needed, or not allowed.
 
-    What is read after somebody approved is not what that person saw.
+    A base that is read after the first approval is not what that person saw.
     """
     async with gate.database.transaction() as tx:
         dossier = await reviews.get(tx, job.review_id)
         if dossier is None or not await _is_wanted(tx, dossier.review, job):
             return None
-    return dossier.apv if _allowed(gate, dossier) else None
+    return dossier.apv if gate.allows(dossier.apv.repository) else None
 
 
 async def keep(gate: Gate, job: ReadBase, base: Base) -> None:
@@ -41,9 +42,7 @@ async def ask_again(gate: Gate, job: OpenPull, now: Base, paths: Sequence[str]) 
     `paths` are the files in which the patch may not mean what people saw. Idempotent: a review that is no longer
     approved in this version stays as it is.
     """
-    async with gate.database.transaction() as tx:
-        patch = await files.patch(tx, job.review_id)
-    readings = await gate.read_changes([patch] if patch else [])
+    readings = await patches.readings_of(gate, job.review_id)
     async with gate.database.transaction() as tx:
         whole = await reviews.lock_whole(tx, job.review_id)
         if whole is None or not whole.intact or whole.review.unreadable:
@@ -79,7 +78,3 @@ async def _is_wanted(tx: AsyncConnection, review: Review, job: ReadBase) -> bool
     ready = job.version == review.version and review.has_patch and not review.unreadable
     undecided = review.status in AWAITING and not review.votes
     return ready and undecided and await bases.kept(tx, job.review_id, job.version) is None
-
-
-def _allowed(gate: Gate, dossier: Dossier) -> bool:
-    return not gate.repositories or dossier.apv.repository.casefold() in gate.repositories

@@ -24,7 +24,6 @@ from bot.domain.review import (
     Action,
     AskFirst,
     Choice,
-    Dossier,
     Outcome,
     Repeated,
     Review,
@@ -35,7 +34,7 @@ from bot.service import queries, swaps
 from bot.service.consequences import Cause, change
 from bot.service.gate import Gate
 from bot.service.group_commit import Written
-from bot.service.people import Again, ApiCaller, SlackUser, TokenOwner, judge
+from bot.service.people import ApiCaller, EarlierVoters, SlackUser, TokenOwner, judge
 from storage.audit import Entry
 from storage.record import Change, DecisionRow
 from storage.reviews import Whole
@@ -54,7 +53,7 @@ class Asker:
     source: str
     delivery: bytes | None = None
     request: Mapping[str, Json] = field(default_factory=dict)
-    """What a program's request is recognised by, and its token: kept with the decision, or with the refusal."""
+    """The hashes that recognise a repeated API request, and the token's name; stored with the decision or refusal."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,22 +77,23 @@ async def decide(
 ) -> Outcome | Repeated:
     """Record one person's decision, or their refusal with its reason.
 
-    `repeatable`: a refusal of what they may have decided before, and what still holds, is Repeated and not recorded.
+    `repeatable`: if they are refused because they decided the same before, and that still holds, it returns Repeated
+    and records nothing.
     Nothing is recorded if it raises TimeoutError (after `gate.patience`), DirectoryUnavailable or the database's error.
     On CommitUnknown, the decision may be recorded.
     """
     began = time.perf_counter()
-    now, again = gate.now(), Again(gate)
+    now, earlier = gate.now(), EarlierVoters(gate)
 
     def rule(review: Review, person: Person) -> Outcome | AskFirst | Repeated:
         policy, opens_pulls = gate.policy(), gate.opens_pulls
-        outcome = rules.decide(review, person, decision, policy, opens_pulls=opens_pulls, now=now, voters=again.voter)
+        outcome = rules.decide(review, person, decision, policy, opens_pulls=opens_pulls, now=now, voters=earlier.voter)
         if repeatable and isinstance(outcome, Refused) and repeats.stands(review, person, decision, outcome):
             return Repeated(stands=True)
         return outcome
 
     made = (decision, particulars or Particulars())
-    outcome = await apply(gate, asker, review_id, rule, now, asked=decision.choice.value, made=made, again=again)
+    outcome = await apply(gate, asker, review_id, rule, now, asked=decision.choice.value, made=made, earlier=earlier)
     metrics.DECISION_SECONDS.observe(time.perf_counter() - began)
     if isinstance(outcome, Accepted):
         review = outcome.review
@@ -124,7 +124,7 @@ async def consider(gate: Gate, asker: Asker, review_id: UUID, decision: Decision
 
 
 async def reopen(gate: Gate, asker: Asker, review_id: UUID, why: str) -> Outcome | Repeated:
-    """Vote again on a rejected review, for a lead; refuses and raises as `decide` does."""
+    """Open a rejected review for new votes, at a lead's request; refuses and raises as `decide` does."""
     now = gate.now()
     async with asyncio.timeout(gate.patience):
         dossier, later = await queries.get(gate, review_id), await queries.later(gate, review_id)
@@ -132,14 +132,11 @@ async def reopen(gate: Gate, asker: Asker, review_id: UUID, why: str) -> Outcome
     def rule(review: Review, person: Person) -> Outcome:
         if later is not None:
             return Refused(Reason.CLOSED, f"{later} follows {review.code}; decide on that one.")
-        due_at = _due_at(gate, dossier, now) if dossier else None
-        return rules.reopen(review, person, why, gate.policy(), now=now, due_at=due_at)
+        policy = gate.policy()
+        due_at = deadlines.due_at(now, policy.rule_for(review), dossier.apv, dossier.metadata) if dossier else None
+        return rules.reopen(review, person, why, policy, now=now, due_at=due_at)
 
     return await apply(gate, asker, review_id, rule, now, asked="reopen")
-
-
-def _due_at(gate: Gate, dossier: Dossier, now: datetime) -> datetime | None:
-    return deadlines.due_at(now, gate.policy().rule_for(dossier.review), dossier.apv, dossier.metadata)
 
 
 async def apply(
@@ -151,7 +148,7 @@ async def apply(
     *,
     asked: str,
     made: tuple[Decision, Particulars] | None = None,
-    again: Again | None = None,
+    earlier: EarlierVoters | None = None,
 ) -> Outcome | Repeated:
     """Check the person, read the review, apply the rule and record its outcome; raises as `decide` does.
 
@@ -188,8 +185,8 @@ async def apply(
     async with asyncio.timeout(gate.patience):
         person = await judge(gate, asker.who)
         written = await gate.commits.write(review_id, amend)
-        while isinstance(outcome, AskFirst) and again:
-            await again.ask(outcome.voters)
+        while isinstance(outcome, AskFirst) and earlier:
+            await earlier.ask(outcome.voters)
             written = await gate.commits.write(review_id, amend)
     if swapped:
         await swaps.show_again(gate, review_id)

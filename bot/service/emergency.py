@@ -1,4 +1,4 @@
-"""What operators do when somebody's vote or the bot itself cannot be trusted: void approvals, pause pushes."""
+"""Lets operators void approvals and pause pushes, when a voter or the bot itself cannot be trusted."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -27,10 +27,14 @@ class Gate:
     """`owner/name`, case-folded, of every repository that an APV may name; empty (without GitHub): any."""
     now: Callable[[], datetime]
     read_changes: Callable[[Collection[str]], Awaitable[Readings]]
-    """Has git read diffs, outside of any transaction."""
+    """Lets git read diffs; called outside of any transaction."""
     patience: float = 2.0
     """Seconds until a click is refused; Slack waits three."""
     commits: GroupCommit = field(init=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "commits", GroupCommit(self.database, self.patience))
+
+    def allows(self, repository: str) -> bool:
+        """Whether an APV may name this repository (`owner/name`)."""
+        return not self.repositories or repository.casefold() in self.repositories

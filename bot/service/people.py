@@ -21,20 +21,20 @@ class SlackUser:
 
 @dataclass(frozen=True, slots=True)
 class TokenOwner:
-    """Who calls the API with a token of theirs: `owner` is their Slack user id or their e-mail address."""
+    """A person who calls the API with their own token; `owner` is their Slack user id or e-mail address."""
 
     token: str
     owner: str
 
     @property
     def id(self) -> str:
-        """Their Slack id where the setting has it, else the token: who has an address is asked of Slack."""
+        """Their Slack id if the setting names it, otherwise the token: only Slack knows whose address it is."""
         return f"token:{self.token}" if "@" in self.owner else self.owner
 
 
 @dataclass(frozen=True, slots=True)
 class ApiCaller:
-    """Who else calls the API: a machine's token by its name, or, without tokens, the name that the client gives."""
+    """Any other caller of the API: a machine, by its token's name; without tokens, the name that the client gives."""
 
     token: str | None
     name: str
@@ -42,13 +42,13 @@ class ApiCaller:
 
     @property
     def id(self) -> str:
-        """A stable key: the token, or the e-mail address, or the name; the latter two without case (ASCII)."""
+        """A stable key: the token, or the e-mail address or name in ASCII lower case."""
         return f"token:{self.token}" if self.token else f"claimed:{uncased(self.email or self.name)}"
 
 
 @dataclass(slots=True)
-class Again:
-    """Earlier voters of a review, asked after again: nobody completes a quorum with people who have left."""
+class EarlierVoters:
+    """The earlier voters of a review, checked in Slack again before a vote meets the quorum."""
 
     gate: Gate
     asked: dict[str, Person | Refused] = field(default_factory=dict)
@@ -63,7 +63,7 @@ class Again:
         return Person(vote.person, vote.name, None, lead=False, human=kind != "token")
 
     async def ask(self, voters: Sequence[Vote]) -> None:
-        """Ask Slack about them, whatever is cached; raises DirectoryUnavailable."""
+        """Ask Slack about them without the cache; raises DirectoryUnavailable."""
         for vote in voters:
             self.gate.directory.forget(vote.person)
             self.gate.directory.expect(vote.person, ())
@@ -91,7 +91,7 @@ async def _profile(gate: Gate, who: SlackUser | TokenOwner) -> SlackProfile | No
 
 
 def _workspace(gate: Gate, who: SlackUser | TokenOwner) -> str:
-    """Where the person acts: a click says it, and a token acts in our workspace, once Slack has said which that is."""
+    """The workspace of a click, or ours for a token; raises DirectoryUnavailable until Slack has named ours."""
     if isinstance(who, SlackUser):
         return who.team_id
     if not gate.team_id():

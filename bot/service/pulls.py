@@ -17,10 +17,10 @@ from bot.domain.decisions import in_force
 from bot.domain.pull import MergeMode, Pull, Seen, Step, branch_name
 from bot.domain.review import Accepted, Dossier, Review, Status
 from bot.jobs import OpenPull, WatchPull, is_for
-from bot.service import approvals, swaps
+from bot.service import approvals, patches, swaps
 from bot.service.consequences import BOT, Amendment, Cause, amend, amend_locked
 from bot.service.gate import Gate
-from storage import bases, decisions, files, jobs, pauses, pulls, reviews
+from storage import bases, decisions, jobs, pauses, pulls, reviews
 from storage.decisions import Approval
 from storage.pulls import Pointer
 
@@ -52,7 +52,7 @@ class Unread(Exception):
 
 
 class NotAllowed(Exception):
-    """The repository is not one that an APV may name: another program inserted the row."""
+    """No APV may name this repository; another program inserted the row."""
 
 
 class PushesPaused(Exception):
@@ -73,13 +73,11 @@ async def _check_pause(tx: AsyncConnection) -> None:
 async def begin_push(gate: Gate, job: OpenPull) -> Push | None:
     """Record the branch before the push; None when the review is no longer approved.
 
-    What is pushed is what was approved, or nothing: content or votes that another program changed become a new version.
+    Only approved content is pushed. If another program changed content or votes, the review becomes a new version.
     From here on changed content opens a new review, so a push and new content cannot conflict.
     Raises Unreadable, Unread, NotAllowed and PushesPaused.
     """
-    async with gate.database.transaction() as tx:
-        patch = await files.patch(tx, job.review_id)
-    readings = await gate.read_changes([patch] if patch else [])
+    readings = await patches.readings_of(gate, job.review_id)
     async with gate.database.transaction() as tx:
         whole = await reviews.lock_whole(tx, job.review_id)
         if whole is None or whole.review.status is not Status.APPROVED:
@@ -90,11 +88,11 @@ async def begin_push(gate: Gate, job: OpenPull) -> Push | None:
         if whole.intact and not is_for(job, review):
             return None
         await _check_pause(tx)
-        if gate.repositories and whole.apv.repository.casefold() not in gate.repositories:
+        if not gate.allows(whole.apv.repository):
             raise NotAllowed
         if whole.intact and whole.apv.patch_diff not in readings:
             raise Unread
-        # The rules went by these paths, or met all conditions where nobody could read them.
+        # The rules went by these paths; where git had read none, every condition about paths was met.
         as_shown = review.files is None or review.files == readings.get(whole.apv.patch_diff or "")
         if whole.intact and as_shown and await approvals.stands(tx, whole):
             branch = branch_name(review.code, review.digest)

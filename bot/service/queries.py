@@ -96,6 +96,6 @@ async def of_body(gate: Gate, request: str) -> DecisionRecord | None:
 
 
 async def of_key(gate: Gate, key: str, review_id: UUID) -> Keyed | None:
-    """What the last request with this key left, at any time: a decision, or a refusal on this review."""
+    """What the last request with this key left, however old: a decision, or a refusal on this review."""
     async with gate.database.transaction() as tx:
         return await repeats.of_key(tx, key, review_id)

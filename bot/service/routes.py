@@ -1,4 +1,4 @@
-"""Has the card of a review posted in another channel when new content changes its route."""
+"""Moves a review's card to another channel when new content changes its route."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -16,8 +16,8 @@ from storage import jobs, messages
 async def follow_route(gate: Gate, tx: AsyncConnection, before: Review, after: Review) -> None:
     """Move the card if the content of `after` has another channel than that of `before`, by the policy of today.
 
-    A new policy alone moves no card, and a card in the fallback channel stays there while its content keeps its route.
-    Called before the change is recorded, so that the jobs of the change go to the new channel.
+    A new policy alone moves no card. A card in the fallback channel stays there while its content keeps its route.
+    Call it before the change is recorded, so that the jobs of the change go to the new channel.
     """
     policy = gate.policy()
     channel = policy.channel_for(after)
@@ -26,7 +26,7 @@ async def follow_route(gate: Gate, tx: AsyncConnection, before: Review, after: R
 
 
 def as_shown(review: Review, shown: Mapping[str, Json] | None) -> Review:
-    """The review with what routes go by as it is in `shown`; unchanged without it."""
+    """The review with the fields that decide its route taken from `shown`; unchanged if that is None."""
     if shown is None:
         return review
     vector = shown["cvss_vector"]

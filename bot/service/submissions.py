@@ -46,7 +46,7 @@ class Receipt:
 
 @dataclass(frozen=True, slots=True)
 class Submitter:
-    """Who submits: the name that people see, and every name that stands for the person or program behind it."""
+    """The person or program that submits: the name that people see, and all its other names."""
 
     name: str
     known_as: tuple[str, ...] = ()
@@ -131,19 +131,17 @@ async def _insert(
 
 
 async def _origins(gate: Gate, tx: AsyncConnection, apvs: Sequence[Apv], cause: Cause) -> list[Origin]:
-    """The origin of each, with one question for all."""
+    """The origin of each, with one query for all."""
     keys = [identity(apv) for apv in apvs]
     objected = await origins.objected(tx, keys) if gate.policy().auto.enabled else set()
     return [Origin(cause.actor, key in objected) for key in keys]
 
 
 def _refuse_foreign(gate: Gate, submitted: Sequence[Submission]) -> None:
-    if not gate.repositories:
-        return
     faults = [
         Fault("repository_not_allowed", (index, "repository"), "is not an allowed repository")
         for index, item in enumerate(submitted)
-        if item.apv.repository.casefold() not in gate.repositories
+        if not gate.allows(item.apv.repository)
     ]
     if faults:
         raise NotAccepted(faults)

@@ -1,4 +1,4 @@
-"""Content that another program changed in the database: it becomes a new version, is told, and is never pushed."""
+"""Makes content that another program changed in the database a new version; it is reported and never pushed."""
 
 import asyncio
 from functools import partial
@@ -8,15 +8,16 @@ from bot.domain import contents
 from bot.domain.patch import Readings
 from bot.domain.review import Status
 from bot.jobs import MakeBump, OpenPull
+from bot.service import patches
 from bot.service.adoption import of_content
 from bot.service.consequences import BOT, Cause, amend_locked
 from bot.service.gate import Gate
 from bot.service.routes import as_shown, follow_route
-from storage import files, jobs, reviews, submissions
+from storage import jobs, reviews, submissions
 
 
 async def show_again(gate: Gate, review_id: UUID, *, anyway: bool = False) -> None:
-    """Make the content that stands in the row a new version to vote on, if it is not the one that was shown.
+    """Make the content in the row a new version to vote on, if it is not the content that was shown.
 
     `anyway`: the content is the same, but the approval is not what was recorded.
     """
@@ -47,11 +48,9 @@ async def show_again(gate: Gate, review_id: UUID, *, anyway: bool = False) -> No
 
 
 async def _readings(gate: Gate, review_id: UUID) -> Readings:
-    """What git reads in the patch; empty if it takes long: a click may wait for it, and the sweep reads it then."""
-    async with gate.database.transaction() as tx:
-        patch = await files.patch(tx, review_id)
+    """What git reads in the patch; empty after `gate.patience`, because a click may wait: then the sweep reads it."""
     try:
         async with asyncio.timeout(gate.patience):
-            return await gate.read_changes([patch] if patch else [])
+            return await patches.readings_of(gate, review_id)
     except TimeoutError:
         return {}
