@@ -47,6 +47,6 @@ async def unread(tx: AsyncConnection, past: Sequence[UUID], limit: int) -> Seque
 
 
 async def keep(tx: AsyncConnection, review_id: UUID, patch: str | None, readings: Readings) -> bool:
-    """Store the reading of a review that the caller has locked; False when it has one, or its diff is another."""
+    """Store the reading of a review that the caller has locked; False when it has one, or has another diff."""
     which = update(apv_reviews).where(T.id == review_id, T.files.is_(None), T.patch_content.is_not_distinct_from(patch))
     return (await tx.execute(which.values(files=files_json(patch, readings)))).rowcount == 1

@@ -18,7 +18,7 @@ M = slack_messages.c
 
 CARD, REPLY, ALERT = "card", "reply", "alert"
 MOVED = "moved"
-"""A card that says where its review went. Of the rows of kind CARD that are not gone, the newest is the card."""
+"""A former card that links the review's new one. Of the rows of kind CARD that are not gone, the newest is the card."""
 
 
 def outbox_id(kind: str, subject: UUID) -> UUID:
@@ -63,7 +63,7 @@ async def want_cards(tx: AsyncConnection, channels: Mapping[UUID, str]) -> None:
     await _want(tx, CARD, [outbox_id(CARD, review) for review in channels], list(channels), list(channels.values()))
 
 
-# Inserts, and leaves the old row to the job: that row is locked while Slack is called, and a click would wait too.
+# The job changes the old row: a job locks that row while it calls Slack, and a click must not wait for it.
 PLACE = """
 WITH here AS (
     SELECT channel, created_at FROM slack_messages WHERE review_id = :review AND kind = 'card' AND NOT gone
@@ -81,7 +81,7 @@ WHERE channel <> :channel
 async def place_card(tx: AsyncConnection, review_id: UUID, channel: str) -> bool:
     """Want the review's card in another channel from now on; False if it is there already. The review is locked.
 
-    The new card has an id of its own: a channel that a card comes back to still holds the old one.
+    The new card has an id of its own: when a card moves back, the channel still holds the old one.
     """
     values = {"id": uuid4(), "review": review_id, "channel": channel}
     return (await tx.execute(text(PLACE), values)).rowcount > 0
@@ -94,18 +94,18 @@ def _cards(review_id: UUID) -> Select[tuple[UUID, str, str | None]]:
 
 
 async def begin_card(tx: AsyncConnection, review_id: UUID, channel: str) -> UUID:
-    """Record that a review's card is wanted, in this channel if it has none; idempotent; returns its outbox id."""
+    """Return the outbox id of a review's card; record that one is wanted in this channel if it has none. Idempotent."""
     card = (await tx.execute(_cards(review_id).limit(1))).one_or_none()
     return card.id if card else await begin(tx, CARD, review_id, review_id, channel)
 
 
 async def former_cards(tx: AsyncConnection, review_id: UUID) -> list[UUID]:
-    """The cards that do not say yet where their review went, oldest first."""
+    """The former cards that do not link the new one yet, oldest first."""
     return [card.id for card in (await tx.execute(_cards(review_id).offset(1))).all()][::-1]
 
 
 async def leave(tx: AsyncConnection, message_id: UUID, ts: str | None = None) -> None:
-    """Record that a former card says where its review went, or that nobody can read or change it any more."""
+    """Record that a former card links the new one, or that nobody can read or change it any more."""
     values = {"kind": MOVED} | ({"ts": ts} if ts else {})
     await tx.execute(update(slack_messages).where(M.id == message_id).values(**values))
 

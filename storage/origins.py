@@ -1,4 +1,4 @@
-"""What an automatic approval asks of the past: who submitted the content, and whether people objected to this APV."""
+"""Finds what an automatic approval depends on: who submitted the content, and whether people objected to the APV."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -14,7 +14,7 @@ from bot.domain.review import Choice
 from storage.tables import apv_reviews, audit_log, hitl_decisions
 
 DATABASE = "database"
-"""The source of rows that another program inserted: nobody knows which."""
+"""The source of rows that another program inserted: the bot does not know which."""
 R, D, A = apv_reviews.c, hitl_decisions.c, audit_log.c
 OBJECTION = D.decision.in_((Choice.REJECT, Choice.ESCALATE, Choice.MODIFY))
 # The bot only makes the diff of what somebody else submitted.
@@ -22,9 +22,9 @@ ARRIVAL = and_(A.kind.in_((Kind.SUBMITTED, Kind.REVISED)), A.source != "bot")
 
 
 async def objected(tx: AsyncConnection, identities: Sequence[str], review_ids: Sequence[UUID] = ()) -> set[str]:
-    """Those identities of which somebody rejected, escalated or asked for changes to a review, in any version.
+    """Those of the identities with a review that a person rejected, escalated or asked to change, in any version.
 
-    The same for the identities of these reviews, which may have had another one before.
+    Also looks at these reviews, whose identity may have been another one before.
     """
     same = R.identity == any_(bindparam("identities", type_=ARRAY(Text)))
     query = select(R.identity).distinct().join(hitl_decisions, D.apv_id == R.id)

@@ -1,4 +1,4 @@
-"""Finds what an earlier request of a program recorded: by the same body, or by the same idempotency key."""
+"""Finds what an earlier API request recorded: by the same body, or by the same idempotency key."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -41,7 +41,7 @@ class Keyed:
 
 
 async def of_body(tx: AsyncConnection, request: str, since: datetime) -> UUID | None:
-    """The id of a decision that the same body made after `since`, and that is for the version in force."""
+    """The id of the decision on the version in force that the same body made after `since`."""
     found: UUID | None = (await tx.execute(SAME_BODY, {"request": request, "since": since})).scalar_one_or_none()
     return found
 

@@ -106,7 +106,7 @@ class Whole(Locked):
 
     apv: Apv
     intact: bool
-    """False: another program changed the content or its authors. They are not those that were kept of this version."""
+    """False: another program changed the content or its authors; the record has others for this version."""
 
 
 # With two clicks at once, the second waits here and then sees the first one's vote, which is in this row.
@@ -242,7 +242,7 @@ SEE = WHOLE.where(T.id == any_(bindparam("ids", type_=ARRAY(Uuid))))
 
 async def lock_whole(tx: AsyncConnection, review_id: UUID) -> Whole | None:
     """Like `lock`, with the content, whose digest is computed again."""
-    # A query that had to wait for the lock would not see content that was kept meanwhile.
+    # A query that waits for the lock does not see content that was kept while it waited, so a second query reads it.
     if await lock(tx, review_id) is None:
         return None
     return _whole((await tx.execute(ONE, {"id": review_id})).mappings().one())

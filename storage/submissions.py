@@ -15,7 +15,20 @@ from bot.domain.apv import Apv, Json, content, digest, identity, priority
 from bot.domain.contents import claims
 from bot.domain.patch import Readings
 from storage.files import files_json
-from storage.reviews import APV_COLUMNS, COLUMN_OF, DETAILS, FIRST, FULL_OF_ANY, LAST, Locked, T, apv_of, lock, see
+from storage.reviews import (
+    APV_COLUMNS,
+    COLUMN_OF,
+    DETAILS,
+    FIRST,
+    FULL_OF_ANY,
+    LAST,
+    Locked,
+    T,
+    Whole,
+    apv_of,
+    lock,
+    see,
+)
 from storage.tables import apv_code_years, apv_contents, apv_reviews
 
 LOCK_NAMES = """
@@ -61,7 +74,7 @@ class New:
     readings: Readings = field(default_factory=dict)
 
 
-# A trigger makes every inserted row a new review without a digest, whoever inserts it.
+# A trigger makes every inserted row, also one of the bot, a new review without a digest.
 ADOPT = """
 UPDATE apv_reviews AS r
 SET identity = n.identity, digest = n.digest, priority = n.priority, authors = n.authors
@@ -148,11 +161,30 @@ class Unadopted:
     due_at: datetime | None
 
 
-async def last_kept(tx: AsyncConnection, review_id: UUID) -> tuple[int, Sequence[str]]:
-    """The version and the authors of the content that was kept last, whatever the row says."""
-    query = select(apv_contents.c.version, apv_contents.c.authors).where(apv_contents.c.apv_id == review_id)
-    row = (await tx.execute(query.order_by(apv_contents.c.version.desc()).limit(1))).one_or_none()
-    return (row.version, row.authors) if row else (0, ())
+async def renew_content(
+    tx: AsyncConnection,
+    whole: Whole,
+    readings: Readings,
+    *,
+    due_at: datetime | None,
+    asked_at: datetime | None = None,
+    drafted_from: str | None = None,
+) -> Locked:
+    """Store the content in the row as the next version. Version and authors come from the record, not from the row."""
+    kept = apv_contents.c
+    query = select(kept.version, kept.authors).where(kept.apv_id == whole.review.id)
+    last = (await tx.execute(query.order_by(kept.version.desc()).limit(1))).one_or_none()
+    return await replace_content(
+        tx,
+        whole.review.id,
+        whole.apv,
+        readings,
+        version=last.version + 1 if last else 1,
+        due_at=due_at,
+        authors=last.authors if last else (),
+        asked_at=asked_at,
+        drafted_from=drafted_from,
+    )
 
 
 AUTHORS = """
@@ -170,7 +202,7 @@ async def authors_of(tx: AsyncConnection, apv: Apv, review_id: UUID) -> list[str
 
 
 async def shown(tx: AsyncConnection, review_id: UUID, version: int) -> Mapping[str, Json] | None:
-    """The content that was shown as this version (`domain.apv.content`); None if there was none."""
+    """The content that was shown as this version, as `domain.apv.content` gives it; None if there was none."""
     of_version = (apv_contents.c.apv_id == review_id, apv_contents.c.version == version)
     kept: Mapping[str, Json] | None = (
         await tx.execute(select(apv_contents.c.content).where(*of_version))

@@ -54,15 +54,11 @@ async def ask_again(gate: Gate, job: OpenPull, now: Base, paths: Sequence[str]) 
         asked_at = at if deadlines.came_late(before, at) else None
         metadata = await submissions.metadata(tx, before.id)
         rule = rule_for(gate.policy(), apv)
-        version, authors = await submissions.last_kept(tx, before.id)
-        locked = await submissions.replace_content(
+        locked = await submissions.renew_content(
             tx,
-            before.id,
-            apv,
+            whole,
             readings,
-            version=version + 1,
             due_at=deadlines.due_at(asked_at, rule, apv, metadata) if asked_at else before.due_at,
-            authors=authors,
             asked_at=asked_at,
             drafted_from=await submissions.drafted_from(tx, before.id),
         )

@@ -31,18 +31,10 @@ async def show_again(gate: Gate, review_id: UUID, *, anyway: bool = False) -> No
             return
         for job in (OpenPull, MakeBump):
             await jobs.drop(tx, job(before.id, before.digest, before.version))
-        version, authors = await submissions.last_kept(tx, review_id)
-        locked = await submissions.replace_content(
-            tx,
-            review_id,
-            whole.apv,
-            readings,
-            version=version + 1,
-            due_at=before.due_at,
-            authors=authors,
-        )
-        # The row has the new content already; what was shown is kept beside it.
-        await follow_route(gate, tx, as_shown(before, await submissions.shown(tx, review_id, version)), locked.review)
+        locked = await submissions.renew_content(tx, whole, readings, due_at=before.due_at)
+        # The row already had the new content, so the former route comes from the content that was shown.
+        shown = await submissions.shown(tx, review_id, locked.review.version - 1)
+        await follow_route(gate, tx, as_shown(before, shown), locked.review)
         rule = partial(contents.swapped, opens_pulls=gate.opens_pulls)
         await amend_locked(tx, locked, rule, of_content(Cause(BOT, "bot", gate.now()), locked.review))
 

@@ -26,8 +26,8 @@ CREATE TABLE push_pause (
 COMMENT ON TABLE push_pause IS 'A row while nothing may reach GitHub.';
 """
 
-# Whoever inserts a row, it begins as a new review: the bot gives it a digest, a version and a deadline afterwards.
-# A deadline that the row brings is kept; the bot takes it only where it is earlier than the policy's.
+# Every inserted row begins as a new review. The bot then gives it a digest and, unless the row has one, a deadline.
+# Not ENABLE ALWAYS: replication and pg_restore --disable-triggers must copy decided reviews as they are.
 STARTS_NEW = """
 CREATE FUNCTION apv_reviews_start_new() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
