@@ -1,4 +1,4 @@
-"""The base score of a CVSS vector, and the severity that it stands for."""
+"""The base score and the severity of a CVSS vector."""
 
 from functools import lru_cache
 
@@ -33,5 +33,5 @@ def band(vector: str | None) -> Severity | None:
 
 
 def strictest_of(apv: Apv) -> Severity:
-    """The highest severity that anything in a report says."""
+    """The highest of a report's stated severity, its CVSS vector's and KEV's."""
     return strictest(apv.severity, band(apv.cvss_vector), kev=bool(apv.kev))

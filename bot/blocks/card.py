@@ -60,7 +60,7 @@ def card(
 
 
 def moved(dossier: Dossier, channel: str, permalink: str) -> Message:
-    """What is left of a card whose review has its card in another channel: the headline and the way to it."""
+    """A card whose review has a new card in another channel: the headline, and a link to the new card."""
     code, place = mrkdwn(dossier.review.code, 40), links.channel(channel)
     where = f"Moved to {place}" if place else "Moved"
     address = links.message(permalink)

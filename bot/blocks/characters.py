@@ -1,4 +1,4 @@
-"""Characters that a reader does not see, or takes for others: which they are, and how they are shown instead."""
+"""Finds characters that a reader does not see or takes for others, and shows them by their numbers."""
 
 import re
 import unicodedata
@@ -16,7 +16,7 @@ _IGNORABLE = (
 _CATEGORIES = {"Cc", "Cf", "Cs", "Zl", "Zp"}
 """Control and format characters, half surrogate pairs, separators of lines and paragraphs."""
 _LAST = 0x1FFFF
-"""No character of these categories or of `Zs` is behind it, except those of plane 14 in the table."""
+"""No later character has one of these categories or `Zs`, except those of plane 14 in the table."""
 _BRAILLE_BLANK = "\u2800"
 VS16 = "\ufe0f"
 """Asks for the colourful form of the character before it."""
@@ -42,11 +42,11 @@ _ignorable = {point for first, last in _IGNORABLE for point in range(first, last
 _unseen = _ranges(sorted((_ignorable | set(_of(_CATEGORIES))) - {ord("\t"), ord("\n")}))
 _blank = _ranges(sorted([*(set(_of({"Zs"})) - {ord(" ")}), ord(_BRAILLE_BLANK)]))
 HIDDEN = re.compile(f"[{_unseen}{_blank}]")
-"""Characters that show nothing, or look like a space and are none."""
+"""Characters that show nothing, or that look like a space but are not one."""
 
 _RUN = re.compile(r"[ \t]{6,}")
 _RUN_WIDTH, _TAB_WIDTH = 40, 8
-"""Columns: a wider run of blanks can push what follows out of sight."""
+"""Columns: a wider run of blanks can push the text after it out of sight."""
 
 
 def marked(found: re.Match[str]) -> str:
@@ -103,11 +103,11 @@ def fact(text: str) -> str:
 
 
 _ODD_IN_NAME = re.compile(rf"{HIDDEN.pattern}|\A | \Z| {{2,}}|[\t\n]|\[(?=U\+)")
-"""Also what would look like one of our marks."""
+"""Also text that looks like one of our marks."""
 
 
 def name(text: str) -> str:
-    """A file's name as one line in which every character can be told, blanks at its ends and doubled ones too."""
+    """A file's name as one line that shows every character, also blanks at its ends and double blanks."""
     return _ODD_IN_NAME.sub(marked, text)
 
 
@@ -123,7 +123,7 @@ def middle_cut(line: str, width: int) -> str:
 
 _WORD = re.compile(r"\w+")
 _FINE_WITH_LATIN = {"CJK", "HIRAGANA", "KATAKANA", "KATAKANA-HIRAGANA", "HANGUL", "BOPOMOFO", "MICRO"}
-"""UTS #39 section 5.2, Highly Restrictive: none of them is taken for Latin. MICRO is the sign in µs."""
+"""UTS #39 section 5.2, Highly Restrictive: nobody takes them for Latin. MICRO is the sign in µs."""
 
 
 def mixed(text: str, *, word: re.Pattern[str] = _WORD) -> Iterator[str]:
@@ -146,6 +146,6 @@ def _kind(character: str) -> Literal["latin", "ascii-like", "other", "fine"]:
         return "fine"
     if not character.isascii() and unicodedata.normalize("NFKC", character).isascii():
         return "ascii-like"
-    # The first word of a letter's name is its script, for every letter that matters here.
+    # The first word of a letter's name is its script.
     script = unicodedata.name(character, "").partition(" ")[0]
     return "latin" if script == "LATIN" else "fine" if script in _FINE_WITH_LATIN else "other"

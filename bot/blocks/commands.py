@@ -25,7 +25,7 @@ _ASKED = {
     "snooze ID Nh reason": "snooze for N hours (until the deadline at most); pauses reminders",
     "wake ID": "end the snooze",
     "withdraw ID": "withdraw your approval while the review is open; you can vote again",
-    "reopen ID reason": "vote again on a rejected review; for leads",
+    "reopen ID reason": "ask for a new vote on a rejected review; for leads",
     "stats": "count open reviews and decisions",
     "help": "show this list",
 }

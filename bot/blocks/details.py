@@ -1,4 +1,4 @@
-"""Everything that the digest covers, as titled texts; the diff itself is under View diff."""
+"""Everything that the digest covers except the diff, as titled texts."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -98,7 +98,7 @@ def _facts(facts: Mapping[str, Fact]) -> str:
 
 
 def _fact(value: Fact) -> str:
-    """One line, so that no value can pose as the next fact."""
+    """One line, so that no value can look like the next fact."""
     if isinstance(value, bool):
         return "yes" if value else "no"
     return fact(str(value))

@@ -6,7 +6,7 @@ from bot.blocks.characters import middle_cut, visible
 def excerpt(diff: str, most: int, width: int = 160) -> tuple[str, int]:
     """The first `most` lines, and the number of lines left out.
 
-    Of a line over `width` characters, both ends are shown and the number of characters between them.
+    A line over `width` characters is cut in the middle.
     """
     head = "\n".join(diff.removesuffix("\n").split("\n", most)[:most])
     shown = visible(f"{head}\n").removesuffix("\n").split("\n")
@@ -34,5 +34,5 @@ def chunks(text: str, size: int) -> list[str]:
 
 
 def added(diff: str) -> str:
-    """The added lines, and what else begins with a plus."""
+    """The lines that begin with a plus: the added ones, and the names of new files."""
     return "\n".join(line for line in diff.split("\n") if line.startswith("+"))

@@ -38,7 +38,7 @@ def home(
 
 
 def closed(sentence: str) -> Home:
-    """The Home tab of somebody who may not read reviews: the reason, and nothing else."""
+    """The Home tab of a person who may not read reviews: only the reason."""
     return fitted({"type": "home", "blocks": [kit.section(mrkdwn(sentence, 1000))]})
 
 

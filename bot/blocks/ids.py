@@ -56,7 +56,7 @@ _VALUE = re.compile(rf"({_UUID}):([0-9a-f]{{64}})(?::(?:([1-9][0-9]{{0,9}})|[A-Z
 
 
 class ButtonValue(NamedTuple):
-    """The review and the content that were shown; `version` None: by a release that did not name it."""
+    """The review and the content that were shown; `version` is None in values of earlier releases."""
 
     review_id: UUID
     digest: str
@@ -84,7 +84,7 @@ def decode(value: str) -> ButtonValue:
 
 
 def encode_page(value: str, page: int) -> str:
-    """The value of a button that turns to a page, counted from 0, of what `value` names."""
+    """The value of a button that turns to a page (from 0) of the review that `value` names."""
     return f"{value}:{page}"
 
 

@@ -78,7 +78,7 @@ def title(verb: str, dossier: Dossier) -> str:
 
 
 def subject(dossier: Dossier) -> str:
-    """Which content the modal is about: its card may have scrolled out of sight."""
+    """Names the content that the modal is about: its card may have scrolled out of sight."""
     apv, review = dossier.apv, dossier.review
     parts = [f"*{mrkdwn(review.code, 40)}*", words.severity(apv), words.advisory(apv)]
     first = " · ".join(part for part in parts if part)

@@ -1,4 +1,4 @@
-"""Modals that are read page by page: View diff and Details. Whatever its length, all of a text is on some page."""
+"""Modals with pages: View diff and Details. The pages together show all of a text, of any length."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
@@ -12,13 +12,13 @@ from bot.domain.review import Dossier
 _CHUNK = 2800
 """Characters in one block of code. Slack documents no limit for code, so it stays under the limit of a section."""
 _BLOCKS, _JSON = 40, 60_000
-"""Of one page. A click on Next brings the page back as a form, which may make three characters of each one; our route
-takes 256 KiB (`handlers.slack.route`). The modal itself could have 100 blocks and 250 kB.
+"""Limits of one page: blocks, and characters of JSON. A click on Next sends the page back as a form, in which one
+character may take three; our route accepts 256 KiB (`handlers.slack.route`). A modal could have 100 blocks and 250 kB.
 """
 
 
 def diff_view(dossier: Dossier, page: int = 0, *, seen: str | None = None) -> View:
-    """A page of the diff, counted from 0. `seen`: the digest that the reader clicked, if it may be another one."""
+    """A page (from 0) of the diff. `seen`: the digest that the reader clicked; another digest gets a warning."""
     return _view(ids.VIEW_DIFF, dossier, page, _diff(dossier), seen)
 
 
@@ -33,7 +33,7 @@ VIEWS: Mapping[str, Callable[..., View]] = {ids.VIEW_DIFF: diff_view, ids.VIEW_D
 
 
 def _diff(dossier: Dossier) -> Iterator[Sequence[Block]]:
-    """What must stay on one page, group by group."""
+    """Groups of blocks; each group stays on one page."""
     apv, review = dossier.apv, dossier.review
     if not apv.patch_diff:
         yield [kit.section("There is no diff.")]
@@ -68,7 +68,7 @@ def _paged(groups: Iterator[Sequence[Block]]) -> list[list[Block]]:
 def _view(callback_id: str, dossier: Dossier, page: int, groups: Iterator[Sequence[Block]], seen: str | None) -> View:
     made = _paged(groups)
     changed = seen is not None and seen != dossier.review.digest
-    # The pages of other content are other pages.
+    # A page number of other content means nothing.
     page = 0 if changed else min(page, len(made) - 1)
     where = f"page {page + 1:,} of {len(made):,}"
     about = " · ".join(part for part in (patch.size(dossier.review.files or ()), where) if part)

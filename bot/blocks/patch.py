@@ -1,4 +1,4 @@
-"""What a patch does to which files, in words: every path, with a warning at whatever is unusual or reads odd."""
+"""What a patch does to which files, in words: every path, with a warning at each unusual one."""
 
 import json
 import re
@@ -63,7 +63,7 @@ def _name(path: str, width: int) -> str:
 
 
 def warnings(apv: Apv, review: Review) -> list[str]:
-    """What a reader must know before they trust their eyes, one sentence each."""
+    """What a reader may not see in the patch, one sentence each."""
     diff, told = apv.patch_diff or "", list[str]()
     if review.files is None:
         told.append(UNREAD)

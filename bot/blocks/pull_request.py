@@ -192,7 +192,7 @@ def _approvals(approvals: Sequence[GivenApproval]) -> str:
 
 
 def _identified(approval: GivenApproval) -> str:
-    """Display name, kind and address: a display name is the person's own choice, and two may have the same."""
+    """Display name, key and e-mail address: people choose their display names, and two people may have the same one."""
     known = [code(known, 320) for known in (approval.reviewer_key, approval.reviewer_email) if known]
     if _is_machine(approval):
         known.insert(0, "machine")
@@ -204,7 +204,7 @@ def _named(approval: GivenApproval) -> str:
 
 
 def _is_machine(approval: GivenApproval) -> bool:
-    """Whether a token without an owner approved; one with an owner decides under their Slack id."""
+    """Whether a machine approved: a token with an owner decides under the owner's Slack id."""
     return approval.reviewer_key.startswith("token:")
 
 

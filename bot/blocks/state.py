@@ -23,7 +23,7 @@ LOOKS: Mapping[Status, tuple[str, str]] = {
 }
 _MET = frozenset({Status.APPROVED, Status.PR_OPEN, Status.MERGED, Status.PR_CLOSED})
 _ASKED = 3
-"""Rules shown on a card; `apv-bot policy explain` shows them all."""
+"""The number of rules shown on a card; `apv-bot policy explain` shows them all."""
 _NAMED = 10
 """People named in one line; the rest is only counted."""
 

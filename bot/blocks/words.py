@@ -78,9 +78,9 @@ def counted(count: int, noun: str) -> str:
 
 
 DIGEST_DIGITS = 16
-"""Hex digits of a digest that people are shown: 64 bits, which nobody finds a second content for in passing."""
+"""The hex digits of a digest that people see: 64 bits. Other content with the same digits takes 2^64 tries."""
 
 
 def digest(whole: str) -> str:
-    """A digest as people are shown it."""
+    """A digest as people see it."""
     return whole[:DIGEST_DIGITS]

@@ -12,10 +12,10 @@ from bot.domain.review import Accepted, Review, Status
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """Who submitted the content, and what people said of this APV before.
+    """Where the content came from, and whether a person objected to this APV.
 
-    `submitter`: the submitting principal, None when unknown. `objected`: somebody rejected or escalated it or asked for
-    changes, in any version or earlier review.
+    `submitter`: the submitting principal, None when unknown. `objected`: a person rejected or escalated the APV or
+    asked for changes, in any version or earlier review.
     """
 
     submitter: str | None
@@ -49,7 +49,7 @@ def _covered(review: Review, apv: Apv, policy: Policy, origin: Origin) -> bool:
         and not origin.objected
         and auto.scope.covers(review, policy.severity_of(review))
         and review.strictest is not Severity.CRITICAL
-        # A rule that holds asks for people, whatever it asks of them.
+        # A rule that holds leaves the decision to people.
         and not policy.needs(review).held
         and apv.has_patch
         # A known exploited vulnerability, or one without a stated severity, is left to people.

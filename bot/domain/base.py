@@ -1,4 +1,4 @@
-"""The base that a patch was shown against: the files it touches, as they were there."""
+"""The base that a patch was shown against: the state of the files that the patch touches."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

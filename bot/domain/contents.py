@@ -16,13 +16,13 @@ CLAIMS = (
     "patch_diff", "patch_description", "vulnerable_code_signature", "affected_files", "validation_warnings",
     "wargame_evidence", "wargame_run_url",
 )  # fmt: skip
-"""The fields of `Apv` that somebody here wrote: the patch and the evidence for it. The rest comes from advisories."""
+"""The fields of `Apv` that the submitter wrote: the patch and the evidence for it. The rest comes from advisories."""
 
 
 def claims(apv: Apv) -> dict[str, Json]:
     """The patch and the evidence, without empty ones.
 
-    Nobody who wrote any of what is in force may approve it, also when somebody else submitted it again.
+    An author of any of them may not approve content that has it, also when another person submits it again.
     """
     return {name: value for name in CLAIMS if (value := getattr(apv, name))}
 
@@ -68,7 +68,7 @@ def revise(review: Review, *, bump: bool = False, by_bot: bool = False, opens_pu
 
 
 def swapped(review: Review, *, opens_pulls: bool = False) -> Accepted:
-    """The review already is a new version, because another program changed its content in the database."""
+    """Report that another program changed the content in the database; the review already is a new version."""
     sentence = (
         f"Another program changed the content of {review.code} in the database. It was not pushed; "
         f"it is now version {review.version} and needs new votes.{_void(review)}"
@@ -78,9 +78,9 @@ def swapped(review: Review, *, opens_pulls: bool = False) -> Accepted:
 
 
 def base_moved(review: Review, paths: Sequence[str], *, read: bool) -> Accepted:
-    """The review already is a new version, because its patch may no longer mean what people saw at these paths.
+    """Report that the base moved, so the patch may mean something else at `paths`; the review already is a new version.
 
-    `read`: the base was read before the first approval, so the files are known to have changed.
+    `read`: the bot read the base before the first approval, so these files have changed for certain.
     """
     files = _listed(paths)
     what = (
@@ -109,7 +109,7 @@ def _void(review: Review) -> str:
 
 
 def _asked_again(review: Review) -> Review:
-    """The review without what belonged to its former content; an open escalation stays."""
+    """The review awaiting new votes, without what belonged to its former content; an open escalation stays."""
     again = replace(review, votes=(), snoozed_until=None, snooze_reason=None, closed_at=None, hold=None, note=None)
     if review.status is Status.ESCALATED:
         return again

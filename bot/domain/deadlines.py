@@ -32,7 +32,7 @@ def came_late(review: Review, now: datetime) -> bool:
 def kept_due_at(before: Review, was: Rule, rule: Rule, apv: Apv, metadata: Mapping[str, Json]) -> datetime | None:
     """The deadline of a review that gets new content in time: unchanged, unless its inputs have changed.
 
-    `was` is the rule for its content until now, `rule` the one for the new content.
+    `was` is the rule for the former content, `rule` the rule for the new one.
     """
     kept = before.due_at is not None and was is rule and rule.deadline is Preset.FIXED
     return before.due_at if kept else due_at(before.waiting_since, rule, apv, metadata)

@@ -52,7 +52,7 @@ def is_lead(review: Review, person: Person, policy: Policy) -> bool:
 
 
 def in_force(review: Review) -> tuple[Vote, ...]:
-    """The approvals that stand: after an escalation, not the one that the escalator gave before it."""
+    """The approvals that count: after an escalation, all but the one that the escalator gave before it."""
     if review.escalated_at is None:
         return review.votes
     return tuple(v for v in review.votes if v.lead_after_escalation or v.person != review.escalated_by)
@@ -86,7 +86,7 @@ def tally(review: Review, policy: Policy, now: datetime | None = None) -> Tally:
 
 
 Voters: TypeAlias = Callable[[Vote], Person | Refused | None]
-"""Who an earlier voter is now, or why they may no longer decide; None: not known without asking Slack."""
+"""Returns who an earlier voter is now, or why they may no longer decide; None: the service must ask Slack first."""
 
 
 def decide(
@@ -149,7 +149,7 @@ def consider(review: Review, person: Person, decision: Decision, policy: Policy,
 def swapped_refusal(review: Review) -> Refused:
     """Why nobody can act on content that another program changed in the database."""
     sentence = (
-        f"The content of {review.code} was changed in the database, so nothing was recorded. "
+        f"Another program changed the content of {review.code} in the database, so nothing was recorded. "
         "It is shown again as a new version; read it and decide again."
     )
     return Refused(Reason.STALE, sentence)
@@ -214,7 +214,7 @@ def _approve(
 def _still_entitled(
     review: Review, known: Mapping[str, Person | Refused | None], policy: Policy
 ) -> tuple[Review, tuple[Event, ...]]:
-    """The review with the votes of those who may still vote, in the groups that they are in now."""
+    """The review with only the votes of people who may still vote, each for the groups that they belong to now."""
     kept, void = [], []
     for vote in review.votes:
         voter = known.get(vote.person)
@@ -229,7 +229,7 @@ def _still_entitled(
 def reopen(
     review: Review, person: Person, why: str, policy: Policy, *, now: datetime, due_at: datetime | None
 ) -> Outcome:
-    """Vote again on a rejected review, at a lead's request; earlier approvals are void, the deadline starts again."""
+    """Open a rejected review for new votes, as a lead asks: earlier approvals are void, the deadline starts again."""
     if review.status is not Status.REJECTED:
         return Refused(Reason.NOT_REJECTED, f"{review.code} is not rejected, so there is nothing to reopen.")
     if not is_lead(review, person, policy):

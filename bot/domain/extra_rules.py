@@ -1,6 +1,6 @@
 """The policy's `[[rule]]`: what a review needs in addition where the rule's conditions hold.
 
-All rules that hold add up. What cannot be told counts as met: a rule asks for more, never for less.
+All rules that hold add up. A rule asks for more, never for less, so a condition that cannot be decided counts as met.
 """
 
 from collections.abc import Iterator
@@ -20,15 +20,15 @@ class Condition:
     scope: Scope = EVERY_REVIEW
     strategies: frozenset[PatchStrategy] = frozenset()
     reporters: Glob = ANY
-    """One of the authors matches."""
+    """At least one author matches."""
     machine: bool = False
-    """One of the authors is a machine."""
+    """At least one author is a machine."""
     paths: Glob = ANY
-    """One of the paths that the patch touches matches, old or new."""
+    """At least one path that the patch touches matches, old or new."""
     min_files: int = 0
     min_changed_lines: int = 0
     major: bool = False
-    """A version bump may go to another major version."""
+    """A version bump that may go to another major version."""
 
     def why(self, review: Review, severity: Severity, *, by_machine: bool) -> str | None:
         """Why it holds, in words; None when it does not. `severity` is the one that rules go by."""

@@ -1,4 +1,4 @@
-"""Files in which a version bump may move a version: manifests and lock files that hold data, not code."""
+"""The files that a version bump may change: manifests and lock files that hold data, not code."""
 
 import re
 from collections.abc import Sequence
@@ -25,7 +25,7 @@ FOREIGN = frozenset({"node_modules", "vendor", "third_party", "site-packages", "
 
 
 def only_pins(files: Sequence[FileChange] | None) -> bool:
-    """Whether a patch changes text in manifests and lock files alone; False when they cannot be read."""
+    """Whether a patch only changes the text of manifests and lock files; False when git cannot read it."""
     return all(_is_pin(file) for file in files) if files else False
 
 

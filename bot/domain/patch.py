@@ -21,7 +21,7 @@ class ChangeKind(StrEnum):
 
 
 class Oddity(StrEnum):
-    """What a reviewer of a security patch does not expect; the value says it in words."""
+    """A change that a reviewer of a security patch does not expect; the value is what people see."""
 
     MADE_EXECUTABLE = "made executable"
     MODE_CHANGED = "mode changed"
@@ -52,7 +52,7 @@ class FileChange:
 
 
 Readings: TypeAlias = Mapping[str, tuple[FileChange, ...] | None]
-"""What git reads in each diff; None: it cannot read the diff; missing: nobody has read it yet."""
+"""What git reads in each diff; None: git cannot read the diff; missing: git has not read it yet."""
 
 
 def paths(files: Iterable[FileChange]) -> tuple[str, ...]:
@@ -64,7 +64,7 @@ def oddities(file: FileChange) -> tuple[Oddity, ...]:
     """What is unusual about this change; empty for an ordinary one."""
     modes = {file.old_mode, file.new_mode}
     before, after = file.old_mode, file.new_mode
-    # A file is made executable when it is new or when its mode changes; one that is executable stays ordinary.
+    # A file that already was executable is ordinary.
     switched = after is not None and after != before
     found = {
         Oddity.MADE_EXECUTABLE: switched and after == EXECUTABLE,

@@ -47,7 +47,7 @@ class Directory(Protocol):
         ...
 
     def expect(self, person: str, groups: Iterable[str]) -> None:
-        """Start requests for whatever is not cached, concurrently: the caller needs the answers next.
+        """Start the requests for what is not cached, concurrently: the caller needs the answers next.
 
         `person` is a user id or an e-mail address.
         """
@@ -138,7 +138,7 @@ def may_read(
 ) -> Refused | None:
     """Why a Slack user may not read reviews and diffs; None when they may. The arguments are as in `entitle`.
 
-    Full members of the workspace may, or those whom the policy names as readers and those who may decide.
+    If the policy names readers, only they and the people who may decide may read; otherwise every full member may.
     """
     if profile is None:
         return Refused(Reason.UNKNOWN_PERSON, "Slack does not know this account, so it cannot read reviews.")

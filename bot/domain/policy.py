@@ -184,7 +184,7 @@ class AutoApproval:
     enabled: bool = False
     scope: Scope = EVERY_REVIEW
     submitters: Glob = ANY
-    """Who must have submitted it; without a pattern nothing is approved automatically."""
+    """The submitters whose content may be approved; without a pattern nothing is approved automatically."""
     strategies: frozenset[PatchStrategy] = frozenset({PatchStrategy.VERSION_BUMP})
     verdicts: frozenset[WargameVerdict] = frozenset({WargameVerdict.SUCCESS})
     confidence: float = 0.9
@@ -281,7 +281,7 @@ class Policy:
         return self.reviewers if name == REVIEWERS else self.named[name]
 
     def applied(self, stated: Severity, strictest: Severity) -> Severity:
-        """The severity that rules go by, of these two."""
+        """Which of the two severities the rules go by."""
         return strictest if self.severity_from is SeverityFrom.STRICTEST else stated
 
     def severity_of(self, review: Review) -> Severity:
@@ -315,7 +315,7 @@ class Policy:
         return (route and route.incident_channel) or self.incident_channel
 
     def needs(self, review: Review) -> Needs:
-        """What the review needs: of its severity, its route, and every rule that holds."""
+        """What the severity, the route and every rule that holds need together."""
         base, route = self.rule_for(review), self.route(review)
         groups = tuple(dict.fromkeys((*base.groups, *(route.groups if route else ()))))
         asked = ExtraRule("", Condition(), base.approvals, base.people, groups, base.justification)
@@ -371,7 +371,7 @@ class Policy:
         return frozenset(token.name for token in self.tokens if token.owner in own)
 
     def machines_at(self, now: datetime) -> frozenset[str]:
-        """The names of the API tokens that belong to nobody and may decide at this time."""
+        """The names of the machines' API tokens that may decide at this time."""
         return frozenset(
             token.name
             for token in self.tokens

@@ -1,4 +1,4 @@
-"""Whether a refused decision asks only for what the same person decided before and what still holds."""
+"""Whether a refused decision only repeats an earlier one of the same person that still holds."""
 
 from bot.domain.decisions import Decision
 from bot.domain.people import Person
@@ -6,13 +6,13 @@ from bot.domain.refusal import Reason, Refused
 from bot.domain.review import Choice, Review, Status
 
 SETTLED = frozenset({Reason.ALREADY_VOTED, Reason.ALREADY_ESCALATED, Reason.NOT_A_LEAD, Reason.CLOSED})
-"""Refusals that a repeated request meets. Any other would refuse the first request as well."""
+"""The refusals that a repeated request can get. Any other would have refused the first request too."""
 
 
 def stands(review: Review, person: Person, decision: Decision, refusal: Refused) -> bool:
-    """Whether this decision of theirs, if they made it for the version in force, still holds.
+    """Whether this decision still holds, provided that they made it for the version in force.
 
-    An approval that became void is no longer among the votes. Where the rules ask for a vote again, they do not refuse.
+    A void approval is no longer among the votes. Where the rules ask for a vote again, they do not refuse.
     """
     if refusal.reason not in SETTLED or decision.digest not in {None, review.digest}:
         return False

@@ -85,7 +85,7 @@ class Vote:
     groups: tuple[str, ...] = ()
     """The policy's groups that the person belonged to when voting."""
     human: bool = True
-    """False: of an API token without an owner."""
+    """False: a machine's vote."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,7 +114,7 @@ class Review:
     repository: str = ""
     reporter: str | None = None
     authors: tuple[str, ...] = ()
-    """Everybody who reported or submitted some of the content in force: names as they came, and `token:<name>`."""
+    """Everybody who reported or submitted some of the content in force, as named there; tokens as `token:<name>`."""
     due_at: datetime | None = None
     asked_at: datetime | None = None
     """When content arrived that got a new deadline; None: the review has waited since `created_at`."""
@@ -144,12 +144,12 @@ class Review:
 
     @property
     def written_by(self) -> tuple[str, ...]:
-        """Everybody behind the content in force: they, and the owners of what did, may not approve it."""
+        """The authors and the reporter. They, and the owners of a token or machine account here, may not approve."""
         return (*self.authors, self.reporter) if self.reporter else self.authors
 
     @property
     def strictest(self) -> Severity:
-        """The highest severity that anything says of it."""
+        """The highest of the stated severity, the CVSS vector's and KEV's."""
         return strictest(self.severity, self.cvss_severity, kev=self.kev)
 
     @property
@@ -182,12 +182,12 @@ class Repeated:
     """A duplicate request: it had its effect before, and nothing is done or said again."""
 
     stands: bool = False
-    """Not this request, but what it asks for was recorded before, for this version, and still holds."""
+    """Another request recorded the same decision on this version, and it still holds."""
 
 
 @dataclass(frozen=True, slots=True)
 class AskFirst:
-    """Nothing is decided yet: Slack must be asked about these voters, whose approvals would complete the quorum."""
+    """Nothing is decided yet: the service must first ask Slack about these earlier voters."""
 
     voters: tuple[Vote, ...]
 

@@ -1,4 +1,4 @@
-"""Which reviews a table of the policy is about: patterns for names and paths, and the conditions made of them."""
+"""Which reviews a table of the policy applies to: patterns for names and paths, and conditions made of them."""
 
 import fnmatch
 import re
@@ -13,7 +13,7 @@ PYPI = frozenset({"pypi", "pip"})
 
 
 class Subject(Protocol):
-    """What conditions compare besides the severity; both an APV and a review have it."""
+    """The fields, besides the severity, that conditions compare; both an APV and a review have them."""
 
     @property
     def package_name(self) -> str: ...  # noqa: D102
@@ -109,20 +109,20 @@ class Scope:
     normalised: Glob = ANY
     """`packages` for names that PEP 503 has normalised."""
 
-    def covers(self, matter: Subject, severity: Severity) -> bool:
+    def covers(self, subject: Subject, severity: Severity) -> bool:
         """Whether the review matches; `severity` is the one that rules go by."""
         return (
             (not self.severities or severity in self.severities)
-            and (not self.ecosystems or matter.package_ecosystem.casefold() in self.ecosystems)
-            and self._names(matter)
-            and self.repositories.matches(matter.repository)
+            and (not self.ecosystems or subject.package_ecosystem.casefold() in self.ecosystems)
+            and self._names(subject)
+            and self.repositories.matches(subject.repository)
         )
 
-    def _names(self, matter: Subject) -> bool:
-        if self.packages.matches(matter.package_name):
+    def _names(self, subject: Subject) -> bool:
+        if self.packages.matches(subject.package_name):
             return True
-        normal = matter.package_ecosystem.casefold() in PYPI and bool(self.normalised)
-        return normal and self.normalised.matches(_pep_503(matter.package_name))
+        normal = subject.package_ecosystem.casefold() in PYPI and bool(self.normalised)
+        return normal and self.normalised.matches(_pep_503(subject.package_name))
 
     @property
     def words(self) -> tuple[str, ...]:
@@ -140,7 +140,7 @@ class Scope:
         )
 
     def may_meet(self, other: "Scope") -> bool:
-        """Whether some review may match both; True where that cannot be told."""
+        """Whether a review may match both; True if that cannot be decided."""
         severities, ecosystems = self.severities & other.severities, self.ecosystems & other.ecosystems
         return not (
             (self.severities and other.severities and not severities)
@@ -150,7 +150,7 @@ class Scope:
         )
 
     def contains(self, other: "Scope") -> bool:
-        """Whether it certainly matches whatever `other` matches."""
+        """Whether it certainly matches every review that `other` matches."""
         return (
             _within(other.severities, self.severities, frozenset(Severity))
             and _within(other.ecosystems, self.ecosystems)
@@ -184,7 +184,7 @@ _WILD = re.compile(r"\[[^\]]*\]|[*?]")
 
 
 def covers_all(outer: Glob, inner: Glob) -> bool:
-    """Whether the outer patterns certainly match whatever the inner ones match."""
+    """Whether the outer patterns certainly match everything that the inner ones match."""
     if not outer or "*" in outer.patterns:
         return True
     wanted = {pattern.casefold() for pattern in outer.patterns}

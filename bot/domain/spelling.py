@@ -1,6 +1,6 @@
 """Recognises one person in many spellings: Slack id, mention, handle, e-mail address, token.
 
-Only ASCII letters match in any case: `al\u0131ce` (a dotless i) is not `alice`.
+Only ASCII letters match in any case (contract, section 6): `al\u0131ce` (a dotless i) is not `alice`.
 """
 
 import re
@@ -36,7 +36,7 @@ def spellings(name: str | None) -> frozenset[str]:
 
 
 def same(one: Iterable[str | None], other: Iterable[str | None]) -> bool:
-    """Whether any name in `one` stands for somebody in `other`."""
+    """Whether a name in `one` and a name in `other` stand for the same person or program."""
     known = frozenset[str]().union(*map(spellings, other))
     return not known.isdisjoint(frozenset[str]().union(*map(spellings, one)))
 

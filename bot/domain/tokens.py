@@ -13,7 +13,7 @@ SCOPES: frozenset[TokenScope] = frozenset(get_args(TokenScope))
 
 SHAPE = "name[@owner]:scope+scope:sha256-of-token[:YYYY-MM-DD]"
 ACCEPTED = f"a comma list of {SHAPE} (scopes read, submit, decide; owner: a Slack user id or an e-mail address)"
-"""What the setting accepts, for the line that ends a start."""
+"""What the setting accepts, for the error at the start."""
 
 # A name has no @, so the owner begins after the first one; an e-mail address has one itself.
 SETTING = re.compile(
@@ -47,7 +47,7 @@ class ApiToken:
         try:
             until = date.fromisoformat(found["until"]) if found["until"] else None
         except ValueError:
-            raise ValueError(f"must be {ACCEPTED}; {found['name']} ends on no day of the calendar") from None
+            raise ValueError(f"must be {ACCEPTED}; the date of {found['name']} does not exist") from None
         return cls(
             name=found["name"],
             owner=uncased(owner) if owner and "@" in owner else owner,
@@ -69,7 +69,7 @@ def repeated(tokens: Iterable[ApiToken]) -> str | None:
     for token in tokens:
         # Reporters are compared with token names without case, so two names that differ by case are one.
         if uncased(token.name) in names:
-            return f"must give each token a name of its own (any case); {token.name} is there twice"
+            return f"must give each token a name of its own (any case); {token.name} appears twice"
         if (other := hashes.get(token.sha256)) is not None:
             return f"must give each token a hash of its own; {other} and {token.name} have the same"
         names.add(uncased(token.name))

@@ -7,11 +7,11 @@ VERSION = re.compile(
     r"(?:[.+~_-]?[0-9a-z][^\s,;|<>=]*)?",
     re.ASCII | re.IGNORECASE,
 )
-"""An epoch (PEP 440 `1!2.0`, Debian `1:2.0`), up to three numbers, and whatever stands behind them."""
+"""An epoch (PEP 440 `1!2.0`, Debian `1:2.0`), up to three numbers, and the rest."""
 
 
 def may_be_major(old: str | None, new: str | None) -> bool:
-    """Whether the bump may break its users: another major version, or no telling.
+    """Whether a bump goes to another major version; True if a version cannot be read.
 
     Below 1.0 the leftmost number that is not zero counts as the major one (Cargo's and npm's caret: 0.3 is not 0.4).
     """
@@ -20,7 +20,7 @@ def may_be_major(old: str | None, new: str | None) -> bool:
 
 
 def _major(version: str | None) -> tuple[int, ...] | None:
-    """The numbers up to the leftmost that is not zero, after the epoch; None: cannot tell."""
+    """The epoch, and the numbers up to the leftmost that is not zero; None if the version cannot be read."""
     found = VERSION.fullmatch((version or "").strip())
     if found is None:
         return None

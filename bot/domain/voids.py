@@ -1,4 +1,4 @@
-"""Approvals that stop counting because of their voters, and what becomes of the review."""
+"""Voids approvals whose voters can no longer be trusted, and says what follows for the review."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import replace
@@ -15,9 +15,9 @@ def voided(review: Review, void: Sequence[Vote], why: str) -> Event:
 
 
 def void(review: Review, keys: Collection[str], why: str) -> Accepted | None:
-    """Void every approval of these people; an approved review whose push has not begun is voted on again.
+    """Void every approval of these people; an approved review whose push has not begun awaits new votes.
 
-    None if they have none, or if it is too late.
+    None if they have no approval, or if the push has begun.
     """
     gone = [vote for vote in review.votes if vote.person in keys]
     approved = review.status is Status.APPROVED and review.pr_branch is None

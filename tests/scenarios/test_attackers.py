@@ -137,7 +137,7 @@ async def test_a_database_administrator(world: World) -> None:
     card = await world.submit(sample(HIGH))
     await world.rows(f"{SWAP} RETURNING 1")
     await world.bob.approves(card)
-    await world.bob.is_told("was changed in the database")
+    await world.bob.is_told("Another program changed the content")
     await world.hears("Another program changed the content")
     await card.shows("version 2", "0 of 1 approval")
     await world.rows(f"{FORGERY} RETURNING 1")

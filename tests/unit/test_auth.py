@@ -72,7 +72,7 @@ def test_a_token_shows_no_hash() -> None:
     """Neither in its repr nor in what is said of a bad one."""
     known = token("ci", "read")
     assert known.sha256 not in f"{known!r} {known}"
-    with pytest.raises(ValueError, match="ends on no day of the calendar") as refused:
+    with pytest.raises(ValueError, match="the date of") as refused:
         token("ci", "read", until="2026-02-30")
     assert known.sha256 not in str(refused.value)
 

@@ -98,11 +98,11 @@ BAD = [
     ("API_TOKENS", f"ci@S0TEAM:read:{SHA}", TOKENS),
     ("API_TOKENS", f"@U0ALICE:read:{SHA}", TOKENS),
     ("API_TOKENS", f"ci:read:{SHA}:31-12-2026", TOKENS),
-    ("API_TOKENS", f"ci:read:{SHA}:2026-02-30", f"{TOKENS}; ci ends on no day of the calendar"),
+    ("API_TOKENS", f"ci:read:{SHA}:2026-02-30", f"{TOKENS}; the date of ci does not exist"),
     (
         "API_TOKENS",
         f"ci:read:{SHA},CI@U0ALICE:decide:{OTHER_SHA}",
-        "API_TOKENS: must give each token a name of its own (any case); CI is there twice",
+        "API_TOKENS: must give each token a name of its own (any case); CI appears twice",
     ),
     (
         "API_TOKENS",
