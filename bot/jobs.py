@@ -53,7 +53,7 @@ class ReplyInThread(Effect):
 
 @dataclass(frozen=True, slots=True)
 class MoveCard(Effect):
-    """Say on the cards in former channels where the review's card is now."""
+    """Link the review's new card from its cards in former channels."""
 
     task: ClassVar[str] = "slack.move"
     lead: ClassVar[int] = 0
@@ -128,12 +128,11 @@ class MakeBump(Effect):
 
 @dataclass(frozen=True, slots=True)
 class ReadBase(Effect):
-    """Keep the state of the files that the patch touches, as the base branch has them when the review is shown."""
+    """Keep the files that the patch touches as the base branch has them, before anybody votes."""
 
     task: ClassVar[str] = "github.base"
     lead: ClassVar[int] = 1
     unique: ClassVar[tuple[str, ...]] = ("review_id", "version")
-    """After the card, which never waits for it, and before people have voted."""
     review_id: UUID
     version: int
 

@@ -33,7 +33,7 @@ HEADERS = {
     "Server": "apv-bot",
 }
 NOT_STORED = {"Cache-Control": "no-store"}
-"""Of every response of the API, its errors included."""
+"""In every response of the API, also in errors."""
 REQUEST_ID = web.RequestKey("request_id", str)
 SANE_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,127}")
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
@@ -41,7 +41,7 @@ UNMATCHED = "unmatched"
 SENTENCES = {404: "Not found", 405: "Method not allowed", 413: "The body is too large for this route"}
 
 PROXIED = frozenset({"forwarded", "via"})
-"""Headers of a proxy (RFC 7239; RFC 9110, section 7.6.3), besides X-Forwarded-*."""
+"""Headers that a proxy adds (RFC 7239; RFC 9110, section 7.6.3), besides X-Forwarded-*."""
 HOST = re.compile(r"(?:\[(?P<v6>[0-9A-Fa-f:.]+)\]|(?P<name>[^\[\]:@/]+))(?::[0-9]*)?")
 """RFC 9110, section 7.2: a name or an address, IPv6 in brackets, and a port."""
 

@@ -1,4 +1,4 @@
-"""`apv-bot votes` and `apv-bot pushes`: when a voter or the bot can no longer be trusted."""
+"""`apv-bot votes` and `apv-bot pushes`: for a voter or a bot that can no longer be trusted."""
 
 import re
 from typing import Annotated, TypeAlias
@@ -10,7 +10,9 @@ from bot.cli.running import Failure, command
 from bot.config import ConfigurationError, Settings
 from bot.service import emergency
 
-votes = typer.Typer(name="votes", help="Void approvals of a person who can no longer be trusted.", no_args_is_help=True)
+votes = typer.Typer(
+    name="votes", help="Void the approvals of a person or token that cannot be trusted.", no_args_is_help=True
+)
 pushes = typer.Typer(name="pushes", help="Pause and resume everything that reaches GitHub.", no_args_is_help=True)
 
 PRINCIPAL = re.compile(r"[UW][A-Z0-9]{1,30}|token:[A-Za-z0-9._-]{1,100}|[^\s@]+@[^\s@]+")
@@ -29,7 +31,7 @@ async def void(
 ) -> None:
     """Void every approval in force of a person or token.
 
-    It covers open reviews, and approved ones whose push has not begun: these are voted on again.
+    It covers open reviews, and approved ones whose push has not begun: these need new votes.
     """
     if PRINCIPAL.fullmatch(principal) is None:
         raise ConfigurationError("PRINCIPAL must be a Slack user id (U…, W…), an e-mail address, or token:NAME")
@@ -45,7 +47,7 @@ async def void(
 
 @command(pushes, "pause")
 async def pause(settings: Settings, why: Why) -> None:
-    """Let nothing reach GitHub until `pushes resume`; approvals are still recorded."""
+    """Stop everything that reaches GitHub until `pushes resume`. Approvals are still recorded."""
     async with gate(settings) as opened:
         if not await emergency.pause_pushes(opened, _reason(why), OPERATOR):
             raise Failure("Pushes are already paused.")
@@ -54,7 +56,7 @@ async def pause(settings: Settings, why: Why) -> None:
 
 @command(pushes, "resume")
 async def resume(settings: Settings, why: Why) -> None:
-    """Let pushes go on."""
+    """Continue what `pushes pause` has stopped."""
     async with gate(settings) as opened:
         if not await emergency.resume_pushes(opened, _reason(why), OPERATOR):
             raise Failure("Pushes are not paused.")

@@ -26,7 +26,7 @@ class Retry(VendorError):
 
 
 class Stopped(Retry):
-    """An operator stopped it: it is retried until they let it go on, however long that takes."""
+    """An operator paused it. It is retried until they resume it, for any length of time."""
 
 
 class Permanent(VendorError):

@@ -1,4 +1,4 @@
-"""What is wrong with a valid policy: quorums that nobody can reach, and groups that nobody is in.
+"""What is wrong with a valid policy: quorums that nobody can reach, and groups without members.
 
 `size` returns how many people a Slack user group has; None when unknown.
 """
@@ -42,14 +42,14 @@ def _quorums(policy: Policy, size: Size, tokens: int, *, claimed: bool) -> Itera
     for index, route in enumerate(policy.routes, 1):
         yield from _unmet(policy, f"route.{index}.groups", route.groups, size)
     for extra in policy.extra:
-        # Nobody can mend the built-in one in the file: see `bot.policies.doubts`.
+        # The file cannot change the built-in rule, so that is only a warning (`bot.policies.doubts`).
         if extra not in BUILT_IN_EXTRA:
             yield from _too_few(f"rule {extra.name}", extra.approvals, extra.humans, people, tokens)
             yield from _unmet(policy, f"rule {extra.name}: groups", extra.groups, size)
 
 
 def _too_few(place: str, approvals: int, humans: int, people: int | None, tokens: int) -> Iterator[str]:
-    """Whether so few may approve that the quorum cannot be reached. Machines count only beyond the people needed."""
+    """Says if too few may approve to reach the quorum. Machines count only beyond the people needed."""
     if people is None:
         return
     if people < humans:

@@ -1,4 +1,4 @@
-"""The kinds of value in a policy file: what each accepts. They take no `true` for 1 and no "2" for 2."""
+"""The types of the values in a policy file. They are strict: `true` is not 1, and "2" is not 2."""
 
 import re
 from typing import Annotated

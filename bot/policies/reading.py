@@ -116,7 +116,7 @@ def _fault(text: str, loc: KeyPath, reason: str) -> PolicyFault:
 
 
 def _dangling(file: PolicyFile) -> Iterator[tuple[KeyPath, str]]:
-    """Unknown groups, and names that are taken."""
+    """Unknown groups, reserved group names, and rules with a name that is taken."""
     yield from _taken(file)
     for name in (LEADS, REVIEWERS):
         if name in file.groups:
@@ -127,7 +127,7 @@ def _dangling(file: PolicyFile) -> Iterator[tuple[KeyPath, str]]:
 
 
 def _taken(file: PolicyFile) -> Iterator[tuple[KeyPath, str]]:
-    """Rules that have the name of an earlier one and differ from it."""
+    """Rules that differ from an earlier rule of the same name."""
     named = {rule.name: rule for rule in BUILT_IN_EXTRA}
     for number, table in enumerate(file.rule):
         rule = table.value(number + 1)

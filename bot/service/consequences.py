@@ -92,7 +92,7 @@ def _jobs(review: Review, event: Event, entry: Entry) -> list[Job]:
     reply = [ReplyInThread(review.id, entry.id)] if event.thread else []
     alert = [AlertIncident(review.id, entry.id)] if event.alarm else []
     bump = [MakeBump(review.id, review.digest, review.version)] if review.hold is Hold.DRAFTING else []
-    # What the policy approved was shown to nobody.
+    # Nobody saw what the policy approved automatically.
     reads_base = event.reads_base and review.has_patch and review.status in AWAITING
     base = [ReadBase(review.id, review.version)] if reads_base else []
     match event.kind:

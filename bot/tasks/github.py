@@ -27,8 +27,6 @@ T = TypeVar("T")
 
 OPENING_SECONDS = 5.0
 """Retry interval while an earlier pull request is still being opened."""
-
-
 PAUSED_SECONDS = 10.0
 """Retry interval while pushes are paused."""
 
@@ -92,7 +90,7 @@ def _paths(rules: PullRules) -> PathPolicy:
 async def read_base(context: Context, job: ReadBase) -> None:
     """Idempotent: the first base that is read before anybody approved is kept, and no other.
 
-    A base that cannot be read disturbs nobody: then the push itself decides whether people must look again.
+    If the base cannot be read, nobody is told: the push then decides whether people must vote again.
     """
     apv = await bases.wanted(context.gate, job)
     if apv is None:
@@ -128,7 +126,7 @@ async def answer_pull(context: Context, job: AnswerPull) -> None:
     entry = await audit.entry(context.gate, job.entry_id)
     if entry is None:
         return
-    await _go_on(context)
+    await _check_pause(context)
     sentence, close = entry.sentence, entry.detail.get("decision") == Choice.REJECT.value
     earlier = await pulls.earlier_open(context.gate, job.review_id)
     if earlier is None:
@@ -167,7 +165,7 @@ async def _take(context: Context, dossier: Dossier, address: PullAddress, step: 
     head = review.pull.approved_head if review.pull else None
     assert head is not None, "a step is for a commit that was approved"
     method, refusal = context.gate.policy().pull_request.merge_method, None
-    await _go_on(context)
+    await _check_pause(context)
     try:
         match step:
             case Step.MERGE:
@@ -182,8 +180,8 @@ async def _take(context: Context, dossier: Dossier, address: PullAddress, step: 
     await _look(context, review.id, address)
 
 
-async def _go_on(context: Context) -> None:
-    """Raises Stopped while pushes are paused."""
+async def _check_pause(context: Context) -> None:
+    """Raise Stopped while pushes are paused."""
     try:
         await pulls.check_pause(context.gate)
     except pulls.PushesPaused as paused:

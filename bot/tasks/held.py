@@ -11,7 +11,7 @@ from bot.tasks.executor import Held
 async def tell_held(gate: Gate, queued: QueuedJob, held: Held) -> None:
     """Post it on the card, in the thread or in the incident channel; others are only in `jobs list`."""
     job = parse(queued.entrypoint, queued.payload)
-    # Without the base of ReadBase nothing is lost: the push asks people where it is not sure.
+    # Nothing is lost without ReadBase: then the push asks people again where it is not sure.
     if job.review_id is None or isinstance(job, ReadBase):
         return
     if isinstance(job, OpenPull):

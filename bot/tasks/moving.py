@@ -1,4 +1,4 @@
-"""The job that says on a former card where the review's card is now."""
+"""The job that links a review's new card from its former cards."""
 
 from uuid import UUID
 
@@ -13,7 +13,7 @@ from storage.pace import UPDATES
 
 
 async def move_card(context: Context, job: MoveCard) -> None:
-    """Idempotent: a card that says where its review went is no longer a former card."""
+    """Idempotent: a card that already links the new one is no longer a former card."""
     place, permalink = await _linked(context, job.review_id)
     async with context.database.transaction() as tx:
         dossier = await reviews.get(tx, job.review_id)
@@ -25,7 +25,7 @@ async def move_card(context: Context, job: MoveCard) -> None:
 
 
 async def _linked(context: Context, review_id: UUID) -> tuple[Place, str]:
-    """The review's card, posted if it is not there, and its address."""
+    """The review's card, posted if Slack does not have it, and its web address."""
     while True:
         place = await newest_card(context, review_id)
         try:
@@ -37,11 +37,11 @@ async def _linked(context: Context, review_id: UUID) -> tuple[Place, str]:
 
 
 async def _leave(context: Context, message_id: UUID, notice: Message) -> None:
-    """Turn a former card into the notice; one that nobody can read or change any more is left as it is."""
+    """Replace a former card with the notice; a card that nobody can read or change any more stays as it is."""
     await context.pace.turn_to_update()
     try:
         async with context.database.transaction() as tx:
-            # A job of the former card may be drawing it: it either comes first, or finds that the card has moved.
+            # Another job may be drawing the former card: it either comes first, or finds that the card has moved.
             message = await messages.lock(tx, message_id)
             ts = await as_member(context.slack, message.channel, lambda: _draw(context, message, notice))
             await messages.leave(tx, message_id, ts)

@@ -31,7 +31,7 @@ class Unpostable(Exception):
 
 
 class Superseded(Exception):
-    """The card says by now that its review has another one."""
+    """The review has a new card in another channel, and this one links it."""
 
 
 T = TypeVar("T")

@@ -167,7 +167,7 @@ class Auth:
 
 
 def _refuse_others(request: web.Request) -> None:
-    """Without tokens only this machine may ask: no proxy for others, and no page whose name points here."""
+    """Without tokens, only this machine may call: refuse what a proxy passed on, and host names that point here."""
     if through_a_proxy(request):
         raise HttpError(
             403, "API_AUTH=none admits no request that came through a proxy (Forwarded, X-Forwarded-*, Via)"

@@ -167,7 +167,8 @@ class _Decisions:
             {**asked.fingerprint.kept(), **({"token": asked.client.name} if self.auth.tokens is not None else {})},
         )  # fmt: skip
         decision = _decision(asked)
-        # What somebody decided before by other means is refused: the second time, and then it is recorded.
+        # The first round records no refusal, because an earlier request with this body may have made the decision that
+        # stands. If a click made it, the second round records the refusal.
         for repeatable in (True, False):
             outcome = await decisions.decide(
                 self.gate, asker, asked.review.id, decision, particulars, repeatable=repeatable

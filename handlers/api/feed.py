@@ -24,7 +24,7 @@ MESSAGE_LIMIT = 64 * 1024
 CHANNELS_MOST = 100
 CLOSE_SECONDS = 5.0
 LOOK_SECONDS = 3600.0
-"""Between two looks at the clock, which may be set meanwhile, of a connection whose token ends on a date."""
+"""How often a connection whose token ends on a date looks at the clock, which an operator may set."""
 
 
 def add_route(app: web.Application, feed: Feed, auth: Auth, now: Callable[[], datetime]) -> None:

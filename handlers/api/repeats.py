@@ -29,7 +29,7 @@ class Fingerprint:
 
     @classmethod
     def of(cls, request: web.Request, sent: object, principal: str) -> "Fingerprint":
-        """Raises HttpError 422 for a key without a character, or with too many."""
+        """The fingerprint of a request; raises HttpError 422 for an empty or too long key."""
         key = request.headers.get(KEY)
         if key is not None and not 0 < len(key) <= KEY_LIMIT:
             raise unprocessable([Fault("string_length", (KEY,), f"must have 1 to {KEY_LIMIT} characters")], "header")
@@ -42,7 +42,7 @@ class Fingerprint:
         return {"request": self.body, **keyed}
 
     def delivery(self, expired: Keyed | None) -> bytes | None:
-        """Makes the key unique, in the statement that records. After `expired`, a key may be used once more."""
+        """The delivery that makes the key unique. After `expired`, the same key may be used once more."""
         if self.key is None:
             return None
         return bytes.fromhex(_sha256(self.key, str(expired.id)) if expired else self.key)

@@ -51,7 +51,7 @@ class Endpoint:
     """The response is always a list."""
     parameters: Sequence[Parameter] = field(default=())
     headers: Mapping[str, str] = field(default_factory=dict)
-    """Of a response without an error: what each is for."""
+    """The headers of a successful response: name -> what it is for."""
 
 
 def add(app: web.Application, endpoints: Sequence[Endpoint]) -> None:

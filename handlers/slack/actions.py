@@ -63,7 +63,7 @@ async def details(context: Context, ack: AsyncAck, request: AsyncBoltRequest) ->
 
 
 async def turn(context: Context, ack: AsyncAck, request: AsyncBoltRequest) -> None:
-    """Previous and Next in either modal. A page that Slack does not show is not acknowledged: Slack says so there."""
+    """Previous and Next in either modal. If Slack does not show the page, the click fails, and Slack says so there."""
     click = Click.model_validate(request.body)
     value, page = ids.decode_page(click.value)
     shown = ids.decode(value)
@@ -122,7 +122,7 @@ async def _shown(context: Context, click: Click, value: str) -> Dossier | None:
 
 
 async def _readable(context: Context, click: Click, value: str) -> Dossier | None:
-    """The same for somebody who only reads: who may not, is told why."""
+    """As `_shown`, for a person who may read; others are told why they may not."""
     if refusal := await reading_refusal(context.gate, click.who):
         await context.tell(click, refusal.sentence)
         return None

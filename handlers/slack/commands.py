@@ -102,7 +102,7 @@ def _snooze(_context: Context, more: str) -> Act | Message:
 
 
 def _reopen(_context: Context, more: str) -> Act | Message:
-    return Act(partial(decisions.reopen, why=_typed(more)), "You have reopened {code}; it is voted on again.")
+    return Act(partial(decisions.reopen, why=_typed(more)), "You have reopened {code}. It needs new votes.")
 
 
 async def _queue(context: Context, _who: SlackUser, argument: str) -> Message:

@@ -14,7 +14,7 @@ log = structlog.get_logger(__name__)
 
 
 class NotShown(Exception):
-    """Slack did not show a page. Inside a modal there is no reply: Slack itself tells that the click failed."""
+    """Slack did not show a page. A modal has no place for a reply: Slack itself says that the click failed."""
 
 
 async def answer_error(context: Context, error: Exception, request: AsyncBoltRequest) -> BoltResponse:

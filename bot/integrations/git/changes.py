@@ -1,7 +1,7 @@
-"""The files of a patch as git itself reads them: what happens to which path.
+"""Reads the files of a patch with git: what happens to which path.
 
-Git is asked three ways (`--numstat` forward and back, `--summary`), and its answers must agree with our reading of the
-headers. Otherwise nobody can say what the patch does, and nothing is claimed.
+Git answers in three ways (`--numstat` forward and backward, `--summary`), and all must agree with our reading of the
+headers. Otherwise the patch counts as unreadable.
 """
 
 import asyncio
@@ -34,7 +34,7 @@ _LETTERS = dict(zip(b'abtnvfr"\\', b'\a\b\t\n\v\f\r"\\', strict=True))
 
 
 async def read_all(diffs: Collection[str]) -> dict[str, tuple[FileChange, ...] | None]:
-    """`read_changes` of each diff, in threads; a diff that the machine could not read is missing."""
+    """`read_changes` of each diff, in threads; a diff is missing if git could not run."""
     loop, wanted = asyncio.get_running_loop(), list(dict.fromkeys(diffs))
     found = await asyncio.gather(
         *(loop.run_in_executor(_THREADS, read_changes, diff) for diff in wanted), return_exceptions=True
@@ -131,7 +131,7 @@ def _change(file: _File, row: _Row) -> FileChange:
 
 
 def _file(header: FileHeader, strip: int) -> _File:
-    """What a header says. Raises ValueError where it makes no sense; git's summary finds the rest."""
+    """What a header says. Raises ValueError for nonsense; the comparison with git's summary finds the rest."""
     return _git_file(header, strip) if header.extended else _traditional_file(header, strip)
 
 
@@ -181,7 +181,7 @@ def _name(written: bytes, strip: int, is_line: bool) -> bytes:
 
 
 def _unquoted(name: bytes) -> bytes:
-    """A name that git wrote in C's way, between quotes, is unquoted."""
+    """The name without git's C-style quotes and escapes, if it has them."""
     if len(name) < 2 or not name.startswith(b'"') or not name.endswith(b'"'):
         return name
     return _ESCAPE.sub(lambda m: bytes([_LETTERS[m[1][0]] if len(m[1]) == 1 else int(m[1], 8)]), name[1:-1])
@@ -219,7 +219,7 @@ def _mode_change(file: _File, name: bytes) -> bytes:
 
 
 def _arrow(old: bytes, new: bytes) -> bytes:
-    """Both names, the directories that they share written once: `a/{b => c}`."""
+    """Both names, with the directories that they share only once: `a/{b => c}`."""
     first, second, shared = old.split(b"/"), new.split(b"/"), 0
     while shared < min(len(first), len(second)) - 1 and first[shared] == second[shared]:
         shared += 1

@@ -79,7 +79,7 @@ class PatchedTree:
     insertions: int
     deletions: int
     placed: frozenset[str]
-    """The existing files in which each hunk could stand in one place only, and stands there now."""
+    """The existing files in which each hunk has exactly one possible place, and git put it there."""
 
 
 def apply_patch(
@@ -280,7 +280,7 @@ def _placed(
     before: dict[str, IndexEntry],
     changed: dict[str, ChangedFile],
 ) -> frozenset[str]:
-    """The files in `PatchedTree.placed`. A file whose mode changes is none."""
+    """The files for `PatchedTree.placed`, without those whose mode changes."""
     old, new = rows
     # Git counts lines only for the files that have hunks.
     written = [row.path for row in new if row.insertions + row.deletions]

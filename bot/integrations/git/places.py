@@ -1,7 +1,7 @@
-"""Reads the hunks of a diff and finds the one place where each can stand.
+"""Reads the hunks of a diff and finds the one place of each in a file.
 
-Git takes the place next to the hunk's line number. If the same lines stand twice and the file has changed, that may be
-another place than the one that people saw.
+Git takes the place nearest to the hunk's line number. If the file has the same lines twice and has changed, that may be
+another place than people saw.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from bot.integrations.git.patch_headers import HUNK
 
 
 class Hunk(NamedTuple):
-    """The lines of a hunk with their ends: context and deleted lines, and context and added lines."""
+    """The lines of a hunk with their line ends: `old` has context and deleted lines, `new` context and added ones."""
 
     old: bytes
     new: bytes
@@ -40,7 +40,7 @@ def read_hunks(diff: bytes) -> list[list[Hunk]]:
 
 
 def _read_hunk(lines: Sequence[bytes], at: int, old_left: int, new_left: int) -> tuple[Hunk, int]:
-    """One hunk by its counts, and where its body ends."""
+    """One hunk, read by its line counts, and the line after its body."""
     old, new = list[bytes](), list[bytes]()
     in_old = in_new = False
     while at < len(lines):
@@ -62,7 +62,7 @@ def _read_hunk(lines: Sequence[bytes], at: int, old_left: int, new_left: int) ->
 
 
 def placed(content: bytes, hunks: Sequence[Hunk]) -> bytes | None:
-    """The content with each hunk at its only place; None if any hunk's old lines do not stand there exactly once."""
+    """The content with each hunk at its only place; None unless it has each hunk's old lines exactly once."""
     places = []
     for hunk in hunks:
         start = _only_place(content, hunk.old)
@@ -79,7 +79,7 @@ def placed(content: bytes, hunks: Sequence[Hunk]) -> bytes | None:
 
 
 def _only_place(content: bytes, old: bytes) -> int | None:
-    """Where the lines `old` stand in `content`; None if nowhere or more than once."""
+    """The offset of the lines `old` in `content`; None if they are not there or more than once."""
     if not old:
         return None
     # With a line end in front of both, every match begins a line.

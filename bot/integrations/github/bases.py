@@ -1,4 +1,4 @@
-"""Reads the base of a patch, and finds out whether the patch still means there what people saw."""
+"""Reads the base of a patch, and decides whether the patch still means what people saw."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from bot.integrations.github.files import entries
 
 
 class NotAsShown(Exception):
-    """The base moved, and these files (printable paths) may not be what people saw; nothing was pushed."""
+    """The base moved, and the patch to these files (printable paths) may not be what people saw; nothing was pushed."""
 
     def __init__(self, base: Base, paths: tuple[str, ...]) -> None:
         super().__init__(paths)
@@ -49,7 +49,7 @@ def named_files(base: BaseTree, paths: tuple[str, ...]) -> Base:
 
 
 def require_shown(base: BaseTree, change: PatchedTree, seen: Base | None) -> None:
-    """Raise NotAsShown unless each touched file is as `seen`, or can be patched in one place only, or is new.
+    """Raise NotAsShown unless each touched file is as in `seen`, or is new, or has one possible place for each hunk.
 
     `seen` is the base that was read when the review was shown; None: it was not read in time.
     """

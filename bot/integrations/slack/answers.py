@@ -112,7 +112,7 @@ class Dialogs:
             await self._client.update_view(view_id, view_hash, view)
         except VendorError as failure:
             if failure.code == "hash_conflict":
-                # A second click on the same page: the first one has turned it.
+                # A second click on the same page: the first one has already turned it.
                 return True
             log.warning("slack.dialog_failed", reason=failure.code)
             return False
