@@ -21,5 +21,5 @@ async def begin(tx: AsyncConnection, by: str, why: str, now: datetime) -> bool:
 
 
 async def end(tx: AsyncConnection) -> bool:
-    """Let pushes go on; False if they were not paused."""
+    """End the pause; False if pushes were not paused."""
     return (await tx.execute(delete(push_pause).returning(push_pause.c.since))).one_or_none() is not None

@@ -68,16 +68,19 @@ def _moment(column: ColumnElement[datetime]) -> ColumnElement[datetime]:
     return case((column >= last, last), (column <= first, first), else_=column).label(column.key)
 
 
+COMPUTED = (
+    T.metadata.has_key("follows").label("follows"),
+    # The length is known without reading the diff.
+    (func.coalesce(func.octet_length(T.patch_content), 0) > 0).label("has_patch"),
+    *(T.details[name].astext.label(name) for name in ("fixed_version", "cvss_vector", "kev")),
+)
 STATE = (
     T.id, T.apv_code, T.status, T.version, T.revision, T.digest, T.severity, _moment(T.created_at),
     T.package_name, T.package_ecosystem, T.package_version, T.patch_strategy, T.repository, T.reporter, T.authors,
     _moment(T.due_at), _moment(T.asked_at),
     T.votes, T.escalated_by, T.escalated_by_name, _moment(T.escalated_at), T.claimed_by, T.claimed_by_name,
     _moment(T.closed_at), _moment(T.snoozed_until), T.snooze_reason,
-    T.pr_number, T.pr_url, T.pr_branch, T.hold, T.note, T.pull, T.files, T.metadata.has_key("follows").label("follows"),
-    # The length is known without reading the diff.
-    (func.coalesce(func.octet_length(T.patch_content), 0) > 0).label("has_patch"),
-    *(T.details[name].astext.label(name) for name in ("fixed_version", "cvss_vector", "kev")),
+    T.pr_number, T.pr_url, T.pr_branch, T.hold, T.note, T.pull, T.files, *COMPUTED,
 )  # fmt: skip
 PLAIN = tuple({f.name for f in fields(Review)} & {column.name for column in STATE})
 MOMENTS = ("created_at", "due_at", "asked_at", "escalated_at", "closed_at", "snoozed_until")
@@ -224,7 +227,7 @@ def _dossier(row: RowMapping) -> Dossier:
 
 CLAMPED = {*MOMENTS, "updated_at"}
 FULL_OF_ANY = select(
-    *[_moment(c) if c.name in CLAMPED else c for c in apv_reviews.c if c.name not in UNSHOWN], *STATE[-5:]
+    *[_moment(c) if c.name in CLAMPED else c for c in apv_reviews.c if c.name not in UNSHOWN], *COMPUTED
 )
 FULL = FULL_OF_ANY.where(T.digest.is_not(None))
 

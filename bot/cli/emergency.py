@@ -60,7 +60,7 @@ async def resume(settings: Settings, why: Why) -> None:
     async with gate(settings) as opened:
         if not await emergency.resume_pushes(opened, _reason(why), OPERATOR):
             raise Failure("Pushes are not paused.")
-    print("Pushes go on.")
+    print("Pushes are resumed.")
 
 
 def _reason(why: str) -> str:

@@ -168,15 +168,11 @@ async def apply(
         if isinstance(outcome, AskFirst | Repeated):
             return None
         if isinstance(outcome, Refused):
-            detail: dict[str, Json] = {"reason": outcome.reason.value, "asked": asked, **asker.request}
             actor = person.key if isinstance(person, Person) else asker.who.id
-            entry = Entry("decision.refused", actor, asker.source, outcome.sentence, now, detail)
-            return Change(
-                review=whole.review, head=whole.head, entries=[entry], now=now, touched=False, delivery=asker.delivery
-            )
+            return _refusal(whole, outcome, Cause(actor, asker.source, now), asker, asked)
         assert isinstance(person, Person), "a refused person is refused"
         row = _decision_row(outcome, person, *made, asker) if made else None
-        detail = {"version": outcome.review.version} | (
+        detail: dict[str, Json] = {"version": outcome.review.version} | (
             _detail(outcome.review, made[0], row, gate) if made and row else {}
         )
         cause = Cause(person.key, asker.source, now, detail)
@@ -198,6 +194,15 @@ def _judged(whole: Whole, person: Person | Refused, rule: Judgement) -> Outcome 
     if isinstance(person, Refused):
         return person
     return rule(whole.review, person) if whole.intact else rules.swapped_refusal(whole.review)
+
+
+def _refusal(whole: Whole, refused: Refused, cause: Cause, asker: Asker, asked: str) -> Change:
+    """The change that only adds a refusal to the audit log."""
+    detail: dict[str, Json] = {"reason": refused.reason.value, "asked": asked, **asker.request}
+    entry = Entry("decision.refused", cause.actor, cause.source, refused.sentence, cause.at, detail)
+    return Change(
+        review=whole.review, head=whole.head, entries=[entry], now=cause.at, touched=False, delivery=asker.delivery
+    )
 
 
 def _detail(review: Review, decision: Decision, row: DecisionRow, gate: Gate) -> dict[str, Json]:

@@ -54,7 +54,7 @@ async def void_votes(gate: Gate, principal: str, why: str, actor: str) -> Voided
 
 
 async def pause_pushes(gate: Gate, why: str, actor: str) -> bool:
-    """Let nothing reach GitHub until `resume_pushes`; False if pushes are already paused."""
+    """Stop everything that reaches GitHub until `resume_pushes`; False if pushes are already paused."""
     sentence = f"Pushes to GitHub are paused: {why}"
     async with gate.database.transaction() as tx:
         entry = Entry("pushes.paused", actor, SOURCE, sentence, gate.now(), {"why": why})
@@ -65,8 +65,8 @@ async def pause_pushes(gate: Gate, why: str, actor: str) -> bool:
 
 
 async def resume_pushes(gate: Gate, why: str, actor: str) -> bool:
-    """Let pushes go on; False if they were not paused."""
-    sentence = f"Pushes to GitHub go on{f': {why}' if why else '.'}"
+    """Continue what `pause_pushes` has stopped; False if pushes are not paused."""
+    sentence = f"Pushes to GitHub are resumed: {why}"
     async with gate.database.transaction() as tx:
         entry = Entry("pushes.resumed", actor, SOURCE, sentence, gate.now(), {"why": why})
         if changed := await pauses.end(tx):

@@ -123,7 +123,7 @@ async def test_a_leaked_token(world: World) -> None:
     await world.hears("Alice no longer counts")
     await card.shows("0 of 2 approvals")
     await emergency.resume(world.settings, "It is revoked")
-    await world.hears("go on")
+    await world.hears("Pushes to GitHub are resumed")
     await nothing_reached_github(world)
     assert card.thread
 
