@@ -6,18 +6,12 @@ from collections.abc import Iterator
 from functools import lru_cache
 from typing import Literal
 
-# Default_Ignorable_Code_Point of Unicode 16 (DerivedCoreProperties.txt), unassigned ones included; in Python's
-# `unicodedata` it is missing.
-_IGNORABLE = (
-    (0x00AD, 0x00AD), (0x034F, 0x034F), (0x061C, 0x061C), (0x115F, 0x1160), (0x17B4, 0x17B5), (0x180B, 0x180F),
-    (0x200B, 0x200F), (0x202A, 0x202E), (0x2060, 0x206F), (0x3164, 0x3164), (0xFE00, 0xFE0F), (0xFEFF, 0xFEFF),
-    (0xFFA0, 0xFFA0), (0xFFF0, 0xFFF8), (0x1BCA0, 0x1BCA3), (0x1D173, 0x1D17A), (0xE0000, 0xE0FFF),
-)  # fmt: skip
+from bot.domain.unseen import BRAILLE_BLANK, IGNORABLE
+
 _CATEGORIES = {"Cc", "Cf", "Cs", "Zl", "Zp"}
 """Control and format characters, half surrogate pairs, separators of lines and paragraphs."""
 _LAST = 0x1FFFF
 """No later character has one of these categories or `Zs`, except those of plane 14 in the table."""
-_BRAILLE_BLANK = "\u2800"
 VS16 = "\ufe0f"
 """Asks for the colourful form of the character before it."""
 
@@ -37,10 +31,10 @@ def _of(categories: set[str]) -> list[int]:
     return [point for point in range(_LAST + 1) if unicodedata.category(chr(point)) in categories]
 
 
-_ignorable = {point for first, last in _IGNORABLE for point in range(first, last + 1)}
+_ignorable = {point for first, last in IGNORABLE for point in range(first, last + 1)}
 # Tab and line feed are white space that everybody handles.
 _unseen = _ranges(sorted((_ignorable | set(_of(_CATEGORIES))) - {ord("\t"), ord("\n")}))
-_blank = _ranges(sorted([*(set(_of({"Zs"})) - {ord(" ")}), ord(_BRAILLE_BLANK)]))
+_blank = _ranges(sorted([*(set(_of({"Zs"})) - {ord(" ")}), ord(BRAILLE_BLANK)]))
 HIDDEN = re.compile(f"[{_unseen}{_blank}]")
 """Characters that show nothing, or that look like a space but are not one."""
 

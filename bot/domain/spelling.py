@@ -8,15 +8,14 @@ import unicodedata
 from collections.abc import Iterable
 from functools import lru_cache
 
+from bot.domain.unseen import BRAILLE_BLANK, IGNORABLE
+
 _CAPITALS = {capital: capital + 32 for capital in range(ord("A"), ord("Z") + 1)}
 _MENTION = re.compile(r"<@([a-z0-9]+)(?:\|[^>]*)?>")
 # Also without what Slack and Markdown put around an address: `<mailto:a@b|a@b>`, `a@b`.
 _ADDRESS = re.compile(r"[^\s<>()\[\],;:\"'?@|`*=!]+@[^\s<>()\[\],;:\"'?@|`*=!]+")
 _UNSEEN = frozenset({"Cf", "Cc", "Cs", "Co", "Cn"})
-_UNSEEN_TOO = re.compile(
-    "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]"
-)
-"""Characters that show nothing and have a category of visible ones (Unicode, Default_Ignorable_Code_Point)."""
+_IGNORED = re.compile(f"[{BRAILLE_BLANK}{''.join(f'{chr(first)}-{chr(last)}' for first, last in IGNORABLE)}]")
 
 
 def uncased(text: str) -> str:
@@ -42,7 +41,7 @@ def same(one: Iterable[str | None], other: Iterable[str | None]) -> bool:
 
 
 def _plain(name: str) -> str:
-    seen = "".join(c for c in _UNSEEN_TOO.sub("", name) if unicodedata.category(c) not in _UNSEEN)
+    seen = "".join(c for c in _IGNORED.sub("", name) if unicodedata.category(c) not in _UNSEEN)
     return uncased(" ".join(seen.split()))
 
 
