@@ -52,7 +52,7 @@ async def examine(
         print("note: user groups were not counted: Slack is not configured or did not answer")
     sizes = {group: len(ids) for group, ids in (members or {}).items()}
     machines = sum(token.owner is None and "decide" in token.scopes for token in settings.tokens)
-    found = check.problems(policy, sizes.get, tokens=machines, claimed=settings.api_auth == "none")
+    found = check.problems(policy, sizes.get, machines=machines, open_api=settings.api_auth == "none")
     for line in doubts.warnings(policy):
         print(f"warning: {line}")
     for line in found:

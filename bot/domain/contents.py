@@ -12,7 +12,7 @@ DRAFTING_NOTE = "The bot is making the diff of this version bump. It will be sho
 NAMED = 3
 """Files named in a sentence; the rest is counted."""
 
-CLAIMS = (
+AUTHORED = (
     "patch_diff", "patch_description", "vulnerable_code_signature", "affected_files", "validation_warnings",
     "wargame_evidence", "wargame_run_url",
 )  # fmt: skip
@@ -24,7 +24,7 @@ def claims(apv: Apv) -> dict[str, Json]:
 
     An author of any of them may not approve content that has it, also when another person submits it again.
     """
-    return {name: value for name in CLAIMS if (value := getattr(apv, name))}
+    return {name: value for name in AUTHORED if (value := getattr(apv, name))}
 
 
 def distinct(names: Iterable[str | None]) -> tuple[str, ...]:

@@ -12,13 +12,15 @@ from bot.domain.quorum import whom
 Size = Callable[[str], int | None]
 
 
-def problems(policy: Policy, size: Size = lambda _group: None, *, tokens: int = 0, claimed: bool = False) -> list[str]:
+def problems(
+    policy: Policy, size: Size = lambda _group: None, *, machines: int = 0, open_api: bool = False
+) -> list[str]:
     """Why some reviews could not be decided under this policy, one sentence per reason.
 
-    `tokens` is the number of API tokens with the scope `decide` and without an owner: machines, whose approvals count
-    only beyond the people that are needed. `claimed`: the API asks for no token, so everybody who calls it may decide.
+    `machines` is the number of API tokens with the scope `decide` and without an owner. Their approvals count only
+    beyond the people that are needed. `open_api`: the API asks for no token, so anybody who calls it may decide.
     """
-    return [*_people(policy, size), *_quorums(policy, size, tokens, claimed=claimed)]
+    return [*_people(policy, size), *_quorums(policy, size, machines, open_api=open_api)]
 
 
 def _people(policy: Policy, size: Size) -> Iterator[str]:
@@ -33,30 +35,30 @@ def _people(policy: Policy, size: Size) -> Iterator[str]:
                 yield f"{place}: user group {group} has no members, or Slack does not know it"
 
 
-def _quorums(policy: Policy, size: Size, tokens: int, *, claimed: bool) -> Iterator[str]:
+def _quorums(policy: Policy, size: Size, machines: int, *, open_api: bool) -> Iterator[str]:
     """Check every severity, every route that requires more groups, and every rule."""
-    people = None if claimed else _count([policy.deciders], size)
+    people = None if open_api else _count([policy.deciders], size)
     for severity, rule in policy.rules.items():
-        yield from _too_few(f"severity.{severity}", rule.approvals, rule.people, people, tokens)
+        yield from _too_few(f"severity.{severity}", rule.approvals, rule.people, people, machines)
         yield from _unmet(policy, f"severity.{severity}.groups", rule.groups, size)
     for index, route in enumerate(policy.routes, 1):
         yield from _unmet(policy, f"route.{index}.groups", route.groups, size)
     for extra in policy.extra:
         # The file cannot change the built-in rule, so that is only a warning (`bot.policies.doubts`).
         if extra not in BUILT_IN_EXTRA:
-            yield from _too_few(f"rule {extra.name}", extra.approvals, extra.humans, people, tokens)
+            yield from _too_few(f"rule {extra.name}", extra.approvals, extra.humans, people, machines)
             yield from _unmet(policy, f"rule {extra.name}: groups", extra.groups, size)
 
 
-def _too_few(place: str, approvals: int, humans: int, people: int | None, tokens: int) -> Iterator[str]:
+def _too_few(place: str, approvals: int, humans: int, people: int | None, machines: int) -> Iterator[str]:
     """Says if too few may approve to reach the quorum. Machines count only beyond the people needed."""
     if people is None:
         return
     if people < humans:
         wanted = f"{approvals} approvals" if humans == approvals else f"{humans} approvals by people"
         yield f"{place}: needs {wanted}, but at most {_people_words(people)} may approve"
-    elif (most := people + min(tokens, approvals - humans)) < approvals:
-        yield f"{place}: needs {approvals} approvals, but at most {_people_words(most)} may approve"
+    elif (most := people + min(machines, approvals - humans)) < approvals:
+        yield f"{place}: needs {approvals} approvals, but at most {most} are possible"
 
 
 def _people_words(number: int) -> str:

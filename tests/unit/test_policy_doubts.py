@@ -150,7 +150,7 @@ def test_what_takes_effect_otherwise_than_it_reads_is_warned_of(text: str, begin
 
 
 UNREACHABLE = [
-    ("[severity.low]\napprovals = 5\nhumans = 3", 1, ["severity.low: needs 5 approvals, but at most 4 people"]),
+    ("[severity.low]\napprovals = 5\nhumans = 3", 1, ["severity.low: needs 5 approvals, but at most 4 are possible"]),
     ("[severity.low]\napprovals = 5\nhumans = 3", 2, []),
     ("[severity.low]\napprovals = 5\nhumans = 4", 9, ["severity.low: needs 4 approvals by people, but at most 3"]),
     ("[[rule]]\nmajor = true\napprovals = 4", 9, ["rule rule.1: needs 4 approvals, but at most 3"]),
@@ -159,10 +159,10 @@ UNREACHABLE = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("text", "tokens", "beginnings"), UNREACHABLE)
-def test_a_machine_reaches_a_quorum_only_beyond_the_people(text: str, tokens: int, beginnings: list[str]) -> None:
+@pytest.mark.parametrize(("text", "machines", "beginnings"), UNREACHABLE)
+def test_a_machine_reaches_a_quorum_only_beyond_the_people(text: str, machines: int, beginnings: list[str]) -> None:
     """Nor does it stand in a group of people."""
-    found = problems(read(text, AROUND), tokens=tokens)
+    found = problems(read(text, AROUND), machines=machines)
     assert [line[: len(beginning)] for line, beginning in zip(found, beginnings, strict=True)] == beginnings, found
 
 

@@ -230,7 +230,7 @@ def test_a_quorum_that_nobody_reaches_is_found(text: str, sizes: dict[str, int],
 def test_where_names_are_claimed_any_number_may_approve() -> None:
     """`API_AUTH=none` asks nobody who they are; a group still needs its members."""
     text = '[groups]\nx = ["S0X"]\n[severity.low]\napprovals = 4\ngroups = ["x"]'
-    assert problems(policy(text, groups=False), {"S0X": 0}.get, claimed=True) == [
+    assert problems(policy(text, groups=False), {"S0X": 0}.get, open_api=True) == [
         "groups.x: user group S0X has no members, or Slack does not know it",
         "severity.low.groups: needs a member of x, but there is nobody",
     ]
