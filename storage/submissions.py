@@ -24,7 +24,6 @@ from storage.reviews import (
     LAST,
     Locked,
     T,
-    Whole,
     apv_of,
     lock,
     see,
@@ -161,9 +160,17 @@ class Unadopted:
     due_at: datetime | None
 
 
+async def last_kept(tx: AsyncConnection, review_id: UUID) -> tuple[int, Sequence[str]]:
+    """The version and the authors of the content that was stored last, whatever the row says; 0 if there is none."""
+    query = select(apv_contents.c.version, apv_contents.c.authors).where(apv_contents.c.apv_id == review_id)
+    row = (await tx.execute(query.order_by(apv_contents.c.version.desc()).limit(1))).one_or_none()
+    return (row.version, row.authors) if row else (0, ())
+
+
 async def renew_content(
     tx: AsyncConnection,
-    whole: Whole,
+    review_id: UUID,
+    apv: Apv,
     readings: Readings,
     *,
     due_at: datetime | None,
@@ -171,17 +178,15 @@ async def renew_content(
     drafted_from: str | None = None,
 ) -> Locked:
     """Store the content in the row as the next version. Version and authors come from the record, not from the row."""
-    kept = apv_contents.c
-    query = select(kept.version, kept.authors).where(kept.apv_id == whole.review.id)
-    last = (await tx.execute(query.order_by(kept.version.desc()).limit(1))).one_or_none()
+    version, authors = await last_kept(tx, review_id)
     return await replace_content(
         tx,
-        whole.review.id,
-        whole.apv,
+        review_id,
+        apv,
         readings,
-        version=last.version + 1 if last else 1,
+        version=version + 1,
         due_at=due_at,
-        authors=last.authors if last else (),
+        authors=authors,
         asked_at=asked_at,
         drafted_from=drafted_from,
     )
@@ -196,7 +201,7 @@ ORDER BY c.created_at, c.version
 
 
 async def authors_of(tx: AsyncConnection, apv: Apv, review_id: UUID) -> list[str]:
-    """Who wrote a claim of this APV before, in any version of the review or of another one of the same APV."""
+    """The authors of any claim of this APV so far, in any version of this review or of another one of the same APV."""
     values = {"identity": identity(apv), "id": review_id, "claims": to_json(claims(apv)).decode()}
     return [name for names in (await tx.execute(text(AUTHORS), values)).scalars() for name in names]
 

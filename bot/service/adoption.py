@@ -60,11 +60,8 @@ async def take_in(gate: Gate, tx: AsyncConnection, row: Unadopted, readings: Rea
 
 
 async def _show_again(gate: Gate, tx: AsyncConnection, row: Unadopted, readings: Readings) -> None:
-    """Make a new version of a review whose digest another program took away; one that is closed stays closed."""
-    version, authors = await submissions.last_kept(tx, row.id)
-    locked = await submissions.replace_content(
-        tx, row.id, row.apv, readings, version=version + 1, due_at=row.due_at, authors=authors
-    )
+    """Make a new version of a review whose digest another program removed; a closed review stays closed."""
+    locked = await submissions.renew_content(tx, row.id, row.apv, readings, due_at=row.due_at)
     if contents.takes_new_content(locked.review) or locked.review.status is Status.APPROVED:
         rule = partial(contents.swapped, opens_pulls=gate.opens_pulls)
         await amend_locked(tx, locked, rule, of_content(Cause(BOT, "bot", gate.now()), locked.review))

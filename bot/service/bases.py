@@ -56,7 +56,8 @@ async def ask_again(gate: Gate, job: OpenPull, now: Base, paths: Sequence[str]) 
         rule = rule_for(gate.policy(), apv)
         locked = await submissions.renew_content(
             tx,
-            whole,
+            before.id,
+            apv,
             readings,
             due_at=deadlines.due_at(asked_at, rule, apv, metadata) if asked_at else before.due_at,
             asked_at=asked_at,

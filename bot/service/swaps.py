@@ -31,7 +31,7 @@ async def show_again(gate: Gate, review_id: UUID, *, anyway: bool = False) -> No
             return
         for job in (OpenPull, MakeBump):
             await jobs.drop(tx, job(before.id, before.digest, before.version))
-        locked = await submissions.renew_content(tx, whole, readings, due_at=before.due_at)
+        locked = await submissions.renew_content(tx, review_id, whole.apv, readings, due_at=before.due_at)
         # The row already had the new content, so the former route comes from the content that was shown.
         shown = await submissions.shown(tx, review_id, locked.review.version - 1)
         await follow_route(gate, tx, as_shown(before, shown), locked.review)
