@@ -64,7 +64,7 @@ def _made(entries: Sequence[Mapping[str, Json]]) -> set[tuple[Json, Json]]:
 
 
 def _escalated(entries: Sequence[Mapping[str, Json]]) -> bool:
-    """Whether the record tells of an escalation that new content or a lead's reopening has not ended."""
+    """Whether the record has an escalation that neither new content nor a lead's reopening has ended."""
     escalated = closed = False
     for kind in (entry["kind"] for entry in entries):
         if kind == Kind.ESCALATED:
