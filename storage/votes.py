@@ -9,7 +9,11 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from storage.tables import AWAITING_SQL
 
-KEYS = "SELECT DISTINCT reviewer_key FROM hitl_decisions WHERE lower(reviewer_email) = lower(:email)"
+# "C": as `uncased` reads an address, only ASCII letters match in any case, in a database of any locale.
+KEYS = """
+SELECT DISTINCT reviewer_key FROM hitl_decisions
+WHERE lower(reviewer_email COLLATE "C") = lower(:email COLLATE "C")
+"""
 KEYS_BY_NAME = "SELECT DISTINCT reviewer_key FROM hitl_decisions WHERE metadata ->> 'token' = :token"
 VOTED = f"""
 SELECT id FROM apv_reviews

@@ -161,6 +161,18 @@ async def test_all_votes_of_a_person_are_voided(database: Database, principal: s
     assert (await audit.verify(opened)).faults == ()
 
 
+async def test_addresses_that_differ_in_another_letter_than_an_ascii_one_are_two_people(database: Database) -> None:
+    """Contract, section 6. The database's locale must not make them one."""
+    people = Workspace()
+    opened = gate(database, people=people)
+    for user, email in ((ALICE, "\u00c9lise@example.org"), (BOB, "\u00e9lise@example.org")):
+        people.people[user] = profile(user, email=email)
+    review = (await submit(opened, CRITICAL)).review
+    await click(opened, ALICE, review)
+    assert await void(opened, "\u00e9lise@Example.org") == ([], [])
+    assert await void(opened, "\u00c9LISE@example.org") == ([review.code], [])
+
+
 async def test_void_votes_of_an_escalated_review_leave_it_escalated(database: Database) -> None:
     """A lead is still needed."""
     opened = gate(database, rules=policy(leads=(CAROL,)))
